@@ -1,0 +1,48 @@
+# Two commands for a newcomer: `make run` and `make test`. Each installs what is missing first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+PAGE := api/web/dist/index.html
+PAGE_SOURCES := $(shell find api/web/src api/web/public api/web/index.html api/web/package-lock.json api/web/vite.config.ts -type f 2>/dev/null)
+
+.PHONY: help setup run test check bench lock clean
+
+help:  ## show these lines
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.installed $(PAGE)  ## install what is missing: PostGIS, the virtual environment, the page
+	@.ci/system postgis
+
+run: setup  ## start everything on the demo region and print the page's address
+	@exec .venv/bin/patrolgrid run
+
+test: setup  ## run every test
+	@.ci/system chromium
+	$(PYTHON) -m pytest -q
+
+check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup  ## run the benchmarks; they print ratios against peers
+	@for file in tests/bench/bench_*.py; do $(PYTHON) "$$file" || exit 1; done
+
+lock:  ## write requirements.lock anew
+	.venv/bin/uv pip compile --quiet --upgrade --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock pyproject.toml
+
+clean:  ## remove what was built, and nothing of the data
+	rm -rf .venv api/web/dist api/web/node_modules
+
+.venv/.installed: requirements.lock pyproject.toml
+	@.ci/system python
+	@test -x $(PYTHON) || python3 -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	.venv/bin/uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PAGE): .venv/.installed $(PAGE_SOURCES)
+	.ci/page
+	@touch $@

@@ -1,0 +1,1 @@
+"""Everything that starts: HTTP, the worker, the command line, the map page, settings."""

@@ -1,0 +1,128 @@
+"""Answers in the terminal: coverage, response, and breaches decided again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from api.database import migrated
+from api.settings import read_settings
+from layers import breaches, coverage, response
+from layers import export as exporting
+from layers.db.engine import SYSTEM, acting
+from layers.errors import LayersError
+from layers.region import Region
+
+breaches_app = typer.Typer(help="Breaches.", no_args_is_help=True)
+
+_MOMENT = "RFC 3339, such as 2026-11-22T06:00:00Z"
+
+
+def register(app: typer.Typer) -> None:
+    """Add coverage and response."""
+    app.command("coverage")(show_coverage)
+    app.command("response")(show_response)
+
+
+def _moment(given: str | None, option: str) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r}: write {_MOMENT}", param_hint=option) from None
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"{given!r} has no time zone: write {_MOMENT}", param_hint=option)
+    return found.astimezone(UTC)
+
+
+def show_coverage(
+    start: Annotated[str | None, typer.Option("--from", help=f"{_MOMENT}; default: 7 days")] = None,
+    end: Annotated[str | None, typer.Option("--to", help=_MOMENT)] = None,
+    level: Annotated[str | None, typer.Option(help="default: the region's lowest")] = None,
+    swath_m: Annotated[float | None, typer.Option("--swath-m", min=0.1)] = None,
+    out: Annotated[Path | None, typer.Option(help="write .geojson, .gpkg, .fgb, .parquet, .csv")] = None,
+) -> None:
+    """How much of each grid was patrolled, when last, by how many."""
+    settings = read_settings()
+    region = Region.read(settings.region_file)
+    until = _moment(end, "--to") or datetime.now(UTC)
+    since = _moment(start, "--from") or until - timedelta(days=7)
+    if since >= until:
+        raise typer.BadParameter("it lies after --to", param_hint="--from")
+    with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_read") as connection:
+        found = coverage.measure(
+            connection, region, start=since, end=until, level=level or region.lowest_level,
+            swath_m=swath_m or region.swath_m,
+        )  # fmt: skip
+    if out is not None:
+        exporting.write(found.grids, out)
+        typer.echo(f"{out}: {len(found.grids)} grids")
+    else:
+        typer.echo(f"{'grid':28}{'share':>8}{'hours':>10}{'km':>10}{'unknown h':>11}{'visits':>8}  last visit")
+        for i, row in found.grids.sort_values("visited_share", ascending=False).iterrows():
+            last = f"{row['last_visit']:%Y-%m-%d %H:%M}Z" if row["visits"] else "never"
+            name = str(row["name_en"] or row["name"] or i)[:26]
+            typer.echo(
+                f"{name:28}{row['visited_share']:8.1%}{row['patrol_s'] / 3600:10.2f}"
+                f"{row['patrol_m'] / 1000:10.1f}{row['unknown_s'] / 3600:11.2f}{row['visits']:8d}  {last}"
+            )
+    typer.echo("totals: " + ", ".join(f"{name} {value:.1f}" for name, value in found.totals.items()))
+
+
+def show_response(
+    lon: Annotated[float, typer.Option(min=-180, max=180)],
+    lat: Annotated[float, typer.Option(min=-90, max=90)],
+    minutes: Annotated[str, typer.Option(help="comma-separated")] = "1,3,5",
+    mode: Annotated[str, typer.Option(help="how help travels")] = "vehicle",
+    out: Annotated[Path | None, typer.Option(help="write the areas to a file")] = None,
+) -> None:
+    """Who can be where within so many minutes of a place."""
+    settings = read_settings()
+    region = Region.read(settings.region_file)
+    try:
+        steps = sorted({float(part) for part in minutes.split(",")})
+    except ValueError:
+        raise typer.BadParameter("give numbers, such as 1,3,5", param_hint="--minutes") from None
+    origin = response.Sources(ids=["place"], lon=np.array([lon]), lat=np.array([lat]))
+    with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_read") as connection:
+        found = response.areas(connection, region, origin, minutes=steps, mode=mode)
+    for row in found.bands.itertuples():
+        typer.echo(f"{row.minutes:g} min: {row.area_m2 / 1e6:.3f} km²")
+    if np.isfinite(found.road_m):
+        typer.echo(f"nearest road: {found.road_m:.0f} m")
+    if found.note:
+        typer.echo(found.note)
+    if out is not None:
+        exporting.write(found.bands, out)
+        typer.echo(f"{out}: {len(found.bands)} areas")
+
+
+@breaches_app.command("recompute")
+def recompute(
+    unit: Annotated[list[str] | None, typer.Option(help="only these units")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="change what is told")] = False,
+) -> None:
+    """Judge all fixes by all fences again; without --apply only say what would change."""
+    settings = read_settings()
+    region = Region.read(settings.region_file)
+    with migrated(settings) as engine:
+        try:
+            with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+                changes = breaches.recompute(connection, region, now=datetime.now(UTC), units=unit)
+                if not apply and changes.total:
+                    raise _OnlyLookedError
+        except _OnlyLookedError:
+            pass
+    typer.echo(
+        f"{'changed' if apply else 'would change'}: {changes.opened} opened, {changes.amended}"
+        f" amended, {changes.closed} closed, {changes.withdrawn} withdrawn"
+    )
+
+
+class _OnlyLookedError(LayersError):
+    """What was decided is rolled back: it was only to be looked at."""

@@ -1,0 +1,178 @@
+"""Answers: GeoJSON with its data version, ETags, pages, and the parameters that all share."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import pandas as pd
+from fastapi import Depends, Query, Request
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from api.http.errors import ApiError
+from layers.db.engine import Principal
+from layers.versions import DataVersion
+
+GEOJSON = "application/geo+json"
+JSON = "application/json"
+
+Limit = Annotated[int, Query(ge=1, le=10_000, description="features in an answer")]
+Cursor = Annotated[str | None, Query(max_length=500, description="where the page before ended")]
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """A time as the interface writes it: RFC 3339, UTC, with a Z."""
+    if moment is None or moment is pd.NaT:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _plain(value: object) -> object:
+    """numpy and pandas scalars as JSON has them; what is missing is null."""
+    if value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _tidy(value: object) -> object:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, dict):
+        return {key: _tidy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tidy(item) for item in value]
+    return value
+
+
+def encode(payload: object) -> bytes:
+    """JSON bytes; NaN becomes null, times RFC 3339."""
+    return msgspec.json.encode(_tidy(payload), enc_hook=_plain)
+
+
+def answer(
+    request: Request,
+    payload: Mapping[str, object],
+    version: DataVersion | None = None,
+    *,
+    media_type: str = GEOJSON,
+) -> Response:
+    """A JSON answer whose ETag covers content and right; 304 when the client has it already."""
+    members = dict(payload)
+    if version is not None:
+        members["data_version"] = version.data_version
+        members["as_of"] = rfc3339(version.as_of)
+    return tagged(request, encode(members), media_type)
+
+
+def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Response:
+    """``body`` with its ETag, or 304."""
+    principal: Principal = request.state.principal
+    right = f"{sorted(principal.scopes)}|{principal.area}|{principal.team}".encode()
+    etag = '"' + hashlib.blake2b(body, digest_size=12, key=hashlib.md5(right, usedforsecurity=False).digest()).hexdigest() + '"'  # noqa: E501
+    shared = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie", **headers}  # noqa: E501
+    shown = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if etag in shown or "*" in shown:
+        return Response(status_code=304, headers=shared)
+    return Response(body, headers=shared, media_type=media_type)
+
+
+def collection(features: Sequence[Mapping[str, object]], **members: object) -> dict[str, object]:
+    """A FeatureCollection with further members."""
+    return {"type": "FeatureCollection", "features": list(features),
+            "numberReturned": len(features), **members}  # fmt: skip
+
+
+def feature(
+    identity: str, geometry: Mapping[str, object] | None, properties: Mapping[str, object]
+) -> dict[str, object]:
+    """A GeoJSON feature with a string id."""
+    return {"type": "Feature", "id": identity, "geometry": geometry, "properties": properties}
+
+
+def point(lon: float | None, lat: float | None) -> dict[str, object] | None:
+    """A GeoJSON point; None where there is no position."""
+    return None if lon is None or lat is None else {"type": "Point", "coordinates": [lon, lat]}
+
+
+def cursor_of(last: str) -> str:
+    """An opaque cursor after the feature ``last``."""
+    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def after(cursor: str | None) -> str | None:
+    """The id that a cursor stands for; refuses what is no cursor of ours."""
+    if cursor is None:
+        return None
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        raise ApiError(422, "bad_cursor", "cursor: take it from a `next` link") from None
+
+
+def next_link(request: Request, last: str | None) -> list[dict[str, str]]:
+    """The link to the next page, if there is one."""
+    if last is None:
+        return []
+    url = request.url.include_query_params(cursor=cursor_of(last))
+    return [{"rel": "next", "type": GEOJSON, "href": f"{url.path}?{url.query}"}]
+
+
+def _bbox(
+    bbox: Annotated[
+        str | None, Query(max_length=200, description="west,south,east,north in degrees")
+    ] = None,
+) -> tuple[float, float, float, float] | None:
+    if bbox is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError:
+        raise ApiError(422, "bad_bbox", "bbox: give west,south,east,north in degrees") from None
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise ApiError(422, "bad_bbox", "bbox: west and east are -180 to 180, south <= north")
+    return west, south, east, north
+
+
+Bbox = Annotated[tuple[float, float, float, float] | None, Depends(_bbox)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A span of time; None is without end."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def _window(
+    start: Annotated[AwareDatetime | None, Query(alias="from", description="RFC 3339")] = None,
+    end: Annotated[AwareDatetime | None, Query(alias="to", description="RFC 3339")] = None,
+) -> Window:
+    if start is not None and end is not None and start > end:
+        raise ApiError(422, "bad_window", "from: it lies after to")
+    return Window(
+        start=start and start.astimezone(UTC), end=end and end.astimezone(UTC)
+    )
+
+
+Between = Annotated[Window, Depends(_window)]
+
+
+def last_days(window: Window, days: int) -> tuple[datetime, datetime]:
+    """``window`` with what is left out filled in: up to now, ``days`` long."""
+    end = window.end or datetime.now(UTC).replace(microsecond=0)
+    start = window.start or end - timedelta(days=days)
+    if start >= end:
+        raise ApiError(422, "bad_window", "from: it lies after to")
+    return start, end
+
+

@@ -1,0 +1,64 @@
+"""The application: built from settings and an engine, never at import."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http import errors
+from api.http.context import Service
+from api.http.identity import Identity
+from api.http.routes import ROUTERS, page
+from api.settings import Settings
+from layers.region import Region
+
+logger = logging.getLogger("patrolgrid.http")
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+class SafeHeaders:
+    """ASGI middleware: the headers that every answer carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def create_app(
+    settings: Settings, engine: Engine, region: Region, *, demo: bool = False
+) -> FastAPI:
+    """The service's HTTP application on ``engine``; ``demo``: ready only once the demo is in."""
+    app = FastAPI(
+        title="patrolgrid",
+        summary="Patrol coverage, geofence breaches and 1-3-5-minute response areas",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=int(settings.max_body_mb * 1_000_000),
+    )
+    app.state.service = Service(settings=settings, engine=engine, region=region, demo=demo)
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    page.mount_assets(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Identity, engine=engine)
+    app.add_middleware(SafeHeaders)
+    return app

@@ -1,0 +1,143 @@
+"""Who asks: every request but a few open ones shows a token, and every route names its scope.
+
+The middleware answers 401 before anything of the request is looked at; the route then answers
+403 before its path and body are. A route without a scope does not start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
+
+from anyio import to_thread
+from fastapi import Request
+from fastapi.routing import APIRoute
+from sqlalchemy import Engine
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.errors import problem
+from layers.access import tokens
+from layers.db.engine import SYSTEM, Principal, acting
+from layers.errors import DatabaseUnavailableError
+
+Right = Literal["read", "ingest", "plan", "admin", "open"]
+COOKIE = "patrolgrid_session"
+#: What answers anybody: the page and its assets, health, and signing in.
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/favicon.ico"})
+OPEN_PREFIXES = ("/assets/", "/auth/")
+#: Which scopes carry a right.
+CARRIED_BY: dict[str, frozenset[str]] = {
+    "read": frozenset({"read", "plan", "admin"}),
+    "plan": frozenset({"plan", "admin"}),
+    "ingest": frozenset({"ingest", "admin"}),
+    "admin": frozenset({"admin"}),
+}
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="patrolgrid"'}
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def is_open(path: str) -> bool:
+    """Whether ``path`` answers without identity."""
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+def needs(right: Right) -> Callable[[Endpoint], Endpoint]:
+    """Name the right that a route needs."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.right = right  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def authenticated(engine: Engine, secret: str, kinds: list[tokens.Kind]) -> Principal | None:
+    """Whom ``secret`` stands for."""
+    if not secret.startswith(tokens.PREFIX) or len(secret) > 200:
+        return None
+    with acting(engine, SYSTEM, "patrolgrid_gate") as connection:
+        return tokens.authenticate(connection, secret, kinds)
+
+
+class Identity:
+    """ASGI middleware: puts the principal into the request's state, or answers 401."""
+
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        self.app, self.engine = app, engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_open(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        secret, kinds = _shown(headers)
+        refusal: Response | None = None
+        principal = None
+        if secret:
+            try:
+                principal = await to_thread.run_sync(authenticated, self.engine, secret, kinds)
+            except DatabaseUnavailableError as error:
+                refusal = problem(503, "database_unavailable", str(error), {"Retry-After": "2"})
+        if principal is None and refusal is None:
+            refusal = problem(
+                401, "no_identity" if not secret else "unknown_identity",
+                "show a token: `Authorization: Bearer …`, or sign in by the link of "
+                "`patrolgrid token link`" if not secret
+                else "this token is unknown, revoked or expired: ask for another",
+                _CHALLENGE,
+            )  # fmt: skip
+        if (
+            refusal is None
+            and "session" in kinds
+            and scope["method"] not in _SAFE
+            and not _same_origin(headers)
+        ):
+            refusal = problem(403, "cross_origin", "the page's session acts from its own page only")
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self.app(scope, receive, send)
+
+
+def _shown(headers: Headers) -> tuple[str | None, list[tokens.Kind]]:
+    """The secret that a request shows, and as what: a bearer token first, else the cookie."""
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.partition(" ")
+        return (secret.strip() if scheme.lower() == "bearer" else ""), ["api"]
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE), ["session"]
+
+
+def _same_origin(headers: Headers) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = headers.get("origin")
+    return origin is not None and origin.split("://")[-1] == headers.get("host")
+
+
+class Guarded(APIRoute):
+    """A route that checks its right before its path and body are looked at."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        right = getattr(self.endpoint, "right", None)
+        if right is None:
+            raise TypeError(f"{self.path}: the route names no right; decorate it with @needs(…)")
+        if right == "open" and not is_open(self.path):
+            raise TypeError(f"{self.path}: the route is open, its path is not")
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            if right != "open":
+                principal: Principal = request.state.principal
+                if not principal.scopes & CARRIED_BY[right]:
+                    return problem(403, "scope_missing", f"this needs a token with scope {right}")
+            return await handle(request)
+
+        return guarded

@@ -1,0 +1,95 @@
+"""Coverage: how much of each grid, and of each stretch of border, was really patrolled."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import geopandas as gpd
+import shapely
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.http.answers import Between, answer, collection, feature, last_days, rfc3339
+from api.http.context import Parts, Reading
+from api.http.identity import Guarded, needs
+from layers import coverage, versions
+
+router = APIRouter(route_class=Guarded, tags=["coverage"])
+
+DEFAULT_DAYS = 7
+Swath = Annotated[
+    float | None,
+    Query(gt=0, le=100_000, allow_inf_nan=False, description="full width seen, m; the region's"),
+]
+
+
+def features(frame: gpd.GeoDataFrame) -> list[dict[str, object]]:
+    """A frame's rows as features: its index is their id, its columns their properties."""
+    columns = [name for name in frame.columns if name != frame.geometry.name]
+    rows = frame[columns].to_dict("records")
+    return [
+        feature(str(i), shapely.geometry.mapping(g), {"id": str(i), **_plain(row)})
+        for i, g, row in zip(frame.index, frame.geometry, rows, strict=True)
+    ]
+
+
+def _plain(row: dict[str, object]) -> dict[str, object]:
+    """Missing text is null, not NaN."""
+    return {
+        name: (None if isinstance(value, float) and value != value else value)  # noqa: PLR0124
+        for name, value in row.items()
+    }
+
+
+@router.get("/api/coverage")
+@needs("read")
+def get_coverage(
+    request: Request,
+    service: Parts,
+    connection: Reading,
+    window: Between,
+    level: Annotated[str | None, Query(max_length=100, description="the region's lowest")] = None,
+    swath_m: Swath = None,
+) -> Response:
+    """Every grid of a level with its figures over a window (default: the last 7 days)."""
+    start, end = last_days(window, DEFAULT_DAYS)
+    asked = level or service.region.lowest_level
+    swath = swath_m or service.region.swath_m
+    found = coverage.measure(
+        connection, service.region, start=start, end=end, level=asked, swath_m=swath
+    )
+    payload = collection(
+        features(found.grids), totals=found.totals, level=asked, swath_m=swath,
+        **{"from": rfc3339(start), "to": rfc3339(end)},
+    )  # fmt: skip
+    return answer(request, payload, versions.read(connection, coverage.READS))
+
+
+@router.get("/api/coverage/border")
+@needs("read")
+def get_border(
+    request: Request,
+    service: Parts,
+    connection: Reading,
+    window: Between,
+    segment_m: Annotated[
+        float, Query(ge=100, le=1_000_000, allow_inf_nan=False, description="length of a stretch")
+    ] = 10_000,
+    swath_m: Swath = None,
+) -> Response:
+    """What of each stretch of the border was seen over a window (default: the last 7 days)."""
+    start, end = last_days(window, DEFAULT_DAYS)
+    swath = swath_m or service.region.swath_m
+    found = coverage.measure_border(
+        connection, start=start, end=end, segment_m=segment_m, swath_m=swath
+    )
+    length_km = (found["chainage_end_km"] - found["chainage_start_km"]).to_numpy()
+    seen_km = float((found["seen_share"].to_numpy() * length_km).sum())
+    payload = collection(
+        features(found), segment_m=segment_m, swath_m=swath,
+        totals={"length_km": float(length_km.sum()), "seen_km": seen_km},
+        **{"from": rfc3339(start), "to": rfc3339(end)},
+    )  # fmt: skip
+    return answer(request, payload, versions.read(connection, coverage.BORDER_READS))
+
+

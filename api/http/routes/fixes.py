@@ -1,0 +1,99 @@
+"""Fixes come in; what was not believed can be looked at."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.http.answers import JSON, Between, Cursor, Limit, after, answer, encode, next_link
+from api.http.context import Parts, Reading, Who
+from api.http.errors import ApiError
+from api.http.identity import Guarded, needs
+from api.intake import bodies
+from layers import versions
+from layers.fixes import intake, quarantine
+
+router = APIRouter(route_class=Guarded, tags=["fixes"])
+
+FIXES = Counter("patrolgrid_fixes", "Fixes at the door, by what became of them", ["outcome"])
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+@router.post("/api/fixes", openapi_extra=_BODY)
+@needs("ingest")
+async def post_fixes(request: Request, service: Parts, principal: Who) -> Response:
+    """Take fixes (unit, time, lon, lat, …); what is answered is durable, breaches and all."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type not in bodies.MEDIA_TYPES:
+        raise ApiError(
+            415, "unknown_media_type",
+            f"Content-Type {media_type or '(none)'}: send application/json, application/x-ndjson "
+            "or text/csv",
+        )  # fmt: skip
+    body = await request.body()
+
+    def work() -> intake.Receipt:
+        settings = service.settings
+        batch = bodies.parse(body, media_type, max_batch=settings.max_batch)
+        return intake.store_batch(
+            service.engine,
+            principal,
+            batch,
+            service.region,
+            clock_skew_s=settings.clock_skew_s,
+            retention_days=settings.retention_days,
+        )
+
+    receipt = await run_in_threadpool(work)
+    for outcome in ("accepted", "duplicate", "refused"):
+        FIXES.labels(outcome).inc(getattr(receipt, outcome))
+    FIXES.labels("quarantined").inc(len(receipt.quarantined))
+    payload = {
+        "accepted": receipt.accepted,
+        "duplicate": receipt.duplicate,
+        "refused": receipt.refused,
+        "quarantined": [{"index": q.index, "reason": q.reason} for q in receipt.quarantined],
+        "breaches": receipt.breaches,
+    }
+    return Response(encode(payload), media_type=JSON)
+
+
+@router.get("/api/quarantine")
+@needs("read")
+def list_quarantine(
+    request: Request,
+    connection: Reading,
+    window: Between,
+    unit: Annotated[str | None, Query(max_length=200)] = None,
+    reason: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+) -> Response:
+    """Fixes of enrolled units that were not believed, with the reason of each."""
+    start_after = after(cursor)
+    if start_after is not None and not start_after.isdigit():
+        raise ApiError(422, "bad_cursor", "cursor: take it from a `next` link")
+    rows = quarantine.listed(
+        connection, start=window.start, end=window.end, unit=unit, reason=reason,
+        after=int(start_after or 0), limit=limit + 1,
+    )  # fmt: skip
+    last = str(rows[limit - 1]["id"]) if len(rows) > limit else None
+    payload = {
+        "fixes": [dict(row) for row in rows[:limit]],
+        "strangers": quarantine.strangers(connection),
+        "links": next_link(request, last),
+    }
+    return answer(request, payload, versions.read(connection, ["fixes"]), media_type=JSON)

@@ -1,0 +1,56 @@
+"""Liveness, readiness, metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from starlette.responses import Response
+
+from api.http.context import Parts, Service
+from api.http.errors import problem
+from api.http.identity import Guarded, needs
+from layers.db import migrate
+from layers.db.engine import SYSTEM, acting
+from layers.errors import DatabaseUnavailableError
+
+router = APIRouter(route_class=Guarded, tags=["service"])
+
+
+@router.get("/healthz")
+@needs("open")
+def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+@needs("open")
+def readyz(service: Parts) -> Response:
+    """200 only when the database answers, is migrated, and the demo (if wanted) is computed."""
+    missing = _missing(service)
+    if missing:
+        return problem(503, "not_ready", missing, {"Retry-After": "1"})
+    return Response(b'{"status":"ready"}', media_type="application/json")
+
+
+def _missing(service: Service) -> str | None:
+    try:
+        at = migrate.current(service.engine)
+        if at != migrate.head():
+            return f"the database is at revision {at}, this release needs {migrate.head()}"
+        with acting(service.engine, SYSTEM, "patrolgrid_read") as connection:
+            loaded = connection.execute(text("SELECT value FROM marks WHERE name = 'demo'"))
+            if service.demo and loaded.scalar_one_or_none() != "ready":
+                return "the demo region is being loaded"
+    except (DBAPIError, DatabaseUnavailableError):
+        return "the database does not answer"
+    return None
+
+
+@router.get("/metrics")
+@needs("read")
+def metrics(_: Request) -> Response:
+    """Counters and timings for Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,139 @@
+"""The layers: what there is, their features, and changing one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query, Request
+from starlette.responses import Response
+
+from api.http.answers import (
+    GEOJSON, JSON, Bbox, Cursor, Limit, after, answer, collection, encode, next_link,
+)  # fmt: skip
+from api.http.context import Parts, Reading, Writing
+from api.http.errors import ApiError
+from api.http.identity import Guarded, needs
+from layers import places, versions
+from layers.errors import BadFeatureError, StaleFeatureError
+
+router = APIRouter(route_class=Guarded, tags=["layers"])
+
+Feature = Annotated[dict[str, Any], Body(description="a GeoJSON feature")]
+
+
+@router.get("/api/layers")
+@needs("read")
+def list_layers(request: Request, connection: Reading) -> Response:
+    """The layers: how many features each has, where, and of which version."""
+    told = []
+    for name, summary in places.summary(connection).items():
+        layer = places.LAYERS[name]
+        version = versions.read(connection, [name])
+        told.append(
+            {
+                "id": name,
+                "title": dict(layer.titles),
+                "geometry": list(layer.geometries),
+                "columns": list(layer.columns),
+                "count": summary.count,
+                "bbox": summary.bbox,
+                "data_version": version.data_version,
+                "href": f"/api/layers/{name}",
+            }
+        )
+    return answer(
+        request, {"layers": told}, versions.read(connection, list(places.LAYERS)), media_type=JSON
+    )
+
+
+@router.get("/api/layers/{layer}")
+@needs("read")
+def list_features(
+    request: Request,
+    connection: Reading,
+    layer: str,
+    bbox: Bbox,
+    level: Annotated[str | None, Query(max_length=100, description="of grids")] = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+) -> Response:
+    """Features of a layer by id, those that meet ``bbox``."""
+    kind = places.layer(layer)
+    page = places.features(
+        connection, kind.name, bbox=bbox, level=level, limit=limit, after=after(cursor)
+    )
+    payload = collection(page.features, links=next_link(request, page.next))
+    return answer(request, payload, versions.read(connection, [kind.name]))
+
+
+@router.get("/api/layers/{layer}/{feature_id}")
+@needs("read")
+def get_feature(request: Request, connection: Reading, layer: str, feature_id: str) -> Response:
+    """One feature; its ETag is what If-Match wants."""
+    kind = places.layer(layer)
+    found = places.feature(connection, kind.name, feature_id)
+    etag = places.etag(found)
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": etag})
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    return Response(encode(found), headers=headers, media_type=GEOJSON)
+
+
+@router.post("/api/layers/{layer}", status_code=201)
+@needs("admin")
+def create_feature(service: Parts, connection: Writing, layer: str, body: Feature) -> Response:
+    """Create a feature; its id is the one given, else made."""
+    kind = places.layer(layer)
+    made = places.create(
+        connection, kind.name, body, lowest_level=service.region.lowest_level,
+        levels=service.region.level_names,
+    )  # fmt: skip
+    headers = {"ETag": places.etag(made), "Location": f"/api/layers/{kind.name}/{made['id']}"}
+    return Response(encode(made), 201, headers, GEOJSON)
+
+
+@router.put("/api/layers/{layer}/{feature_id}")
+@needs("admin")
+def replace_feature(
+    service: Parts,
+    connection: Writing,
+    layer: str,
+    feature_id: str,
+    body: Feature,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Put a feature as GET gave it, changed; If-Match says which state was changed."""
+    kind = places.layer(layer)
+    _check_state(connection, kind.name, feature_id, if_match)
+    if body.get("id") not in (None, feature_id):
+        raise BadFeatureError(f"{kind.name} {feature_id}: the body's id is {body.get('id')!r}")
+    made = places.replace(
+        connection, kind.name, feature_id, body, lowest_level=service.region.lowest_level,
+        levels=service.region.level_names,
+    )  # fmt: skip
+    return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
+
+
+@router.delete("/api/layers/{layer}/{feature_id}", status_code=204)
+@needs("admin")
+def delete_feature(
+    connection: Writing,
+    layer: str,
+    feature_id: str,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Delete a feature; If-Match says which state was looked at."""
+    kind = places.layer(layer)
+    _check_state(connection, kind.name, feature_id, if_match)
+    places.delete(connection, kind.name, feature_id)
+    return Response(status_code=204)
+
+
+def _check_state(connection: Writing, layer: str, feature_id: str, if_match: str | None) -> None:
+    """Lock the feature and hold its state against If-Match."""
+    found = places.feature(connection, layer, feature_id, lock=True)
+    if if_match is None:
+        raise ApiError(428, "if_match_needed", "If-Match: give the ETag that GET answered with")
+    shown = {tag.strip() for tag in if_match.split(",")}
+    if "*" not in shown and places.etag(found) not in shown:
+        raise StaleFeatureError(f"{layer} {feature_id} was changed meanwhile: GET it again")

@@ -1,0 +1,59 @@
+"""Vector tiles and their TileJSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.http.answers import JSON, answer, tagged
+from api.http.context import Reading
+from api.http.identity import Guarded, needs
+from layers import places, versions
+from layers.tiles import tile as cutting
+
+router = APIRouter(route_class=Guarded, tags=["tiles"])
+
+MVT = "application/vnd.mapbox-vector-tile"
+Layers = Annotated[
+    str | None, Query(max_length=400, description="layer names, comma-separated; all without it")
+]
+
+
+def _named(layers: str | None) -> list[str]:
+    if not layers:
+        return [name for name in cutting.FIELDS if name != "breaches"]
+    return [places.canonical(part.strip()) for part in layers.split(",") if part.strip()]
+
+
+@router.get("/tiles/{z}/{x}/{y}.mvt")
+@needs("read")
+def tile(
+    request: Request, connection: Reading, z: int, x: int, y: int, layers: Layers = None
+) -> Response:
+    """One vector tile with several layers."""
+    body = cutting.tile(connection, z, x, y, _named(layers))
+    return tagged(request, body, MVT)
+
+
+@router.get("/tiles.json")
+@needs("read")
+def tilejson(request: Request, connection: Reading, layers: Layers = None) -> Response:
+    """TileJSON 3 of the layers asked for."""
+    named = _named(layers)
+    base = str(request.base_url).rstrip("/")
+    fields = {name: "String" for name in cutting.SHARED_FIELDS}
+    payload = {
+        "tilejson": "3.0.0",
+        "name": "patrolgrid",
+        "tiles": [f"{base}/tiles/{{z}}/{{x}}/{{y}}.mvt?layers={','.join(named)}"],
+        "minzoom": 0,
+        "maxzoom": cutting.MAX_ZOOM,
+        "bounds": places.bounds(connection),
+        "vector_layers": [
+            {"id": name, "fields": fields | {f: "String" for f in cutting.FIELDS[name]}}
+            for name in named
+        ],
+    }
+    return answer(request, payload, versions.read(connection, named), media_type=JSON)

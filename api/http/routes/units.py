@@ -1,0 +1,188 @@
+"""Units and teams: who is enrolled, where they were last seen, what they did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api.http.answers import (
+    GEOJSON, JSON, Between, Cursor, Limit, after, answer, collection, encode, feature, next_link,
+    point,
+)  # fmt: skip
+from api.http.context import Parts, Reading, Service, Writing
+from api.http.errors import ApiError
+from api.http.identity import Guarded, needs
+from layers import versions
+from layers.errors import NoSuchUnitError
+from layers.fixes import journeys
+from layers.units import enrolment, teams
+
+router = APIRouter(route_class=Guarded, tags=["units"])
+
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+Positive = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
+
+
+class UnitIn(BaseModel):
+    """A unit to enrol; what is left out is its kind's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit: Identifier
+    kind: str
+    call_sign: Annotated[str | None, Field(max_length=200)] = None
+    team: Annotated[str | None, Field(max_length=200)] = None
+    max_gap_s: Positive | None = None
+    top_speed_ms: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
+    accuracy_m: Positive | None = None
+
+
+class TeamIn(BaseModel):
+    """A team; how many belong to it, never who."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    team: Identifier
+    name: Annotated[str | None, Field(max_length=200)] = None
+    name_zh: Annotated[str | None, Field(max_length=200)] = None
+    name_mn: Annotated[str | None, Field(max_length=200)] = None
+    name_en: Annotated[str | None, Field(max_length=200)] = None
+    kind: str = "team"
+    parent: Annotated[str | None, Field(max_length=200)] = None
+    people: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
+
+
+def _seen(row: dict[str, object], service: Service, now: datetime) -> dict[str, object]:
+    """A unit as a feature: where it was last seen, and how long ago."""
+    fix_time = row["fix_time"]
+    age_s = (now - fix_time).total_seconds() if isinstance(fix_time, datetime) else None
+    properties = {name: value for name, value in row.items() if name not in {"lon", "lat"}}
+    properties["fix_age_s"] = None if age_s is None else round(age_s)
+    properties["freshness"] = service.region.kinds[str(row["kind"])].freshness(age_s)
+    return feature(str(row["unit"]), point(row["lon"], row["lat"]), properties)  # type: ignore[arg-type]
+
+
+@router.get("/api/units")
+@needs("read")
+def list_units(
+    request: Request, service: Parts, connection: Reading, limit: Limit = 1000, cursor: Cursor = None
+) -> Response:
+    """Enrolled units with their newest fix and its age."""
+    rows = enrolment.latest(connection, after=after(cursor), limit=limit + 1)
+    now = datetime.now(UTC)
+    shown = [_seen(dict(row), service, now) for row in rows[:limit]]
+    last = str(shown[-1]["id"]) if len(rows) > limit else None
+    return answer(
+        request,
+        collection(shown, links=next_link(request, last)),
+        versions.read(connection, ["units", "fixes"]),
+    )
+
+
+@router.post("/api/units", status_code=201)
+@needs("admin")
+def enrol_unit(
+    service: Parts, connection: Writing, body: Annotated[UnitIn | list[UnitIn], Body()]
+) -> Response:
+    """Enrol one unit, or a list of them: all or none."""
+    many = body if isinstance(body, list) else [body]
+    if not 1 <= len(many) <= 10_000:
+        raise ApiError(422, "bad_batch", "give 1 to 10,000 units")
+    asked = [enrolment.Enrolment(**unit.model_dump()) for unit in many]
+    rows = enrolment.enrol(connection, asked, service.region)
+    payload: object = rows if isinstance(body, list) else rows[0]
+    return Response(encode(payload), 201, media_type=JSON)
+
+
+@router.get("/api/units/{unit}")
+@needs("read")
+def get_unit(request: Request, service: Parts, connection: Reading, unit: str) -> Response:
+    """One unit with its newest fix."""
+    rows = enrolment.latest(connection, unit=unit)
+    if not rows:
+        raise NoSuchUnitError(f"{unit}: no such unit")
+    seen = _seen(dict(rows[0]), service, datetime.now(UTC))
+    return answer(request, seen, versions.read(connection, ["units", "fixes"]))
+
+
+@router.put("/api/units/{unit}")
+@needs("admin")
+def put_unit(service: Parts, connection: Writing, unit: str, body: UnitIn) -> Response:
+    """Change a unit's properties."""
+    if body.unit != unit:
+        raise ApiError(422, "other_unit", f"unit: it is {body.unit!r} in the body, not {unit!r}")
+    row = enrolment.change(connection, enrolment.Enrolment(**body.model_dump()), service.region)
+    return Response(encode(row), media_type=JSON)
+
+
+@router.delete("/api/units/{unit}", status_code=204)
+@needs("admin")
+def disenrol_unit(connection: Writing, unit: str) -> Response:
+    """End an enrolment: later fixes are refused, history stays."""
+    enrolment.disenrol(connection, unit)
+    return Response(status_code=204)
+
+
+@router.get("/api/units/{unit}/track")
+@needs("read")
+def track(request: Request, connection: Reading, unit: str, window: Between) -> Response:
+    """A unit's patrols: each run of legs without a gap is one line."""
+    runs = journeys.runs(connection, unit, start=window.start, end=window.end)
+    features = [
+        feature(run.id, {"type": "LineString", "coordinates": run.coordinates}, run.properties)
+        for run in runs
+    ]
+    return answer(
+        request,
+        collection(features, unit=unit),
+        versions.read(connection, ["units", "fixes"]),
+        media_type=GEOJSON,
+    )
+
+
+@router.get("/api/teams")
+@needs("read")
+def list_teams(request: Request, connection: Reading) -> Response:
+    """The teams: division > brigade > team."""
+    payload = {"teams": teams.teams(connection)}
+    return answer(request, payload, versions.read(connection, ["teams"]), media_type=JSON)
+
+
+@router.post("/api/teams", status_code=201)
+@needs("admin")
+def make_team(connection: Writing, body: Annotated[TeamIn | list[TeamIn], Body()]) -> Response:
+    """Make one team, or a list of them in any order: all or none."""
+    many = body if isinstance(body, list) else [body]
+    if not 1 <= len(many) <= 10_000:
+        raise ApiError(422, "bad_batch", "give 1 to 10,000 teams")
+    made = [teams.Team(**team.model_dump()) for team in many]
+    there = {str(t["team"]) for t in teams.teams(connection)}
+    double = sorted({t.team for t in made} & there)
+    if double:
+        raise ApiError(409, "team_exists", f"team {double[0]} exists already: change it with PUT")
+    teams.put(connection, made)
+    rows = [row for row in teams.teams(connection) if row["team"] in {t.team for t in made}]
+    return Response(encode(rows if isinstance(body, list) else rows[0]), 201, media_type=JSON)
+
+
+@router.put("/api/teams/{team}")
+@needs("admin")
+def put_team(connection: Writing, team: str, body: TeamIn) -> Response:
+    """Change a team."""
+    if body.team != team:
+        raise ApiError(422, "other_team", f"team: it is {body.team!r} in the body, not {team!r}")
+    teams.teams(connection, team)
+    teams.put(connection, [teams.Team(**body.model_dump())])
+    return Response(encode(teams.teams(connection, team)[0]), media_type=JSON)
+
+
+@router.delete("/api/teams/{team}", status_code=204)
+@needs("admin")
+def remove_team(connection: Writing, team: str) -> Response:
+    """Delete a team that nothing refers to."""
+    teams.remove(connection, team)
+    return Response(status_code=204)

@@ -1,0 +1,1 @@
+"""The door's outside: bodies and files of fixes become batches."""

@@ -1,0 +1,159 @@
+"""Files of fixes: CSV, GPX and GeoParquet, read whole and sent through the same door."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+from rich.progress import Progress
+from sqlalchemy import Engine
+
+from api.intake.bodies import typed
+from api.settings import Settings
+from layers.db.engine import Principal
+from layers.errors import BadFileError
+from layers.fixes.intake import COLUMNS, Quarantined, Receipt, store_batch
+from layers.region import Region
+
+#: Fixes that one transaction takes: large enough to be quick, small enough to show progress.
+BATCH = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """A file of fixes."""
+
+    fixes: pd.DataFrame
+    dropped: list[str]  #: columns of the file that no fix has; they are not kept
+
+
+def read(path: Path, *, unit: str | None = None, mapping: dict[str, str] | None = None) -> Read:
+    """The fixes in a file, told by its suffix; ``unit`` names whose they are where it does not.
+
+    ``mapping`` is from our column to the file's. Raises BadFileError.
+    """
+    if not path.is_file():
+        raise BadFileError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise BadFileError(f"{path}: the file is empty")
+    readers = {".csv": _csv, ".gpx": _gpx, ".parquet": _parquet, ".geoparquet": _parquet}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise BadFileError(f"{path}: fixes come as .csv, .gpx or .parquet files")
+    table = reader(path)
+    renamed = {theirs: ours for ours, theirs in (mapping or {}).items()}
+    _check_mapping(path, table, mapping or {})
+    table = table.drop(columns=[c for c in renamed.values() if c in table]).rename(columns=renamed)
+    if unit is not None:
+        table["unit"] = unit
+    missing = [name for name in ("unit", "time", "lon", "lat") if name not in table]
+    if missing:
+        hint = "; --unit NAME says whose they are" if missing == ["unit"] else ""
+        raise BadFileError(
+            f"{path}: no column {', '.join(missing)}; --map OURS=THEIRS names yours{hint}"
+        )
+    if table.empty:
+        raise BadFileError(f"{path}: there is no fix in it")
+    dropped = [str(name) for name in table.columns if name not in COLUMNS]
+    return Read(fixes=typed(table.reindex(columns=list(COLUMNS))), dropped=dropped)
+
+
+def _check_mapping(path: Path, table: pd.DataFrame, mapping: dict[str, str]) -> None:
+    for ours, theirs in mapping.items():
+        if ours not in COLUMNS:
+            raise BadFileError(f"--map {ours}={theirs}: a fix has {', '.join(COLUMNS)}")
+        if theirs not in table:
+            raise BadFileError(f"--map {ours}={theirs}: {path} has no column {theirs}")
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").astype(
+            object
+        )
+    except (ValueError, csv.Error, pd.errors.ParserError) as error:
+        raise BadFileError(f"{path}: this is not CSV in UTF-8: {_first(error)}") from None
+
+
+def _gpx(path: Path) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            points = pyogrio.read_dataframe(path, layer="track_points", use_arrow=True)
+            tracks = pyogrio.read_dataframe(path, layer="tracks", read_geometry=False)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException) as error:
+        raise BadFileError(f"{path}: this is not GPX: {_first(error)}") from None
+    table = pd.DataFrame(
+        {
+            "time": points["time"],
+            "lon": points.geometry.x.to_numpy(),
+            "lat": points.geometry.y.to_numpy(),
+            "altitude_m": points["ele"] if "ele" in points else None,
+        }
+    )
+    names = tracks["name"].dropna() if "name" in tracks else pd.Series(dtype="str")
+    if len(names):
+        table["unit"] = points["track_fid"].map(names.to_dict())
+    return table
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        if b"geo" in (pq.read_schema(path).metadata or {}):
+            frame = gpd.read_parquet(path)
+            if frame.crs is None:
+                raise BadFileError(f"{path}: the points declare no CRS: set it before exporting")
+            frame = frame.to_crs(4326)
+            table = pd.DataFrame(frame.drop(columns=frame.geometry.name))
+            return table.assign(lon=frame.geometry.x.to_numpy(), lat=frame.geometry.y.to_numpy())
+        return pd.read_parquet(path)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise BadFileError(f"{path}: this is not Parquet with points: {_first(error)}") from None
+
+
+def store_frame(
+    engine: Engine,
+    principal: Principal,
+    fixes: pd.DataFrame,
+    region: Region,
+    settings: Settings,
+    *,
+    label: str,
+) -> Receipt:
+    """Send a frame of fixes through the door, in batches, with a progress bar."""
+    fixes = fixes.reset_index(drop=True)
+    # Whole units together: each batch decides the breaches of few units over many fixes.
+    order = fixes.sort_values(["unit", "time"], kind="stable", na_position="last").index
+    total = {"accepted": 0, "duplicate": 0, "refused": 0, "breaches": 0}
+    quarantined: list[Quarantined] = []
+    with Progress(transient=True) as bar:
+        task = bar.add_task(label, total=len(fixes))
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
+            batch = fixes.loc[rows].reindex(columns=list(COLUMNS))
+            receipt = store_batch(
+                engine,
+                principal,
+                batch,
+                region,
+                clock_skew_s=settings.clock_skew_s,
+                retention_days=settings.retention_days,
+            )
+            for name in total:
+                total[name] += getattr(receipt, name)
+            quarantined += [
+                Quarantined(index=int(rows[q.index]), reason=q.reason) for q in receipt.quarantined
+            ]
+            bar.advance(task, len(rows))
+    return Receipt(quarantined=quarantined, **total)
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,295 @@
+/** Every call that the page makes to its server, and the shapes of the answers that it reads. */
+
+import type { FeatureCollection, Geometry, LineString, MultiPolygon, Point, Polygon } from "geojson";
+import type { Names } from "./words";
+
+export interface Versioned {
+  data_version?: string;
+  as_of?: string;
+}
+export interface Level {
+  id: string;
+  title: Names | string;
+}
+export interface Region extends Versioned {
+  name: Names | string;
+  time_zone: string;
+  languages: string[];
+  /** Highest first: banner, sumu, gacha, cell. */
+  levels: Level[];
+  /** west, south, east, north */
+  bbox: [number, number, number, number] | null;
+  swath_m: number;
+}
+export interface Session {
+  scopes: string[];
+}
+export interface CoverageProps {
+  id: string;
+  name?: string;
+  level: string;
+  visited_share: number | null;
+  patrol_s: number;
+  patrol_m: number;
+  unknown_s: number;
+  visits: number;
+  patrols: number;
+  units: number;
+  first_visit: string | null;
+  last_visit: string | null;
+}
+export interface CoverageAnswer extends Versioned, FeatureCollection<Polygon | MultiPolygon, CoverageProps> {
+  totals: Record<string, number | null>;
+  from: string;
+  to: string;
+}
+export interface BreachProps {
+  unit: string;
+  call_sign?: string | null;
+  fence: string;
+  fence_id?: string;
+  fence_version?: number;
+  rule: string;
+  severity: string;
+  state: string;
+  evidence: string;
+  direction?: string | null;
+  entered_at: string;
+  entered_earliest?: string | null;
+  entered_latest?: string | null;
+  exited_at?: string | null;
+  exited_earliest?: string | null;
+  exited_latest?: string | null;
+  unknown_s?: number | null;
+  revision?: number;
+}
+export type BreachAnswer = Versioned & FeatureCollection<Point | null, BreachProps>;
+export interface UnitProps {
+  unit: string;
+  call_sign?: string | null;
+  kind: string;
+  team?: string | null;
+  max_gap_s?: number | null;
+  fix_time: string | null;
+  fix_age_s: number | null;
+  freshness: string;
+  accuracy_m?: number | null;
+  speed_ms?: number | null;
+  heading_deg?: number | null;
+  battery?: number | null;
+}
+export type UnitAnswer = Versioned & FeatureCollection<Point | null, UnitProps>;
+export interface RunProps {
+  patrol?: string | null;
+  start: string;
+  end: string;
+  patrol_m: number;
+  patrol_s: number;
+}
+export type TrackAnswer = Versioned & FeatureCollection<LineString, RunProps>;
+export interface BandProps {
+  minutes: number;
+  area_m2: number | null;
+  mode: string;
+}
+export interface BandAnswer extends Versioned, FeatureCollection<Polygon | MultiPolygon, BandProps> {
+  origin?: { lon: number; lat: number; road_m: number | null; note?: string | null };
+}
+export interface DispatchProps {
+  unit: string;
+  call_sign?: string | null;
+  kind: string;
+  eta_s: number;
+  distance_m: number;
+  fix_age_s: number | null;
+  freshness: string;
+  rank: number;
+}
+export type DispatchAnswer = Versioned & FeatureCollection<LineString | null, DispatchProps>;
+export interface FeedEvent {
+  id: string | number;
+  type: string;
+  time: string;
+  data: BreachProps;
+}
+export interface TileSet {
+  template: string;
+  minzoom: number;
+  maxzoom: number;
+  attribution?: string;
+}
+
+/** What the server refused, in its own words (RFC 9457). */
+export class Refused extends Error {
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message);
+  }
+}
+/** The server did not answer at all. */
+export class LinkLost extends Error {}
+
+type LinkListener = (up: boolean, asOf: string | undefined, version: string | undefined) => void;
+const linkListeners: LinkListener[] = [];
+export const onLink = (listener: LinkListener): void => void linkListeners.push(listener);
+const tellLink = (up: boolean, answer?: Versioned): void =>
+  linkListeners.forEach((listener) => listener(up, answer?.as_of, answer?.data_version));
+
+const KEPT_ANSWERS = 60;
+const kept = new Map<string, { etag: string; body: unknown }>();
+
+async function ask(path: string, init: RequestInit, timeout_ms: number): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      ...init,
+      credentials: "same-origin",
+      signal: init.signal
+        ? AbortSignal.any([init.signal, AbortSignal.timeout(timeout_ms)])
+        : AbortSignal.timeout(timeout_ms),
+    });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    tellLink(false);
+    throw new LinkLost("no answer");
+  }
+  // A gateway that answers for a dead server is as good as no answer.
+  if ([502, 503, 504].includes(response.status)) {
+    tellLink(false);
+    throw new LinkLost(`${response.status}`);
+  }
+  if (!response.ok && response.status !== 304) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response: Response): Promise<Refused> {
+  const problem = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  const detail = typeof problem["detail"] === "string" ? problem["detail"] : problem["title"];
+  const text = typeof detail === "string" ? detail : response.statusText;
+  return new Refused(response.status, String(problem["code"] ?? ""), text || `${response.status}`);
+}
+
+/** GET with the ETag of the answer that we already have; an unchanged answer costs a 304. */
+async function get<T>(path: string, signal?: AbortSignal, timeout_ms = 30_000): Promise<T> {
+  const before = kept.get(path);
+  const headers: Record<string, string> = { Accept: "application/geo+json, application/json" };
+  if (before) headers["If-None-Match"] = before.etag;
+  const init: RequestInit = { headers, cache: "no-store" };
+  if (signal) init.signal = signal;
+  const response = await ask(path, init, timeout_ms);
+  const body = response.status === 304 && before ? (before.body as T) : ((await response.json()) as T);
+  const etag = response.headers.get("ETag") ?? before?.etag;
+  kept.delete(path);
+  if (etag) kept.set(path, { etag, body });
+  if (kept.size > KEPT_ANSWERS) kept.delete(kept.keys().next().value ?? "");
+  tellLink(true, body as Versioned);
+  return body;
+}
+
+function query(values: Record<string, string | number | undefined>): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) if (value !== undefined) search.set(key, `${value}`);
+  const text = search.toString();
+  return text ? `?${text}` : "";
+}
+
+/** Follows `next` links; a list is never longer than `pages` × its limit here. */
+async function pages<T extends FeatureCollection<Geometry | null>>(path: string, count: number): Promise<T> {
+  const first = await get<T & { links?: { rel: string; href: string }[] }>(path);
+  let last = first;
+  const features = [...first.features];
+  for (let page = 1; page < count; page += 1) {
+    const next = last.links?.find((link) => link.rel === "next");
+    if (!next) break;
+    const url = new URL(next.href, location.href);
+    last = await get(url.pathname + url.search);
+    features.push(...last.features);
+  }
+  return { ...first, features };
+}
+
+/** Who is signed in, or null. */
+export async function session(): Promise<Session | null> {
+  try {
+    const answer = await get<Partial<Session>>("/auth/session");
+    return { scopes: answer.scopes ?? [] };
+  } catch (error) {
+    if (error instanceof Refused && (error.status === 401 || error.status === 403)) return null;
+    throw error;
+  }
+}
+
+async function post(path: string, body: unknown): Promise<void> {
+  const headers = { "Content-Type": "application/json" };
+  await ask(path, { method: "POST", headers, body: JSON.stringify(body) }, 30_000);
+}
+export const signIn = (token: string): Promise<void> => post("/auth/session", { token });
+export const signOut = (): Promise<void> => post("/auth/sign-out", {});
+
+export async function region(): Promise<Region> {
+  const answer = await get<Record<string, unknown>>("/api/region");
+  const levels = (answer["levels"] ?? []) as (string | (Level & { names?: Names; name?: string }))[];
+  return {
+    ...answer,
+    name: (answer["name"] ?? answer["names"] ?? "patrolgrid") as Names | string,
+    time_zone: (answer["time_zone"] ?? answer["timezone"] ?? "UTC") as string,
+    languages: (answer["languages"] ?? []) as string[],
+    bbox: (answer["bbox"] ?? null) as Region["bbox"],
+    swath_m: Number(answer["swath_m"] ?? 500),
+    levels: levels.map((level) =>
+      typeof level === "string"
+        ? { id: level, title: level }
+        : { id: level.id ?? level.name ?? "", title: level.title ?? level.names ?? level.id },
+    ),
+  };
+}
+
+/** The tile URL on this origin, whatever host the server believes that it has. */
+export async function tiles(layers: readonly string[]): Promise<TileSet> {
+  const json = await get<{ tiles?: string[]; minzoom?: number; maxzoom?: number; attribution?: string }>(
+    "/tiles.json",
+  );
+  const path = (json.tiles?.[0] ?? "/tiles/{z}/{x}/{y}.mvt").replace(/^https?:\/\/[^/]+/, "");
+  const joined = path.includes("layers=")
+    ? path
+    : `${path}${path.includes("?") ? "&" : "?"}layers=${layers.join(",")}`;
+  return {
+    template: location.origin + joined,
+    minzoom: json.minzoom ?? 0,
+    maxzoom: json.maxzoom ?? 14,
+    ...(json.attribution ? { attribution: json.attribution } : {}),
+  };
+}
+
+export const gridsOf = (level: string): Promise<FeatureCollection<Polygon | MultiPolygon>> =>
+  pages(`/api/layers/grids${query({ level, limit: 1000 })}`, 3);
+
+export const coverage = (
+  at: { from: string; to: string; level: string; swath_m: number },
+  signal: AbortSignal,
+): Promise<CoverageAnswer> => get(`/api/coverage${query(at)}`, signal, 120_000);
+
+export const breaches = (from: string | undefined): Promise<BreachAnswer> =>
+  pages<BreachAnswer>(`/api/breaches${query({ from, limit: 10_000 })}`, 3);
+
+export const units = (): Promise<UnitAnswer> => pages<UnitAnswer>(`/api/units${query({ limit: 10_000 })}`, 2);
+
+export const track = (unit: string, from: string, to: string, signal: AbortSignal): Promise<TrackAnswer> =>
+  get(`/api/units/${encodeURIComponent(unit)}/track${query({ from, to })}`, signal);
+
+export const response = (
+  at: { lon: number; lat: number; minutes: string; mode: string },
+  signal: AbortSignal,
+): Promise<BandAnswer> => get(`/api/response${query(at)}`, signal, 60_000);
+
+export const dispatch = (
+  at: { lon: number; lat: number; limit: number },
+  signal: AbortSignal,
+): Promise<DispatchAnswer> => get(`/api/dispatch${query(at)}`, signal, 60_000);
+
+/** Where the feed stands now, so that a stream started from here brings only what is new. */
+export async function feedPosition(from: string): Promise<string | undefined> {
+  const answer = await get<{ next?: string | number | null }>(`/api/events${query({ from, limit: 1000 })}`);
+  return answer.next === null || answer.next === undefined ? undefined : `${answer.next}`;
+}
+export const eventStream = (after: string | undefined): EventSource =>
+  new EventSource(`/api/events${query({ after })}`);

@@ -1,0 +1,213 @@
+"""Fence versions, read once and made ready for many judgements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.breaches.edges import TOUCH_DEG, Edges
+from geo.breaches.hours import Hours, plain
+from geo.earth import Geometries, Plane
+from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
+from geo.tracks.columns import Bools, Floats, Ints, micros, need, numbers
+
+RULES = ("keep_out", "keep_in", "line", "presence")
+DIRECTIONS = ("any", "left_to_right", "right_to_left")
+LONG_AGO_US, FAR_AHEAD_US = -(1 << 62), 1 << 62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """An area fence on the plane in metres about its own middle.
+
+    Distances there are off by less than 0.03 % up to 250 km from the middle, and the plane knows
+    no antimeridian.
+    """
+
+    plane: Plane
+    area: shapely.Geometry
+    boundary: shapely.Geometry
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fences:
+    """Fence versions by position; build one with ``of`` and keep it while the set is unchanged."""
+
+    ids: list[str]
+    versions: list[int]
+    rules: list[str]
+    directions: list[str]
+    severities: list[str]
+    margin_m: Floats
+    dwell_us: Ints
+    hours: list[Hours | None]
+    applies_to: list[dict[str, Any]]
+    from_us: Ints  #: in force from this moment …
+    to_us: Ints  #: … until before this one
+    is_line: Bools
+    geometry: Geometries  #: within ±180°, prepared
+    boundary: Geometries  #: of the areas, prepared
+    boxes: shapely.STRtree = field(repr=False)  #: of the areas, widened by their margins
+    boxed: Ints = field(repr=False)  #: the fence that each box is of
+    edges: Edges = field(repr=False)
+    _metric: dict[int, Metric] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, frame: gpd.GeoDataFrame) -> Fences:
+        """Read a frame of fence versions, geometry in EPSG:4326, one row a version.
+
+        Columns: fence, rule [, version 1, direction 'any', margin_m 0, dwell_s 0, active always,
+        applies_to every unit, severity 'medium', valid_from, valid_to (missing: without end)].
+        Areas may reach beyond ±180°. Raises MissingColumnError, NoCrsError, NaiveTimeError,
+        OutOfRangeError, WrongGeometryError.
+        """
+        need(frame, ("fence", "rule"), "fences")
+        if frame.crs is None:
+            raise NoCrsError("fences: no coordinate reference system; set EPSG:4326")
+        if frame.crs.to_epsg() != 4326:
+            raise NoCrsError(f"fences: in {frame.crs.to_string()}; convert to EPSG:4326")
+        ids = [str(name) for name in frame["fence"]]
+        rules = _words(frame, "rule", RULES, "keep_out", ids)
+        given = np.asarray(frame.geometry.array, dtype=object)
+        is_line = np.asarray([rule == "line" for rule in rules], dtype=bool)
+        _check(given, is_line, ids)
+        geometry = np.asarray([_within_world(shape) for shape in given], dtype=object)
+        boundary = np.where(is_line, None, shapely.boundary(geometry))
+        shapely.prepare(geometry)
+        shapely.prepare(boundary)
+        margin_m, dwell_s = _positive(frame, "margin_m", ids), _positive(frame, "dwell_s", ids)
+        boxed = np.flatnonzero(~is_line)
+        return cls(
+            ids=ids,
+            versions=[int(v) for v in frame["version"]] if "version" in frame else [1] * len(ids),
+            rules=rules,
+            directions=_words(frame, "direction", DIRECTIONS, "any", ids),
+            severities=_words(frame, "severity", (), "medium", ids),
+            margin_m=margin_m,
+            dwell_us=np.rint(dwell_s * 1e6).astype(np.int64),
+            hours=[Hours.of(a, f"fence {i}") for a, i in zip(_json(frame, "active"), ids, strict=True)],
+            applies_to=[plain(value) for value in _json(frame, "applies_to")],
+            from_us=_validity(frame, "valid_from", LONG_AGO_US),
+            to_us=_validity(frame, "valid_to", FAR_AHEAD_US),
+            is_line=is_line,
+            geometry=geometry,
+            boundary=boundary,
+            boxes=shapely.STRtree(_boxes(geometry[boxed], margin_m[boxed])),
+            boxed=boxed,
+            edges=Edges.of(geometry, is_line),
+        )
+
+    def metric(self, fence: int) -> Metric:
+        """The area of a fence in metres, made on first use."""
+        if fence not in self._metric:
+            self._metric[fence] = _metric(self.geometry[fence])
+        return self._metric[fence]
+
+    def applies(self, names: list[str], units: pd.DataFrame) -> Bools:
+        """Which fence speaks of which unit: (units, fences). Lists are OR-ed within, AND-ed across."""
+        out = np.ones((len(names), len(self)), dtype=bool)
+        own = units.loc[names]
+        columns = {"kinds": own.get("kind"), "teams": own.get("team"), "units": pd.Series(names)}
+        for fence, rule in enumerate(self.applies_to):
+            for key, column in columns.items():
+                if rule.get(key):
+                    wanted = set(map(str, rule[key]))
+                    said = [] if column is None else column.astype("str")
+                    out[:, fence] &= [v in wanted for v in said] if len(said) else False
+        return out
+
+    def in_use(self, start_us: int, end_us: int) -> Bools:
+        """Versions that are in force at some moment of a span of time."""
+        return (self.from_us <= end_us) & (self.to_us > start_us)
+
+
+def _metric(shape: shapely.Geometry) -> Metric:
+    west, south, east, north = shape.bounds
+    around = bool(west <= -180 and east >= 180 and not shape.covers(shapely.Point(0, (south + north) / 2)))
+    moved = shapely.transform(shape, lambda xy: np.column_stack((xy[:, 0] % 360, xy[:, 1]))) if around else shape
+    west, south, east, north = moved.bounds
+    plane = Plane.equidistant((west + east) / 2, (south + north) / 2)
+    area = plane.project([shape])[0]
+    if around:  # the seam at the antimeridian is no boundary
+        area = shapely.union_all(shapely.get_parts(area), grid_size=1e-3)
+    boundary = shapely.boundary(area)
+    shapely.prepare(area)
+    shapely.prepare(boundary)
+    return Metric(plane=plane, area=area, boundary=boundary)
+
+
+def _boxes(areas: Geometries, margin_m: Floats) -> Geometries:
+    """Boxes in degrees that hold everything within the margin of each area."""
+    west, south, east, north = shapely.bounds(areas).reshape(-1, 4).T
+    lat_pad = margin_m / 110_000 + TOUCH_DEG
+    top = np.minimum(np.maximum(np.abs(south), np.abs(north)) + lat_pad, 89.9)
+    lon_pad = lat_pad / np.cos(np.radians(top))
+    west, east = west - lon_pad, east + lon_pad
+    around = (west < -180) | (east > 180)
+    west, east = np.where(around, -180, west), np.where(around, 180, east)
+    return np.asarray(shapely.box(west, south - lat_pad, east, north + lat_pad), dtype=object)
+
+
+def _within_world(shape: shapely.Geometry) -> shapely.Geometry:
+    """The geometry with what lies beyond ±180° brought back to the other side."""
+    west, _, east, _ = shape.bounds
+    if west >= -180 and east <= 180:
+        return shape
+    parts: list[shapely.Geometry] = []
+    for turn in (-360, 0, 360):
+        piece = shapely.intersection(shape, shapely.box(-180 + turn, -90, 180 + turn, 90))
+        moved = shapely.transform(piece, lambda xy, by=turn: xy - [by, 0])
+        parts += [p for p in shapely.get_parts(moved) if p.geom_type in ("Polygon", "LineString")]
+    together = shapely.multipolygons if "Polygon" in shape.geom_type else shapely.multilinestrings
+    return together(parts)
+
+
+def _check(shapes: Geometries, is_line: Bools, ids: list[str]) -> None:
+    for shape, line, name in zip(shapes, is_line, ids, strict=True):
+        wanted = ("LineString", "MultiLineString") if line else ("Polygon", "MultiPolygon")
+        if shape is None or shape.is_empty or shape.geom_type not in wanted:
+            found = "nothing" if shape is None or shape.is_empty else shape.geom_type
+            raise WrongGeometryError(f"fence {name}: needs a {wanted[0]}, has {found}")
+        if not line and not shape.is_valid:
+            raise WrongGeometryError(f"fence {name}: {shapely.is_valid_reason(shape)}; mend it first")
+        if not np.isfinite(shapely.get_coordinates(shape)).all():
+            raise WrongGeometryError(f"fence {name}: a coordinate is not a number")
+
+
+def _words(
+    frame: pd.DataFrame, column: str, allowed: tuple[str, ...], default: str, ids: list[str]
+) -> list[str]:
+    if column not in frame.columns:
+        return [default] * len(frame)
+    words = [default if pd.isna(word) else str(word) for word in frame[column]]
+    for word, name in zip(words, ids, strict=True):
+        if allowed and word not in allowed:
+            raise OutOfRangeError(f"fence {name}: {column} is {word!r}, not one of {', '.join(allowed)}")
+    return words
+
+
+def _positive(frame: pd.DataFrame, column: str, ids: list[str]) -> Floats:
+    values = np.nan_to_num(numbers(frame, column), nan=0.0)
+    for value, name in zip(values, ids, strict=True):
+        if not 0 <= value < np.inf:
+            raise OutOfRangeError(f"fence {name}: {column} is {value}, not 0 or more")
+    return values
+
+
+def _json(frame: pd.DataFrame, column: str) -> list[object]:
+    return list(frame[column]) if column in frame.columns else [None] * len(frame)
+
+
+def _validity(frame: pd.DataFrame, column: str, missing_us: int) -> Ints:
+    if column not in frame.columns or frame[column].isna().all():
+        return np.full(len(frame), missing_us, dtype=np.int64)
+    given = micros(frame[column], "fences")
+    return np.where(frame[column].isna(), missing_us, given)

@@ -1,0 +1,8 @@
+"""Coverage: how much of each cell, and of each kilometre of border, was really patrolled."""
+
+from geo.coverage.line import border
+from geo.coverage.figures import Coverage, coverage
+from geo.coverage.pieces import split
+from geo.coverage.sweep import visited_share
+
+__all__ = ["Coverage", "border", "coverage", "split", "visited_share"]

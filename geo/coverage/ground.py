@@ -1,0 +1,256 @@
+"""The ground: cells cut into buckets, so that whose a point is takes a look at one bucket.
+
+All of it happens in longitude and latitude, where the cells' edges are straight and neighbours
+share their very numbers. A bucket without an edge belongs to one cell (or none); elsewhere the
+parity of the edges between a point and the bucket's centre, whose cells are known, tells.
+
+A point within ``NEAR_DEG`` of an edge is on it; what is on the edge of several cells, or inside
+several that overlap, belongs to the first of them in the order given.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numba import njit
+from numpy.typing import NDArray
+
+from geo.earth import Geometries
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: Within this of an edge (1 cm) a point is on it.
+NEAR_DEG = 1e-7
+#: Where in a bucket its centre is taken: off the round numbers on which drawn grids lie.
+_CENTRE_X, _CENTRE_Y = 0.5123456789, 0.4871234567
+
+
+
+
+class Buckets(NamedTuple):
+    """How the ground is cut: a grid of ``nx`` x ``ny`` buckets of ``width`` x ``height`` degrees."""
+
+    ox: float  #: west edge
+    oy: float  #: south edge
+    width: float
+    height: float
+    nx: int
+    ny: int
+
+
+class Ground(NamedTuple):
+    """The cells, ready for a walk."""
+
+    buckets: Buckets
+    edges: Floats  #: (n, 4) x0, y0, x1, y1; each cell's edges together, cells in order
+    owner: Ints  #: edge → cell
+    first: Ints  #: bucket → where its edges begin in ``order``
+    order: Ints  #: → edge; ascending within a bucket
+    full: Ints  #: bucket → the first cell that holds all of it, or -1
+    inside: Flags  #: beside ``order``: whether the edge's cell holds the centre
+
+
+@njit(cache=True, nogil=True)
+def sort_few(xs: Floats) -> None:
+    """Sorts a short array in place (by insertion: np.sort takes seconds to compile)."""
+    for a in range(1, len(xs)):
+        x, b = xs[a], a
+        while b > 0 and xs[b - 1] > x:
+            xs[b] = xs[b - 1]
+            b -= 1
+        xs[b] = x
+
+
+@njit(cache=True, nogil=True)
+def _span(a: float, b: float, origin: float, size: float, count: int) -> tuple[int, int]:
+    """First and last bucket along one axis between ``a`` and ``b``, with a margin."""
+    low = int(math.floor((min(a, b) - origin - 2 * NEAR_DEG) / size))
+    high = int(math.floor((max(a, b) - origin + 2 * NEAR_DEG) / size))
+    return max(0, low), min(count - 1, high)
+
+
+@njit(cache=True, nogil=True)
+def reach(x0: float, y0: float, x1: float, y1: float, b: Buckets) -> tuple[int, int, int, int]:
+    """First and last column, first and last row of the buckets about a line."""
+    left, right = _span(x0, x1, b.ox, b.width, b.nx)
+    low, high = _span(y0, y1, b.oy, b.height, b.ny)
+    return left, right, low, high
+
+
+@njit(cache=True, nogil=True)
+def _misses(x0: float, y0: float, x1: float, y1: float, i: int, j: int, b: Buckets) -> bool:
+    """Whether all four corners of bucket (i, j) lie on one side of the line."""
+    dx, dy = x1 - x0, y1 - y0
+    corner = dx * (b.oy + j * b.height - y0) - dy * (b.ox + i * b.width - x0)
+    up, right = dx * b.height, -dy * b.width
+    low = corner + min(0.0, up) + min(0.0, right)
+    high = corner + max(0.0, up) + max(0.0, right)
+    margin = 2 * NEAR_DEG * (abs(dx) + abs(dy))
+    return low > margin or high < -margin
+
+
+@njit(cache=True, nogil=True)
+def sort_edges(edges: Floats, b: Buckets) -> tuple[Ints, Ints]:
+    """Edges (n, 4) into buckets: ``first`` and ``order`` of Ground."""
+    first = np.zeros(b.nx * b.ny + 1, np.int64)
+    order = np.empty(0, np.int64)
+    at = first[:-1].copy()
+    for filling in range(2):
+        if filling:
+            first = np.cumsum(first)
+            order = np.empty(first[-1], np.int64)
+            at = first[:-1].copy()
+        for e in range(len(edges)):
+            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+            left, right, low, high = reach(x0, y0, x1, y1, b)
+            for j in range(low, high + 1):
+                for i in range(left, right + 1):
+                    if _misses(x0, y0, x1, y1, i, j, b):
+                        continue
+                    k = j * b.nx + i
+                    if filling:
+                        order[at[k]] = e
+                        at[k] += 1
+                    else:
+                        first[k + 1] += 1
+    return first, order
+
+
+@njit(cache=True, nogil=True)
+def _row_crossings(edges: Floats, y: float, xs: Floats) -> int:
+    """Where edges cross the parallel ``y``, sorted, into ``xs``; returns how many."""
+    n = 0
+    for e in range(len(edges)):
+        if (edges[e, 1] > y) != (edges[e, 3] > y):
+            part = (y - edges[e, 1]) / (edges[e, 3] - edges[e, 1])
+            xs[n] = edges[e, 0] + part * (edges[e, 2] - edges[e, 0])
+            n += 1
+    sort_few(xs[:n])
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _mark(
+    k: int, cell: int, first: Ints, order: Ints, owner: Ints, full: Ints, inside: Flags
+) -> None:
+    """Notes that ``cell`` holds the centre of bucket ``k``."""
+    touched = False
+    for p in range(first[k], first[k + 1]):
+        if owner[order[p]] == cell:
+            inside[p] = True
+            touched = True
+    if not touched and full[k] < 0:
+        full[k] = cell
+
+
+@njit(cache=True, nogil=True)
+def centres(
+    edges: Floats, cell_first: Ints, first: Ints, order: Ints, owner: Ints, b: Buckets
+) -> tuple[Ints, Flags]:
+    """``full`` and ``inside`` of Ground; cell c has the edges ``cell_first[c:c + 2]``."""
+    full = np.full(b.nx * b.ny, -1, np.int64)
+    inside = np.zeros(len(order), np.bool_)
+    for cell in range(len(cell_first) - 1):
+        own = edges[cell_first[cell] : cell_first[cell + 1]]
+        xs = np.empty(len(own))
+        low, high = _span(own[:, 1].min(), own[:, 1].max(), b.oy, b.height, b.ny)
+        for j in range(low, high + 1):
+            n = _row_crossings(own, b.oy + (j + _CENTRE_Y) * b.height, xs)
+            for c in range(0, n - 1, 2):
+                i = max(0, int(math.ceil((xs[c] - b.ox) / b.width - _CENTRE_X)))
+                while i < b.nx and b.ox + (i + _CENTRE_X) * b.width < xs[c + 1]:
+                    _mark(j * b.nx + i, cell, first, order, owner, full, inside)
+                    i += 1
+    return full, inside
+
+
+@njit(cache=True, nogil=True)
+def _on_edge(px: float, py: float, x0: float, y0: float, x1: float, y1: float) -> bool:
+    """Whether a point lies within ``NEAR_DEG`` of an edge."""
+    dx, dy = x1 - x0, y1 - y0
+    ax, ay = px - x0, py - y0
+    square = dx * dx + dy * dy
+    part = min(1.0, max(0.0, (ax * dx + ay * dy) / square)) if square > 0 else 0.0
+    ax -= part * dx
+    ay -= part * dy
+    return ax * ax + ay * ay <= NEAR_DEG * NEAR_DEG
+
+
+@njit(cache=True, nogil=True)
+def _left(ax: float, ay: float, bx: float, by: float, px: float, py: float) -> bool:
+    """Whether a point lies to the left of the line from a to b."""
+    return (bx - ax) * (py - ay) - (by - ay) * (px - ax) > 0
+
+
+@njit(cache=True, nogil=True)
+def locate(px: float, py: float, ground: Ground) -> int:
+    """The first cell that holds a point, its edge included; -1 outside all of them."""
+    b, edges, first, order = ground.buckets, ground.edges, ground.first, ground.order
+    i, j = int(math.floor((px - b.ox) / b.width)), int(math.floor((py - b.oy) / b.height))
+    if not (0 <= i < b.nx and 0 <= j < b.ny):
+        return -1
+    k = j * b.nx + i
+    cx, cy = b.ox + (i + _CENTRE_X) * b.width, b.oy + (j + _CENTRE_Y) * b.height
+    p = first[k]
+    while p < first[k + 1]:
+        cell, held, on_edge = ground.owner[order[p]], ground.inside[p], False
+        if 0 <= ground.full[k] < cell:
+            break
+        while p < first[k + 1] and ground.owner[order[p]] == cell:
+            e = order[p]
+            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+            on_edge = on_edge or _on_edge(px, py, x0, y0, x1, y1)
+            if _left(cx, cy, px, py, x0, y0) != _left(cx, cy, px, py, x1, y1):
+                held ^= _left(x0, y0, x1, y1, cx, cy) != _left(x0, y0, x1, y1, px, py)
+            p += 1
+        if held or on_edge:
+            return cell
+    return ground.full[k]
+
+
+@njit(cache=True, nogil=True)
+def locate_all(xs: Floats, ys: Floats, ground: Ground) -> Ints:
+    """``locate`` for many points."""
+    out = np.empty(len(xs), np.int64)
+    for q in range(len(xs)):
+        out[q] = locate(xs[q], ys[q], ground)
+    return out
+
+
+def polygon_edges(polygons: Geometries) -> tuple[Floats, Ints]:
+    """Edges (n, 4: x0, y0, x1, y1) of all rings of (multi)polygons, and whose each is."""
+    parts, part_of = shapely.get_parts(polygons, return_index=True)
+    rings, ring_of = shapely.get_rings(parts, return_index=True)
+    xy, of = shapely.get_coordinates(rings, return_index=True)
+    edges = np.column_stack((xy[:-1], xy[1:])) if len(xy) else np.empty((0, 4))
+    real = (of[1:] == of[:-1]) & (edges[:, :2] != edges[:, 2:]).any(axis=1)
+    return np.ascontiguousarray(edges[real]), part_of[ring_of[of[:-1][real]]].astype(np.int64)
+
+
+def _buckets(edges: Floats) -> Buckets:
+    """Some four buckets to an edge, about square on the earth."""
+    if not len(edges):
+        return Buckets(0.0, 0.0, 1.0, 1.0, 1, 1)
+    west, south = edges[:, 0].min(), edges[:, 1].min()
+    east, north = edges[:, 0].max(), edges[:, 1].max()
+    squeeze = max(0.05, math.cos(math.radians((south + north) / 2)))
+    count = min(max(4 * len(edges), 1024), 1_500_000)
+    size = math.sqrt((east - west) * squeeze * (north - south) / count)
+    width, height = max(size / squeeze, 1e-6), max(size, 1e-6)
+    nx, ny = int((east - west) / width) + 2, int((north - south) / height) + 2
+    return Buckets(west - 0.37 * width, south - 0.41 * height, width, height, nx, ny)
+
+
+def lay(polygons: Geometries) -> Ground:
+    """The ground of (multi)polygons in degrees; of two that claim a place the first has it."""
+    edges, owner = polygon_edges(polygons)
+    buckets = _buckets(edges)
+    first, order = sort_edges(edges, buckets)
+    cell_first = np.searchsorted(owner, np.arange(len(polygons) + 1)).astype(np.int64)
+    full, inside = centres(edges, cell_first, first, order, owner, buckets)
+    return Ground(buckets, edges, owner, first, order, full, inside)

@@ -1,0 +1,69 @@
+"""The door's judgement of each fix alone, before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from geo.errors import UnknownUnitError
+from geo.tracks.columns import Floats, instant, micros, need, numbers
+
+#: Every reason that ``doubt`` gives, in the order in which they are looked for.
+REASONS = (
+    "no_time",
+    "not_a_number",
+    "latitude_out_of_range",
+    "longitude_out_of_range",
+    "zero_zero",
+    "in_the_future",
+    "too_old",
+    "negative_accuracy",
+    "too_inaccurate",
+)
+
+
+def doubt(
+    fixes: pd.DataFrame,
+    units: pd.DataFrame,
+    *,
+    now: datetime,
+    worst_accuracy_m: Mapping[str, float] | pd.Series,
+    oldest: datetime | None = None,
+    skew_s: float = 60.0,
+) -> pd.Series:
+    """Why each fix is not believed: one of ``REASONS``, missing for a good one; index of ``fixes``.
+
+    ``worst_accuracy_m``: by unit, the largest accuracy_m that is still believed (its kind's; a
+    unit without one has no limit). A fix is in the future when it is more than ``skew_s`` after
+    ``now``, and too old before ``oldest`` where that is given. A missing accuracy is no fault;
+    an infinite one is. Raises UnknownUnitError for a stranger (refuse those first, and keep
+    nothing of them), MissingColumnError, NaiveTimeError.
+    """
+    need(fixes, ("unit", "time", "lon", "lat"), "fixes")
+    strangers = ~fixes["unit"].isin(units.index)
+    if strangers.any():
+        raise UnknownUnitError(f"fixes: {int(strangers.sum())} fixes of units that are not enrolled")
+    time_us = micros(fixes["time"], "fixes")
+    lon, lat, accuracy_m = (numbers(fixes, name) for name in ("lon", "lat", "accuracy_m"))
+    no_time = np.asarray(fixes["time"].isna())
+    tests = (
+        no_time,
+        ~(np.isfinite(lon) & np.isfinite(lat)),
+        np.abs(lat) > 90,
+        np.abs(lon) > 180,
+        (lon == 0) & (lat == 0),
+        time_us > instant(now, "now") + round(skew_s * 1e6),
+        np.zeros(len(fixes), bool) if oldest is None else time_us < instant(oldest, "oldest"),
+        accuracy_m < 0,
+        np.isinf(accuracy_m) | (accuracy_m > _limits(fixes["unit"], worst_accuracy_m)),
+    )
+    reason = np.select(tests, np.asarray(REASONS, dtype=object), default=None)
+    return pd.Series(reason, index=fixes.index, name="reason", dtype="str")
+
+
+def _limits(unit: pd.Series, worst_accuracy_m: Mapping[str, float] | pd.Series) -> Floats:
+    limits = unit.map(dict(worst_accuracy_m)).to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isnan(limits), np.inf, limits)

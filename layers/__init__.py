@@ -1,0 +1,1 @@
+"""What is kept: PostGIS tables, their loading and reading. No HTTP and no environment."""

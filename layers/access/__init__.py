@@ -1,0 +1,1 @@
+"""Who may ask: tokens, sign-in links and sessions, kept as hashes."""

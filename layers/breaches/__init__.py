@@ -1,0 +1,6 @@
+"""Breaches: decided from the stored fixes, kept under stable ids, told with every revision."""
+
+from layers.breaches.decide import decide, recompute
+from layers.breaches.query import breach, history, listed
+
+__all__ = ["breach", "decide", "history", "listed", "recompute"]

@@ -1,0 +1,96 @@
+"""Breaches as they are told: by time, fence, unit, area and state; and how each came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from layers.errors import NoSuchBreachError
+
+_SELECT = (
+    "SELECT b.id, b.unit, u.call_sign, b.fence AS fence_id, coalesce(v.name, b.fence) AS fence,"
+    " b.fence_version, b.rule, b.severity, b.direction, b.visit, b.state, b.evidence, b.entered_at,"
+    " b.entered_earliest, b.entered_latest, b.exited_at, b.exited_earliest, b.exited_latest,"
+    " b.unknown_s, b.revision, b.merged_into, b.opened_at, b.changed_at,"
+    " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b"
+    " LEFT JOIN fence_versions v ON v.fence = b.fence AND v.version = b.fence_version"
+    " LEFT JOIN units u ON u.id = b.unit"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """A breach as it is told now."""
+
+    id: str
+    lon: float
+    lat: float
+    told: Mapping[str, object]
+
+    def properties(self) -> dict[str, object]:
+        """Its properties in JSON's words, times as datetimes."""
+        return dict(self.told)
+
+
+def _breach(row: Mapping[str, object]) -> Breach:
+    told = {name: value for name, value in row.items() if name not in {"lon", "lat"}}
+    told["id"] = str(told["id"])
+    told["merged_into"] = None if told["merged_into"] is None else str(told["merged_into"])
+    return Breach(id=str(row["id"]), lon=float(row["lon"]), lat=float(row["lat"]), told=told)  # type: ignore[arg-type]
+
+
+def breach(connection: Connection, number: int) -> Breach:
+    """One breach; raises NoSuchBreachError."""
+    row = connection.execute(text(f"{_SELECT} WHERE b.id = :id"), {"id": number}).mappings().first()
+    if row is None:
+        raise NoSuchBreachError(f"{number}: no such breach")
+    return _breach(dict(row))
+
+
+def listed(
+    connection: Connection,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    fence: str | None = None,
+    unit: str | None = None,
+    states: Sequence[str] = ("open", "closed"),
+    bbox: tuple[float, float, float, float] | None = None,
+    after: int = 0,
+    limit: int = 1000,
+) -> list[Breach]:
+    """Breaches that overlap the window, by id; ``fence`` is a fence's id or name."""
+    west, south, east, north = bbox or (None, None, None, None)
+    rows = connection.execute(
+        text(
+            f"{_SELECT} WHERE b.id > :after AND b.state = ANY(:states)"
+            " AND (CAST(:fence AS text) IS NULL OR b.fence = :fence OR v.name = :fence)"
+            " AND (CAST(:unit AS text) IS NULL OR b.unit = :unit)"
+            " AND (CAST(:end AS timestamptz) IS NULL OR b.entered_at < :end)"
+            " AND (CAST(:start AS timestamptz) IS NULL OR b.exited_at IS NULL"
+            "  OR b.exited_at >= :start)"
+            " AND (CAST(:west AS double precision) IS NULL"
+            "  OR b.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326))"
+            " ORDER BY b.id LIMIT :limit"
+        ),
+        {
+            "after": after, "states": list(states), "fence": fence, "unit": unit, "start": start,
+            "end": end, "west": west, "south": south, "east": east, "north": north, "limit": limit,
+        },
+    )  # fmt: skip
+    return [_breach(dict(row)) for row in rows.mappings()]
+
+
+def history(connection: Connection, number: int) -> list[Mapping[str, object]]:
+    """The revisions of a breach, oldest first: change, when, and what it then was."""
+    rows = connection.execute(
+        text(
+            "SELECT revision, change, changed_at, was FROM breach_revisions"
+            " WHERE breach = :id ORDER BY revision"
+        ),
+        {"id": number},
+    )
+    return [dict(row) for row in rows.mappings()]

@@ -1,0 +1,1 @@
+"""The database: the private cluster, the engine, roles, migrations, backup."""

@@ -1,0 +1,113 @@
+"""Backup and restore: everything in one file, by PostgreSQL's own programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from layers.db.cluster import server_programs
+from layers.db.engine import ROLES, SCHEMA, conninfo
+from layers.errors import BackupError
+
+_MAGIC = b"PGDMP"
+
+
+def backup(url: str, file: Path) -> int:
+    """Write all of patrolgrid's data to ``file``, whole or not at all; its size in bytes."""
+    file = file.absolute()
+    if not file.parent.is_dir():
+        raise BackupError(f"{file}: there is no folder {file.parent}")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        _run(
+            "pg_dump", "--format=custom", "--compress=6", "--no-owner", f"--schema={SCHEMA}",
+            f"--file={draft}", f"--dbname={conninfo(url)}",
+        )  # fmt: skip
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    return file.stat().st_size
+
+
+def restore(url: str, engine: Engine, file: Path, *, replace: bool = False) -> None:
+    """Bring the data of ``file`` back, in one transaction.
+
+    Into a database with data only when ``replace`` says that it may go. Raises BackupError.
+    """
+    if not file.is_file():
+        raise BackupError(f"{file}: there is no such file")
+    with file.open("rb") as opened:
+        if opened.read(len(_MAGIC)) != _MAGIC:
+            raise BackupError(f"{file}: this is no backup of `patrolgrid db backup`")
+    listing = _run("pg_restore", "--list", str(file))
+    if f" TABLE {SCHEMA} fixes " not in listing:
+        raise BackupError(f"{file}: this backup holds nothing of patrolgrid")
+    if not replace and _has_data(engine):
+        raise BackupError(
+            "the database holds data: restore into an empty one, or let it go with --replace"
+        )
+    engine.dispose()
+    _replay(url, file)
+
+
+def _replay(url: str, file: Path) -> None:
+    """Stream the backup's script into psql; it commits only when the whole of it was read."""
+    programs = server_programs()
+    head = (
+        f"BEGIN;\n{ROLES.read_text()}\nDROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\n"
+        "CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;\n"
+    )
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            [str(programs / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
+             "--output=/dev/null", f"--dbname={conninfo(url)}"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints,
+        ) as psql,
+        subprocess.Popen(
+            [str(programs / "pg_restore"), "--no-owner", "--file=-", str(file)],
+            stdout=subprocess.PIPE, stderr=complaints,
+        ) as script,
+    ):  # fmt: skip
+        assert psql.stdin is not None
+        assert script.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            psql.stdin.write(head.encode())
+            shutil.copyfileobj(script.stdout, psql.stdin, 1 << 20)
+            if script.wait() == 0:
+                psql.stdin.write(b"\nCOMMIT;\n")
+            psql.stdin.close()
+        script.stdout.close()
+        if psql.wait() or script.wait():
+            complaints.seek(0)
+            lines = [line for line in complaints.read().decode().splitlines() if line.strip()]
+            raise BackupError(f"{file}: {(lines or ['the restore failed'])[0]}; nothing was changed")
+
+
+def _has_data(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        if connection.execute(text("SELECT to_regclass('patrolgrid.grids')")).scalar_one() is None:
+            return False
+        return bool(
+            connection.execute(
+                text("SELECT EXISTS (SELECT FROM grids) OR EXISTS (SELECT FROM units)")
+            ).scalar_one()
+        )
+
+
+def _run(program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [str(server_programs() / program), *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise BackupError(f"{program}: {(lines or ['it failed'])[0]}")
+    return done.stdout

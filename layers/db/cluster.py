@@ -1,0 +1,231 @@
+"""A private PostgreSQL cluster in the data folder: a Unix socket, no TCP, nobody else's business.
+
+Whoever needs the cluster holds a *lease*, a shared file lock; the first one in starts the server,
+the last one out stops it. A process that is killed loses its lease with its life, and the server
+that it leaves behind is adopted by the next one. The system's own clusters are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pwd
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from layers.db.passage import grant_passage
+from layers.errors import DatabaseUnavailableError
+
+OWNER = "patrolgrid"  #: superuser of the private cluster, and the name of its database
+SERVER_USER = "postgres"  #: whom the server runs as when we are root, whom PostgreSQL refuses
+START_TIMEOUT_S = 60
+
+_CONFIGURATION = """\
+# Written by patrolgrid when it made this cluster.
+listen_addresses = ''
+unix_socket_permissions = 0700
+max_connections = 120
+shared_buffers = 512MB
+work_mem = 32MB
+maintenance_work_mem = 256MB
+effective_cache_size = 2GB
+random_page_cost = 1.1
+max_wal_size = 4GB
+wal_compression = on
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+logging_collector = on
+log_filename = 'postgresql-%a.log'
+log_truncate_on_rotation = on
+log_rotation_size = 0
+"""
+
+
+def server_programs() -> Path:
+    """Folder of the newest installed PostgreSQL whose PostGIS is installed, too."""
+    found = []
+    for control in Path("/usr/share/postgresql").glob("*/extension/postgis.control"):
+        programs = Path("/usr/lib/postgresql") / control.parts[-3] / "bin"
+        if (programs / "initdb").exists():
+            found.append((int(control.parts[-3]), programs))
+    if not found:
+        raise DatabaseUnavailableError(
+            "no PostgreSQL with PostGIS is installed: run `make setup` (Debian: apt-get install "
+            "postgresql-15-postgis-3) or set PATROLGRID_DATABASE_URL"
+        )
+    return max(found)[1]
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """The private cluster of one data folder."""
+
+    data_dir: Path
+    programs: Path = field(default_factory=server_programs)
+
+    def __post_init__(self) -> None:
+        self.data_dir = self.data_dir.expanduser().absolute()
+
+    @property
+    def folder(self) -> Path:
+        """PostgreSQL's own data directory, owned by the user that the server runs as."""
+        return self.data_dir / "cluster"
+
+    @property
+    def url(self) -> str:
+        """Where the running server listens, as a SQLAlchemy URL."""
+        return f"postgresql+psycopg://{OWNER}@/{OWNER}?host={self._socket_folder()}"
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[str]:
+        """Hold the running cluster, starting it if need be; its URL. The last one out stops it."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        held = os.open(self.data_dir / "cluster.lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            with self._door():
+                fcntl.flock(held, fcntl.LOCK_SH)
+                self.ensure_running()
+            yield self.url
+        finally:
+            with self._door():
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self.stop()
+                os.close(held)
+
+    def ensure_running(self) -> None:
+        """Make the cluster if there is none, start it if it is down, wait until it answers."""
+        if not (self.folder / "PG_VERSION").exists():
+            self._create()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.running():
+            done = self._start()
+            if done.returncode == 0 or self.running():
+                break
+            # After kill -9 of the server its children need a moment to let go of shared memory.
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailableError(
+                    f"the private database in {self.folder} does not start: "
+                    f"{self._reason(done.stderr + done.stdout)}; see {self.folder}/log and start.log"
+                )
+            time.sleep(0.3)
+
+    def running(self) -> bool:
+        """Whether the server of this folder is up."""
+        return self._run("pg_ctl", "-D", str(self.folder), "status").returncode == 0
+
+    def stop(self) -> None:
+        """Stop the server, if it runs; sessions are ended, what was committed is kept."""
+        if self.running():
+            self._run("pg_ctl", "-D", str(self.folder), "-m", "fast", "-w", "-t", "60", "stop")
+
+    @contextlib.contextmanager
+    def _door(self) -> Iterator[None]:
+        """One process at a time decides whether to start or to stop."""
+        lock = os.open(self.data_dir / "cluster.door", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _create(self) -> None:
+        """initdb into a folder beside, renamed when it is whole: a kill leaves no half cluster."""
+        draft = self.data_dir / "cluster.new"
+        subprocess.run(["rm", "-rf", str(draft)], check=True)
+        if os.geteuid() == 0:
+            grant_passage(self.data_dir, self._account())
+        draft.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            account = self._account()
+            os.chown(draft, account.pw_uid, account.pw_gid)
+        done = self._run(
+            "initdb", "-D", str(draft), "-U", OWNER, "-A", "trust", "-E", "UTF8",
+            "--locale=C.UTF-8", "--no-instructions",
+        )  # fmt: skip
+        if done.returncode:
+            raise DatabaseUnavailableError(
+                f"no database could be made in {self.data_dir}: {self._reason(done.stderr)}"
+            )
+        with (draft / "postgresql.conf").open("a") as file:
+            file.write(_CONFIGURATION)
+        draft.rename(self.folder)
+
+    def _start(self) -> subprocess.CompletedProcess[str]:
+        if os.geteuid() == 0:
+            grant_passage(self.data_dir, self._account())
+        options = f"-k {self._make_socket_folder()}"
+        return self._run(
+            "pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(self.folder / "start.log"),
+            "-w", "-t", str(START_TIMEOUT_S), "start",
+        )  # fmt: skip
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command: Sequence[str] = [str(self.programs / program), *arguments]
+        # Messages are read by us: in one language. The rest of our environment is not the server's.
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        # pg_ctl hands its pipes on to the server: a server that keeps ours open would hold us.
+        if program == "pg_ctl" and arguments[-1] == "start":
+            with (self.data_dir / "cluster.out").open("w+") as out:
+                code = subprocess.run(
+                    command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out,
+                    stderr=out, **self._identity(),
+                ).returncode  # fmt: skip
+                out.seek(0)
+                return subprocess.CompletedProcess(command, code, "", out.read())
+        return subprocess.run(
+            command, env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False, **self._identity(),
+        )  # fmt: skip
+
+    def _account(self) -> pwd.struct_passwd:
+        try:
+            return pwd.getpwnam(SERVER_USER)
+        except KeyError:
+            raise DatabaseUnavailableError(
+                f"PostgreSQL does not run as root and there is no user {SERVER_USER}: run as an "
+                "ordinary user, or install Debian's PostgreSQL packages (`make setup`)"
+            ) from None
+
+    def _identity(self) -> dict[str, object]:
+        if os.geteuid() != 0:
+            return {}
+        account = self._account()
+        return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+    def _socket_folder(self) -> Path:
+        """Where the running server put its socket, else where it will put it."""
+        with contextlib.suppress(OSError, IndexError):
+            line = (self.folder / "postmaster.pid").read_text().splitlines()[4]
+            if line:
+                return Path(line)
+        # Socket paths end at 107 bytes, so not in the data folder.
+        key = hashlib.sha256(os.fsencode(os.path.realpath(self.data_dir))).hexdigest()[:12]
+        own = Path("/run") if os.geteuid() == 0 else Path(f"/run/user/{os.geteuid()}")
+        runtime = own if os.access(own, os.W_OK) else Path("/tmp")
+        return runtime / f"patrolgrid-{key}"
+
+    def _make_socket_folder(self) -> Path:
+        folder = self._socket_folder()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        account = self._account() if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        ours = {0, account.pw_uid} if os.geteuid() == 0 else {account.pw_uid}
+        if folder.is_symlink() or folder.stat().st_uid not in ours:
+            raise DatabaseUnavailableError(
+                f"{folder} belongs to somebody else: remove it, or use another data folder"
+            )
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        folder.chmod(0o700)
+        return folder
+
+    @staticmethod
+    def _reason(text: str) -> str:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        wrong = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()]
+        return (wrong or lines or ["no reason was given"])[-1]

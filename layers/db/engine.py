@@ -1,0 +1,106 @@
+"""Connections: one engine a process, and one place that opens a transaction as somebody."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
+
+from layers.errors import DatabaseUnavailableError
+
+SCHEMA = "patrolgrid"
+#: Makes the roles where there are none; they belong to the server, so no backup holds them.
+ROLES = Path(__file__).with_name("roles.sql")
+#: What a transaction may do; each is a PostgreSQL role without login that owns nothing.
+Role = Literal["patrolgrid_read", "patrolgrid_write", "patrolgrid_gate"]
+
+_OPTIONS = f"-c search_path={SCHEMA},public -c timezone=UTC -c statement_timeout=120000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """On whose behalf a transaction runs."""
+
+    name: str  #: token id, or "system" for the service's own work
+    scopes: frozenset[str] = field(default_factory=frozenset)
+    area: str | None = None  #: id of the grid whose subtree may be seen; None: the whole region
+    team: str | None = None  #: id of the team whose subtree may be seen; None: every team
+
+
+SYSTEM = Principal(name="system", scopes=frozenset({"read", "ingest", "plan", "admin"}))
+
+
+def parsed_url(url: str) -> URL:
+    """``url`` as SQLAlchemy takes it, with psycopg 3 as the driver and our schema first."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise DatabaseUnavailableError(
+            f"PATROLGRID_DATABASE_URL: {parsed.get_backend_name()} is not PostgreSQL; "
+            "give postgresql://USER@HOST/DATABASE"
+        )
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.update_query_dict({"options": _OPTIONS, "application_name": "patrolgrid"})
+
+
+def conninfo(url: str) -> str:
+    """The same connection for psycopg and libpq's own programs."""
+    return parsed_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine whose broken connections are replaced before they are used."""
+    return create_engine(
+        parsed_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=20,
+    )
+
+
+@contextlib.contextmanager
+def acting(engine: Engine, principal: Principal, role: Role) -> Iterator[Connection]:
+    """A transaction on behalf of ``principal`` under the unprivileged ``role``.
+
+    Every transaction that answers or changes something comes through here; row-level security
+    reads ``patrolgrid.principal``, ``.area`` and ``.team``. Commits at the end, rolls back on
+    any exception. Raises DatabaseUnavailableError when no connection can be had.
+    """
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise DatabaseUnavailableError(
+            "the database does not answer; it is tried again with your next request"
+        ) from error
+    # A reader sees one state of the data from its first statement to its last.
+    isolation = "REPEATABLE READ" if role == "patrolgrid_read" else "READ COMMITTED"
+    with connection.execution_options(isolation_level=isolation), connection.begin():
+        connection.execute(
+            text(
+                "SELECT set_config('role', :role, true),"
+                " set_config('patrolgrid.principal', :name, true),"
+                " set_config('patrolgrid.area', :area, true),"
+                " set_config('patrolgrid.team', :team, true)"
+            ),
+            {
+                "role": role,
+                "name": principal.name,
+                "area": principal.area or "",
+                "team": principal.team or "",
+            },
+        )
+        yield connection
+
+
+def raw(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
+    """The psycopg connection beneath, in the same transaction: for COPY and for procrastinate."""
+    beneath = connection.connection.driver_connection
+    assert isinstance(beneath, psycopg.Connection)
+    return beneath

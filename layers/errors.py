@@ -1,0 +1,86 @@
+"""What ``layers`` refuses, one class per failure; each message says what, where and what to do."""
+
+from __future__ import annotations
+
+
+class LayersError(Exception):
+    """The request cannot be carried out on what is stored."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class DatabaseUnavailableError(LayersError):
+    """The database does not answer: start the service, or check PATROLGRID_DATABASE_URL."""
+
+
+class NoSuchLayerError(LayersError):
+    """There is no such layer: GET /api/layers lists them."""
+
+
+class NoSuchFeatureError(LayersError):
+    """There is no such feature in this layer."""
+
+
+class FeatureExistsError(LayersError):
+    """A feature with this id exists already: change it with PUT."""
+
+
+class StaleFeatureError(LayersError):
+    """The feature was changed meanwhile: GET it again and repeat the change."""
+
+
+class BadFeatureError(LayersError):
+    """The feature cannot be stored as it is."""
+
+
+class BadFileError(LayersError):
+    """The file cannot be loaded as it is; nothing was changed."""
+
+
+class BadFixesError(LayersError):
+    """The body is no list of fixes."""
+
+
+class NoSuchUnitError(LayersError):
+    """No such unit is enrolled: enrol it with POST /api/units."""
+
+
+class NoSuchTeamError(LayersError):
+    """There is no such team."""
+
+
+class NoSuchBreachError(LayersError):
+    """There is no such breach."""
+
+
+class NotAllowedError(LayersError):
+    """This identity may not do that."""
+
+
+class BadScopeError(LayersError):
+    """There is no such scope."""
+
+
+class NoSuchTokenError(LayersError):
+    """There is no such token."""
+
+
+class BadUnitError(LayersError):
+    """The unit or team cannot be stored as it is."""
+
+
+class InUseError(LayersError):
+    """Something else still refers to this."""
+
+
+class BackupError(LayersError):
+    """The backup or restore did not work; nothing was changed."""
+
+
+class NoSuchSubscriptionError(LayersError):
+    """There is no such webhook subscription: GET /api/subscriptions lists them."""
+
+
+class BadSubscriptionError(LayersError):
+    """The webhook subscription cannot be stored as it is."""

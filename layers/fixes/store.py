@@ -1,0 +1,250 @@
+"""The store of fixes: partitions by day, one fix a unit and time, and what is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from geo.tracks import CONFLICT
+from layers.db.engine import raw
+
+_VALUES = ("accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
+_COLUMNS = ("unit_no", "time", "lon", "lat", *_VALUES, "patrol_no", "received_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """What became of sound fixes at the store."""
+
+    accepted: int
+    duplicates: int
+    conflicts: pd.DataFrame  #: rows of the batch that a better stored fix outdid; column reason
+    quarantined: pd.DataFrame  #: the same and stored fixes that were outdone, to be set aside
+    since: dict[int, datetime]  #: by unit_no, the earliest time that changed
+
+
+def ensure_partitions(connection: Connection, times: pd.Series) -> None:
+    """Make the partitions of the days of ``times``; in a transaction of its own, as it locks."""
+    if times.empty:
+        return
+    days = [day.date() for day in times.dt.floor("D").drop_duplicates()]
+    connection.execute(
+        text("SELECT ensure_fix_partition(day) FROM unnest(CAST(:days AS date[])) day ORDER BY day"),
+        {"days": days},
+    )
+
+
+def lock_units(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Lock units in one order, so that batches wait and never deadlock; those still enrolled."""
+    rows = connection.execute(
+        text(
+            "SELECT unit_no FROM units WHERE unit_no = ANY(:numbers) AND disenrolled_at IS NULL"
+            " ORDER BY unit_no FOR NO KEY UPDATE"
+        ),
+        {"numbers": [int(n) for n in numbers]},
+    )
+    return set(rows.scalars())
+
+
+def count_strangers(connection: Connection, fixes: int, moment: datetime) -> None:
+    """Add to the day's number of refused fixes; neither who nor where is kept."""
+    connection.execute(
+        text(
+            "INSERT INTO strangers AS s (day, fixes) VALUES (:day, :fixes)"
+            " ON CONFLICT (day) DO UPDATE SET fixes = s.fixes + excluded.fixes"
+        ),
+        {"day": moment.astimezone(UTC).date(), "fixes": fixes},
+    )
+
+
+def place(
+    connection: Connection, fixes: pd.DataFrame, units: pd.DataFrame, moment: datetime
+) -> Placed:
+    """Store fixes that are one a unit and time; of two at one time the better stays.
+
+    The better has the smaller accuracy_m (missing last), then the smaller (lon, lat): whichever
+    came first. The units must be locked. ``fixes`` keeps its index, which conflicts refer to.
+    """
+    fixes = fixes.assign(
+        unit_no=fixes["unit"].map(units["unit_no"]).astype(np.int64),
+        accuracy_m=fixes["accuracy_m"].astype(np.float32),
+        received_at=pd.Timestamp(moment),
+    )
+    fixes["patrol_no"] = _patrol_numbers(connection, fixes["patrol_id"])
+    stored = _stored_at(connection, fixes)
+    both = fixes.reset_index().merge(
+        stored, on=["unit_no", "time"], how="left", suffixes=("", "_stored"), indicator=True
+    ).set_index("index")
+    fresh = both["_merge"] == "left_only"
+    same = ~fresh & (_key(both, "") == _key(both, "_stored"))
+    better = ~fresh & ~same & (_key(both, "") < _key(both, "_stored"))
+    worse = ~fresh & ~same & ~better
+    _insert(connection, fixes[fresh.to_numpy()])
+    _replace(connection, fixes[better.to_numpy()])
+    _note_patrols(connection, both[same.to_numpy()])
+    changed = fixes[(fresh | better).to_numpy()]
+    _note_latest(connection, changed)
+    outdone = stored.merge(fixes[better.to_numpy()][["unit_no", "time", "unit"]], on=["unit_no", "time"])
+    return Placed(
+        accepted=len(changed),
+        duplicates=int(same.sum()),
+        conflicts=pd.DataFrame({"reason": CONFLICT}, index=fixes.index[worse.to_numpy()]),
+        quarantined=pd.concat([fixes[worse.to_numpy()], outdone]).assign(reason=CONFLICT),
+        since={
+            int(number): time.to_pydatetime()
+            for number, time in changed.groupby("unit_no")["time"].min().items()
+        },
+    )
+
+
+def _key(frame: pd.DataFrame, suffix: str) -> pd.Series:
+    accuracy = frame[f"accuracy_m{suffix}"].astype(np.float64).fillna(np.inf)
+    return pd.Series(
+        list(zip(accuracy, frame[f"lon{suffix}"], frame[f"lat{suffix}"], strict=True)),
+        index=frame.index,
+        dtype=object,
+    )
+
+
+def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
+    """What is stored at the units and times of ``fixes``; newer ones than the latest are not."""
+    columns = ["unit_no", "time", "lon", "lat", *_VALUES]
+    if fixes.empty:
+        return pd.DataFrame({name: fixes.get(name, []) for name in columns})
+    rows = connection.execute(
+        text(
+            "WITH asked AS (SELECT * FROM unnest(CAST(:numbers AS int[]), CAST(:times AS timestamptz[]))"
+            "  AS a (unit_no, time)),"
+            " old AS (SELECT a.* FROM asked a JOIN latest_fixes l USING (unit_no)"
+            "  WHERE a.time <= l.time)"
+            f" SELECT {', '.join('f.' + c for c in columns)} FROM old, LATERAL"  # noqa: S608
+            " (SELECT * FROM fixes g WHERE g.unit_no = old.unit_no AND g.time = old.time OFFSET 0) f"
+        ),
+        {"numbers": fixes["unit_no"].tolist(), "times": fixes["time"].dt.to_pydatetime().tolist()},
+    )
+    found = pd.DataFrame(rows.mappings().all(), columns=columns)
+    found["time"] = pd.to_datetime(found["time"], utc=True).astype(fixes["time"].dtype)
+    return found.astype({"unit_no": np.int64, **{n: np.float64 for n in ("lon", "lat", *_VALUES)}})
+
+
+def _patrol_numbers(connection: Connection, named: pd.Series) -> pd.Series:
+    wanted = sorted({str(p) for p in named.dropna().unique()})
+    if not wanted:
+        return pd.Series(pd.NA, index=named.index, dtype="Int64")
+    connection.execute(
+        text(
+            "INSERT INTO patrols (id) SELECT unnest(CAST(:wanted AS text[])) EXCEPT"
+            " SELECT id FROM patrols ON CONFLICT DO NOTHING"
+        ),
+        {"wanted": wanted},
+    )
+    rows = connection.execute(
+        text("SELECT id, patrol_no FROM patrols WHERE id = ANY(:wanted)"), {"wanted": wanted}
+    )
+    return named.map(dict(rows.tuples().all())).astype("Int64")
+
+
+def _insert(connection: Connection, fixes: pd.DataFrame) -> None:
+    if fixes.empty:
+        return
+    rows = fixes[list(_COLUMNS)].astype(object)
+    rows = rows.where(rows.notna(), None)
+    columns = [rows[name].tolist() for name in _COLUMNS]
+    columns[1] = fixes["time"].dt.to_pydatetime().tolist()
+    statement = f"COPY fixes ({', '.join(_COLUMNS)}) FROM STDIN"
+    with raw(connection).cursor().copy(statement.encode()) as copy:
+        for row in zip(*columns, strict=True):
+            copy.write_row(row)
+
+
+def _replace(connection: Connection, fixes: pd.DataFrame) -> None:
+    for row in _records(fixes):
+        connection.execute(
+            text(
+                "UPDATE fixes SET lon = :lon, lat = :lat, accuracy_m = :accuracy_m,"
+                " speed_ms = :speed_ms, heading_deg = :heading_deg, altitude_m = :altitude_m,"
+                " battery = :battery, patrol_no = :patrol_no, received_at = :received_at"
+                " WHERE unit_no = :unit_no AND time = :time"
+            ),
+            row,
+        )
+
+
+def _note_patrols(connection: Connection, same: pd.DataFrame) -> None:
+    """A fix that two patrols share belongs to the smaller id, whichever came first."""
+    named = same[same["patrol_id"].notna()]
+    if named.empty:
+        return
+    connection.execute(
+        text(
+            "UPDATE fixes f SET patrol_no = n.patrol_no FROM unnest(CAST(:numbers AS int[]),"
+            " CAST(:times AS timestamptz[]), CAST(:patrols AS int[])) AS w (unit_no, time, patrol_no)"
+            " JOIN patrols n USING (patrol_no)"
+            " WHERE f.unit_no = w.unit_no AND f.time = w.time AND (f.patrol_no IS NULL OR n.id <"
+            " (SELECT id FROM patrols o WHERE o.patrol_no = f.patrol_no))"
+        ),
+        {
+            "numbers": named["unit_no"].tolist(),
+            "times": named["time"].dt.to_pydatetime().tolist(),
+            "patrols": named["patrol_no"].astype(int).tolist(),
+        },
+    )
+
+
+def _note_latest(connection: Connection, fixes: pd.DataFrame) -> None:
+    newest = fixes.sort_values(["unit_no", "time"]).drop_duplicates("unit_no", keep="last")
+    for row in _records(newest):
+        connection.execute(
+            text(
+                "INSERT INTO latest_fixes AS l (unit_no, time, lon, lat, accuracy_m, speed_ms,"
+                " heading_deg, altitude_m, battery, received_at) VALUES (:unit_no, :time, :lon,"
+                " :lat, :accuracy_m, :speed_ms, :heading_deg, :altitude_m, :battery, :received_at)"
+                " ON CONFLICT (unit_no) DO UPDATE SET time = excluded.time, lon = excluded.lon,"
+                " lat = excluded.lat, accuracy_m = excluded.accuracy_m,"
+                " speed_ms = excluded.speed_ms, heading_deg = excluded.heading_deg,"
+                " altitude_m = excluded.altitude_m, battery = excluded.battery,"
+                " received_at = excluded.received_at WHERE l.time <= excluded.time"
+            ),
+            row,
+        )
+
+
+def quarantine(
+    connection: Connection, fixes: pd.DataFrame, reasons: pd.Series, moment: datetime
+) -> None:
+    """Set the fixes that ``reasons`` (by index) names aside, each with its reason."""
+    doubted = fixes.loc[reasons.index].assign(reason=reasons)
+    quarantine_rows(connection, doubted, moment)
+
+
+def quarantine_rows(connection: Connection, fixes: pd.DataFrame, moment: datetime) -> None:
+    """Set fixes with a column ``reason`` aside; a repeat of the same doubt is one row."""
+    names = ("unit", "time", "lon", "lat", *_VALUES, "patrol_id", "reason")
+    for row in _records(fixes.reindex(columns=list(names))):
+        connection.execute(
+            text(
+                f"INSERT INTO quarantine ({', '.join(names)}, received_at) VALUES"  # noqa: S608
+                f" ({', '.join(':' + name for name in names)}, :received_at) ON CONFLICT DO NOTHING"
+            ),
+            {**row, "received_at": moment},
+        )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows as parameters: what is missing is None, times are datetimes."""
+    plain = frame.astype(object)
+    return [
+        {str(k): _parameter(v) for k, v in row.items()}
+        for row in plain.where(plain.notna(), None).to_dict("records")
+    ]
+
+
+def _parameter(value: object) -> object:
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    return value.item() if isinstance(value, np.generic) else value

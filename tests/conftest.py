@@ -1,0 +1,68 @@
+"""One private cluster a test session, a migrated template, and a clone of it for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from layers.db import migrate
+from layers.db.cluster import Cluster
+from layers.db.engine import make_engine
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """URL of a running private cluster; its databases go with the session."""
+    with tempfile.TemporaryDirectory(prefix="patrolgrid-tests-") as folder:
+        with Cluster(data_dir=Path(folder)).lease() as url:
+            yield url
+
+
+def _in_database(url: str, name: str) -> str:
+    return url.replace("/patrolgrid?", f"/{name}?")
+
+
+def _server(url: str) -> psycopg.Connection[tuple[object, ...]]:
+    """A connection that may create and drop databases."""
+    return psycopg.connect(
+        _in_database(url, "postgres").replace("+psycopg", ""), autocommit=True
+    )
+
+
+@pytest.fixture(scope="session")
+def template_database(cluster_url: str) -> str:
+    """Name of a migrated, empty database to clone."""
+    with _server(cluster_url) as server:
+        server.execute("CREATE DATABASE template_patrolgrid")
+    engine = make_engine(_in_database(cluster_url, "template_patrolgrid"))
+    migrate.upgrade(engine)
+    engine.dispose()
+    return "template_patrolgrid"
+
+
+@pytest.fixture
+def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
+    """URL of a fresh, migrated, empty database."""
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    with _server(cluster_url) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
+    yield _in_database(cluster_url, name)
+    with _server(cluster_url) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh, migrated, empty database."""
+    made = make_engine(database_url)
+    yield made
+    made.dispose()
