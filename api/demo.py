@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
+from layers.load import load as load_file
 from rich.progress import Progress
 from sqlalchemy import Connection, Engine, text
 
@@ -17,7 +18,6 @@ import fixtures.demo
 from api.intake.files import store_frame
 from api.settings import Settings
 from layers.db.engine import SYSTEM, acting
-from layers.load import load as load_file
 from layers.region import Region
 from layers.units import enrolment, teams
 

@@ -36,7 +36,9 @@ _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 def geodesic_m(lon0: ArrayLike, lat0: ArrayLike, lon1: ArrayLike, lat1: ArrayLike) -> Floats:
     """Length in metres of the geodesics between points in degrees (Karney 2013, WGS 84)."""
-    a, b, c, d = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (lon0, lat0, lon1, lat1)))
+    a, b, c, d = np.broadcast_arrays(
+        *(np.asarray(v, dtype=float) for v in (lon0, lat0, lon1, lat1))
+    )
     _, _, length_m = _GEOD.inv(a.ravel(), b.ravel(), c.ravel(), d.ravel())
     return np.asarray(length_m, dtype=float).reshape(a.shape)
 
@@ -106,7 +108,7 @@ def length_m(lines: ArrayLike) -> Floats:
         return np.zeros(len(given))
     same = line[1:] == line[:-1]
     step_m = geodesic_m(xy[:-1, 0], xy[:-1, 1], xy[1:, 0], xy[1:, 1])[same]
-    return np.bincount(owner[line[:-1][same]], step_m, minlength=len(given))
+    return np.bincount(owner[line[:-1][same]], step_m, minlength=len(given)).astype(float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +140,8 @@ class Plane:
 
     def forward(self, lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
         """Degrees to metres on the plane."""
-        x, y = self._to.transform(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+        lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+        x, y = self._to.transform(lon, lat)
         if not self.rotation_rad:
             return np.asarray(x), np.asarray(y)
         c, s = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
@@ -146,7 +149,7 @@ class Plane:
 
     def inverse(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         """Metres on the plane to degrees."""
-        u, v = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+        u, v = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
         if self.rotation_rad:
             c, s = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
             u, v = c * u - s * v, s * u + c * v
@@ -182,10 +185,14 @@ def tile_bounds_3857(z: int, x: int, y: int) -> tuple[float, float, float, float
     """
     n = 1 << z if 0 <= z <= 30 else 0
     if not (0 <= x < n and 0 <= y < n):
-        raise OutOfRangeError(f"tile {z}/{x}/{y}: no such tile; z is 0-30, x and y are 0 to 2^z - 1")
+        raise OutOfRangeError(
+            f"tile {z}/{x}/{y}: no such tile; z is 0-30, x and y are 0 to 2^z - 1"
+        )
     size_m = 2 * MERCATOR_HALF_M / n
-    west, north = x * size_m - MERCATOR_HALF_M, MERCATOR_HALF_M - y * size_m
-    return west, north - size_m, west + size_m, north
+    # each edge from its own number, so that neighbours have the very same one
+    west, east = x * size_m - MERCATOR_HALF_M, (x + 1) * size_m - MERCATOR_HALF_M
+    south, north = MERCATOR_HALF_M - (y + 1) * size_m, MERCATOR_HALF_M - y * size_m
+    return west, south, east, north
 
 
 def tile_bounds_lonlat(z: int, x: int, y: int) -> tuple[float, float, float, float]:

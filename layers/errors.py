@@ -84,3 +84,15 @@ class NoSuchSubscriptionError(LayersError):
 
 class BadSubscriptionError(LayersError):
     """The webhook subscription cannot be stored as it is."""
+
+
+class RefusedAddressError(BadSubscriptionError):
+    """Webhooks are not sent to this address."""
+
+
+class BadValueError(LayersError):
+    """A value cannot be stored in this column."""
+
+
+class BadQueryError(LayersError):
+    """The question cannot be answered as it is put."""

@@ -121,6 +121,11 @@ class Region:
         """The word of the finest level, which a grid without a level gets."""
         return self.levels[-1].word
 
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The words of the levels, coarsest first."""
+        return tuple(level.word for level in self.levels)
+
     def level_rank(self, level: str) -> int:
         """Rank of a level's word, 1 for the coarsest.
 

@@ -16,7 +16,21 @@ from layers.db import migrate
 from layers.db.cluster import Cluster
 from layers.db.engine import make_engine
 
+from service import Service
+
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def demo_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The whole service on the demo region, started once a session."""
+    service = Service(data_dir=tmp_path_factory.mktemp("demo") / "data")
+    service.start()
+    try:
+        service.wait_until_ready()
+        yield service
+    finally:
+        service.end()
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +47,7 @@ def _in_database(url: str, name: str) -> str:
 
 def _server(url: str) -> psycopg.Connection[tuple[object, ...]]:
     """A connection that may create and drop databases."""
-    return psycopg.connect(
-        _in_database(url, "postgres").replace("+psycopg", ""), autocommit=True
-    )
+    return psycopg.connect(_in_database(url, "postgres").replace("+psycopg", ""), autocommit=True)
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,9 @@ def show_coverage(
     end: Annotated[str | None, typer.Option("--to", help=_MOMENT)] = None,
     level: Annotated[str | None, typer.Option(help="default: the region's lowest")] = None,
     swath_m: Annotated[float | None, typer.Option("--swath-m", min=0.1)] = None,
-    out: Annotated[Path | None, typer.Option(help="write .geojson, .gpkg, .fgb, .parquet, .csv")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="write .geojson, .gpkg, .fgb, .parquet, .csv")
+    ] = None,
 ) -> None:
     """How much of each grid was patrolled, when last, by how many."""
     settings = read_settings()
@@ -63,7 +65,9 @@ def show_coverage(
         exporting.write(found.grids, out)
         typer.echo(f"{out}: {len(found.grids)} grids")
     else:
-        typer.echo(f"{'grid':28}{'share':>8}{'hours':>10}{'km':>10}{'unknown h':>11}{'visits':>8}  last visit")
+        typer.echo(
+            f"{'grid':28}{'share':>8}{'hours':>10}{'km':>10}{'unknown h':>11}{'visits':>8}  last visit"
+        )
         for i, row in found.grids.sort_values("visited_share", ascending=False).iterrows():
             last = f"{row['last_visit']:%Y-%m-%d %H:%M}Z" if row["visits"] else "never"
             name = str(row["name_en"] or row["name"] or i)[:26]
@@ -71,7 +75,9 @@ def show_coverage(
                 f"{name:28}{row['visited_share']:8.1%}{row['patrol_s'] / 3600:10.2f}"
                 f"{row['patrol_m'] / 1000:10.1f}{row['unknown_s'] / 3600:11.2f}{row['visits']:8d}  {last}"
             )
-    typer.echo("totals: " + ", ".join(f"{name} {value:.1f}" for name, value in found.totals.items()))
+    typer.echo(
+        "totals: " + ", ".join(f"{name} {value:.1f}" for name, value in found.totals.items())
+    )
 
 
 def show_response(

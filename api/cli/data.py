@@ -8,6 +8,8 @@ from typing import Annotated
 import geopandas as gpd
 import pandas as pd
 import typer
+from layers.load import Report
+from layers.load import load as load_file
 from sqlalchemy import Connection, Engine
 
 from api.database import migrated
@@ -18,13 +20,12 @@ from layers import export as exporting
 from layers import frames, places
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFileError
-from layers.load import Report
-from layers.load import load as load_file
 from layers.region import Region
 from layers.units import enrolment
 
 _MAP = Annotated[
-    list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="a column's name in the file")
+    list[str] | None,
+    typer.Option("--map", metavar="OURS=THEIRS", help="a column's name in the file"),
 ]
 
 
@@ -88,15 +89,18 @@ def export(
     file: Annotated[Path, typer.Argument(help=".geojson, .gpkg, .fgb, .parquet or .csv")],
 ) -> None:
     """Write a layer to a file."""
-    with migrated(read_settings()) as engine, acting(
-        engine, SYSTEM, "patrolgrid_read"
-    ) as connection:
+    with (
+        migrated(read_settings()) as engine,
+        acting(engine, SYSTEM, "patrolgrid_read") as connection,
+    ):
         count = exporting.export(connection, layer, file)
     typer.echo(f"{file}: {count} features of {layer}")
 
 
 def draw_grid(
-    size_m: Annotated[float, typer.Option("--size-m", min=1, help="side of a square, or its area's root")],
+    size_m: Annotated[
+        float, typer.Option("--size-m", min=1, help="side of a square, or its area's root")
+    ],
     area: Annotated[
         Path | None, typer.Option(help="a file with the area; default: the top level of the grids")
     ] = None,
@@ -122,9 +126,7 @@ def draw_grid(
     typer.echo(f"grids: {len(cells)} cells drawn, {report.inserted} new, {report.updated} updated")
 
 
-def _ground(
-    connection: Connection, area: Path | None, within: str | None
-) -> gpd.GeoDataFrame:
+def _ground(connection: Connection, area: Path | None, within: str | None) -> gpd.GeoDataFrame:
     if area is not None:
         if not area.is_file():
             raise BadFileError(f"{area}: there is no such file")
@@ -143,7 +145,9 @@ def _ground(
 
 def ingest(
     file: Annotated[Path, typer.Argument(help=".csv, .gpx or .parquet with fixes")],
-    unit: Annotated[str | None, typer.Option(help="whose fixes, where the file does not say")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="whose fixes, where the file does not say")
+    ] = None,
     mapping: _MAP = None,
     enrol: Annotated[
         str | None, typer.Option(metavar="KIND", help="enrol the units that the file names")

@@ -22,5 +22,5 @@ def check(
     """Read a region file and say what it holds, or what is wrong with it."""
     path = file or read_settings().region_file
     region = Region.read(path)
-    levels = " > ".join(level.name for level in region.levels)
+    levels = " > ".join(level.word for level in region.levels)
     typer.echo(f"{path}: in order; {region.timezone}; levels {levels}; {len(region.kinds)} kinds")

@@ -43,9 +43,7 @@ def run(
     supervisor.run(settings, demo=demo)
 
 
-def serve(
-    demo: Annotated[bool, typer.Option(hidden=True)] = False, parent: _PARENT = None
-) -> None:
+def serve(demo: Annotated[bool, typer.Option(hidden=True)] = False, parent: _PARENT = None) -> None:
     """Run the HTTP service alone, on a database that is up."""
     settings = read_settings()
     configure_logging(settings)

@@ -26,9 +26,10 @@ def create(
 ) -> None:
     """Print a new token, and nothing else; it is shown this once."""
     named = [part.strip() for given in scope for part in given.split(",") if part.strip()]
-    with migrated(read_settings()) as engine, acting(
-        engine, SYSTEM, "patrolgrid_gate"
-    ) as connection:
+    with (
+        migrated(read_settings()) as engine,
+        acting(engine, SYSTEM, "patrolgrid_gate") as connection,
+    ):
         made = tokens.create(
             connection, named, note=note, lifetime=None if days is None else timedelta(days=days)
         )
@@ -38,9 +39,10 @@ def create(
 @app.command("list")
 def list_() -> None:
     """List tokens: id, scopes, when made, last used and ended; never their secrets."""
-    with migrated(read_settings()) as engine, acting(
-        engine, SYSTEM, "patrolgrid_gate"
-    ) as connection:
+    with (
+        migrated(read_settings()) as engine,
+        acting(engine, SYSTEM, "patrolgrid_gate") as connection,
+    ):
         for token in tokens.list_tokens(connection):
             used = f"{token.last_used_at:%Y-%m-%d %H:%M}Z" if token.last_used_at else "never"
             state = "revoked" if token.revoked_at else "valid"
@@ -53,9 +55,10 @@ def list_() -> None:
 @app.command()
 def revoke(token_id: Annotated[str, typer.Argument(help="as `token list` shows it")]) -> None:
     """End a token now."""
-    with migrated(read_settings()) as engine, acting(
-        engine, SYSTEM, "patrolgrid_gate"
-    ) as connection:
+    with (
+        migrated(read_settings()) as engine,
+        acting(engine, SYSTEM, "patrolgrid_gate") as connection,
+    ):
         tokens.revoke(connection, token_id)
     typer.echo(f"{token_id} is revoked")
 

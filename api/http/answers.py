@@ -77,9 +77,23 @@ def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Re
     """``body`` with its ETag, or 304."""
     principal: Principal = request.state.principal
     right = f"{sorted(principal.scopes)}|{principal.area}|{principal.team}".encode()
-    etag = '"' + hashlib.blake2b(body, digest_size=12, key=hashlib.md5(right, usedforsecurity=False).digest()).hexdigest() + '"'  # noqa: E501
-    shared = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie", **headers}  # noqa: E501
-    shown = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    etag = (
+        '"'
+        + hashlib.blake2b(
+            body, digest_size=12, key=hashlib.md5(right, usedforsecurity=False).digest()
+        ).hexdigest()
+        + '"'
+    )
+    shared = {
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Cookie",
+        **headers,
+    }
+    shown = [
+        tag.strip().removeprefix("W/")
+        for tag in request.headers.get("if-none-match", "").split(",")
+    ]
     if etag in shown or "*" in shown:
         return Response(status_code=304, headers=shared)
     return Response(body, headers=shared, media_type=media_type)
@@ -159,9 +173,7 @@ def _window(
 ) -> Window:
     if start is not None and end is not None and start > end:
         raise ApiError(422, "bad_window", "from: it lies after to")
-    return Window(
-        start=start and start.astimezone(UTC), end=end and end.astimezone(UTC)
-    )
+    return Window(start=start and start.astimezone(UTC), end=end and end.astimezone(UTC))
 
 
 Between = Annotated[Window, Depends(_window)]
@@ -174,5 +186,3 @@ def last_days(window: Window, days: int) -> tuple[datetime, datetime]:
     if start >= end:
         raise ApiError(422, "bad_window", "from: it lies after to")
     return start, end
-
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
@@ -14,9 +15,9 @@ from api.http.context import Service
 from api.http.identity import Identity
 from api.http.routes import ROUTERS, page
 from api.settings import Settings
+from layers.db.engine import conninfo
+from layers.outbox.listen import Bell
 from layers.region import Region
-
-logger = logging.getLogger("patrolgrid.http")
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -45,7 +46,16 @@ def create_app(
     settings: Settings, engine: Engine, region: Region, *, demo: bool = False
 ) -> FastAPI:
     """The service's HTTP application on ``engine``; ``demo``: ready only once the demo is in."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # One connection hears of new events for every stream of this process.
+        async with Bell(conninfo(engine.url.render_as_string(hide_password=False))) as bell:
+            app.state.bell = bell
+            yield
+
     app = FastAPI(
+        lifespan=lifespan,
         title="patrolgrid",
         summary="Patrol coverage, geofence breaches and 1-3-5-minute response areas",
         docs_url=None,

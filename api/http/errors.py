@@ -40,6 +40,7 @@ STATUS: dict[type[Exception], int] = {
     stored.NoSuchTeamError: 404,
     stored.NoSuchBreachError: 404,
     stored.NoSuchTokenError: 404,
+    stored.NoSuchSubscriptionError: 404,
     stored.FeatureExistsError: 409,
     stored.InUseError: 409,
     stored.StaleFeatureError: 412,

@@ -80,7 +80,9 @@ def _csv(body: bytes) -> pd.DataFrame:
         raise BadFixesError(f"the body is not CSV in UTF-8: {str(error).splitlines()[0]}") from None
     missing = [name for name in ("unit", "time", "lon", "lat") if name not in read.columns]
     if missing:
-        raise BadFixesError(f"the CSV has no column {', '.join(missing)}: its first line names them")
+        raise BadFixesError(
+            f"the CSV has no column {', '.join(missing)}: its first line names them"
+        )
     return read.reindex(columns=list(COLUMNS)).astype(object)
 
 

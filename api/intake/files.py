@@ -88,7 +88,11 @@ def _gpx(path: Path) -> pd.DataFrame:
             warnings.simplefilter("ignore")
             points = pyogrio.read_dataframe(path, layer="track_points", use_arrow=True)
             tracks = pyogrio.read_dataframe(path, layer="tracks", read_geometry=False)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException) as error:
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        pa.ArrowException,
+    ) as error:
         raise BadFileError(f"{path}: this is not GPX: {_first(error)}") from None
     table = pd.DataFrame(
         {

@@ -80,7 +80,8 @@ class Fences:
         is_line = np.asarray([rule == "line" for rule in rules], dtype=bool)
         _check(given, is_line, ids)
         geometry = np.asarray([_within_world(shape) for shape in given], dtype=object)
-        boundary = np.where(is_line, None, shapely.boundary(geometry))
+        boundary = np.asarray(shapely.boundary(geometry), dtype=object)
+        boundary[is_line] = None
         shapely.prepare(geometry)
         shapely.prepare(boundary)
         margin_m, dwell_s = _positive(frame, "margin_m", ids), _positive(frame, "dwell_s", ids)
@@ -93,7 +94,10 @@ class Fences:
             severities=_words(frame, "severity", (), "medium", ids),
             margin_m=margin_m,
             dwell_us=np.rint(dwell_s * 1e6).astype(np.int64),
-            hours=[Hours.of(a, f"fence {i}") for a, i in zip(_json(frame, "active"), ids, strict=True)],
+            hours=[
+                Hours.of(active, f"fence {name}")
+                for active, name in zip(_json(frame, "active"), ids, strict=True)
+            ],
             applies_to=[plain(value) for value in _json(frame, "applies_to")],
             from_us=_validity(frame, "valid_from", LONG_AGO_US),
             to_us=_validity(frame, "valid_to", FAR_AHEAD_US),
@@ -112,16 +116,24 @@ class Fences:
         return self._metric[fence]
 
     def applies(self, names: list[str], units: pd.DataFrame) -> Bools:
-        """Which fence speaks of which unit: (units, fences). Lists are OR-ed within, AND-ed across."""
+        """Which fence speaks of which unit: (units, fences).
+
+        The names in one list are OR-ed, the lists are AND-ed. A list of kinds or teams that
+        ``units`` does not tell speaks of nobody.
+        """
         out = np.ones((len(names), len(self)), dtype=bool)
+        if not any(self.applies_to):
+            return out
         own = units.loc[names]
-        columns = {"kinds": own.get("kind"), "teams": own.get("team"), "units": pd.Series(names)}
+        said: dict[str, list[str]] = {"units": names}
+        for key, column in (("kinds", "kind"), ("teams", "team")):
+            told = own[column] if column in own.columns else [""] * len(names)
+            said[key] = [str(value) for value in told]
         for fence, rule in enumerate(self.applies_to):
-            for key, column in columns.items():
+            for key, values in said.items():
                 if rule.get(key):
-                    wanted = set(map(str, rule[key]))
-                    said = [] if column is None else column.astype("str")
-                    out[:, fence] &= [v in wanted for v in said] if len(said) else False
+                    wanted = {str(name) for name in rule[key]}
+                    out[:, fence] &= np.asarray([value in wanted for value in values], dtype=bool)
         return out
 
     def in_use(self, start_us: int, end_us: int) -> Bools:
@@ -131,13 +143,17 @@ class Fences:
 
 def _metric(shape: shapely.Geometry) -> Metric:
     west, south, east, north = shape.bounds
-    around = bool(west <= -180 and east >= 180 and not shape.covers(shapely.Point(0, (south + north) / 2)))
-    moved = shapely.transform(shape, lambda xy: np.column_stack((xy[:, 0] % 360, xy[:, 1]))) if around else shape
-    west, south, east, north = moved.bounds
+    parts = shapely.get_parts(shape)
+    # touching the antimeridian from both sides, with nothing on the prime meridian: it spans it
+    greenwich = shapely.LineString([(0, -90), (0, 90)])
+    around = bool(west <= -180 and east >= 180 and not shape.intersects(greenwich))
+    if around:
+        parts = shapely.transform(parts, lambda xy: np.column_stack((xy[:, 0] % 360, xy[:, 1])))
+        west, south, east, north = shapely.total_bounds(parts)
     plane = Plane.equidistant((west + east) / 2, (south + north) / 2)
-    area = plane.project([shape])[0]
-    if around:  # the seam at the antimeridian is no boundary
-        area = shapely.union_all(shapely.get_parts(area), grid_size=1e-3)
+    flat = plane.project(parts)  # part by part: together they may share the seam, and be invalid
+    # the seam at the antimeridian is no boundary
+    area = shapely.union_all(flat, grid_size=1e-3) if around else shapely.multipolygons(flat)
     boundary = shapely.boundary(area)
     shapely.prepare(area)
     shapely.prepare(boundary)
@@ -177,7 +193,8 @@ def _check(shapes: Geometries, is_line: Bools, ids: list[str]) -> None:
             found = "nothing" if shape is None or shape.is_empty else shape.geom_type
             raise WrongGeometryError(f"fence {name}: needs a {wanted[0]}, has {found}")
         if not line and not shape.is_valid:
-            raise WrongGeometryError(f"fence {name}: {shapely.is_valid_reason(shape)}; mend it first")
+            why = shapely.is_valid_reason(shape)
+            raise WrongGeometryError(f"fence {name}: {why}; mend it first")
         if not np.isfinite(shapely.get_coordinates(shape)).all():
             raise WrongGeometryError(f"fence {name}: a coordinate is not a number")
 
@@ -190,12 +207,14 @@ def _words(
     words = [default if pd.isna(word) else str(word) for word in frame[column]]
     for word, name in zip(words, ids, strict=True):
         if allowed and word not in allowed:
-            raise OutOfRangeError(f"fence {name}: {column} is {word!r}, not one of {', '.join(allowed)}")
+            known = ", ".join(allowed)
+            raise OutOfRangeError(f"fence {name}: {column} is {word!r}, not one of {known}")
     return words
 
 
 def _positive(frame: pd.DataFrame, column: str, ids: list[str]) -> Floats:
-    values = np.nan_to_num(numbers(frame, column), nan=0.0)
+    values = numbers(frame, column)
+    values = np.where(np.isnan(values), 0.0, values)
     for value, name in zip(values, ids, strict=True):
         if not 0 <= value < np.inf:
             raise OutOfRangeError(f"fence {name}: {column} is {value}, not 0 or more")

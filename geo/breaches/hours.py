@@ -66,19 +66,20 @@ class Hours:
         last = _local_day(end_us, zone) + _DAY
         days = [first + _DAY * n for n in range((last - first).days + 1)]
         found = [span for day in days for span in self._of_day(day, zone)]
-        weekly = merge(found) if self.weekly else [(_utc(first, time(), zone), _utc(last, time(), zone))]
+        whole = [(_utc(first, time(), zone), _utc(last, time(), zone))]
+        weekly = merge(found) if self.weekly else whole
         if not self.dates:
             return weekly
         allowed = [
-            (_utc(max(low or first, first), time(), zone), _utc(min(high or last, last) + _DAY, time(), zone))
-            for low, high in self.dates
-            if (low or first) <= last and (high or last) >= first
+            (_utc(low, time(), zone), _utc(high + _DAY, time(), zone))
+            for low, high in ((max(a or first, first), min(b or last, last)) for a, b in self.dates)
+            if low <= high
         ]
         return intersect(weekly, merge(allowed))
 
     def _of_day(self, day: date, zone: ZoneInfo) -> Spans:
         return [
-            (_utc(day, span.start, zone), _utc(day + _DAY * (span.end <= span.start), span.end, zone))
+            (_utc(day, span.start, zone), _utc(_next(day, span), span.end, zone))
             for span in self.weekly
             if day.weekday() in span.days
         ]
@@ -106,6 +107,10 @@ def intersect(a: Spans, b: Spans) -> Spans:
     """What lies in both of two unions of spans."""
     both = [(max(p, r), min(q, s)) for p, q in a for r, s in b]
     return sorted(span for span in both if span[0] < span[1])
+
+
+def _next(day: date, span: Weekly) -> date:
+    return day + _DAY if span.end <= span.start else day
 
 
 def _weekly(span: Mapping[str, Any]) -> Weekly:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -50,7 +51,8 @@ def near_fixes(lon: Floats, lat: Floats, wanted: Bools, unit: Ints, fences: Fenc
         f, i = int(fence[group.start]), fix[group]
         inside[group] = strictly_inside(fences, f, lon[i], lat[i])
         rest = np.flatnonzero(~inside[group])
-        near[group.start + rest] = _in_margin(fences, f, points[i[rest]], lon[i[rest]], lat[i[rest]])
+        i = i[rest]
+        near[group.start + rest] = _in_margin(fences, f, points[i], lon[i], lat[i])
     keep = inside | near
     return Near(fence=fence[keep], fix=fix[keep], inside=inside[keep])
 
@@ -180,7 +182,8 @@ def _groups(sorted_keys: Ints) -> list[slice]:
     if not len(sorted_keys):
         return []
     cuts = np.flatnonzero(np.diff(sorted_keys)) + 1
-    return [slice(int(a), int(b)) for a, b in zip(np.r_[0, cuts], np.r_[cuts, len(sorted_keys)], strict=True)]
+    ends = [0, *cuts.tolist(), len(sorted_keys)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def _cross(a: Floats, b: Floats) -> Floats:

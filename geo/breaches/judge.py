@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from geo.breaches.fences import Fences
 from geo.breaches.insides import Near
@@ -104,7 +105,7 @@ def table(
         found,
         key=lambda p: (p.visit.unit, p.from_us, fences.ids[p.visit.fence], p.visit.fence),
     )
-    typical_m = units["accuracy_m"].to_numpy(dtype=float)[units.index.get_indexer(track.units)]
+    typical_m = units["accuracy_m"].reindex(track.units).to_numpy(dtype=float)
     stated_m = track.accuracy_m
     accuracy_m = np.where(np.isnan(stated_m), np.nan_to_num(typical_m)[track.unit], stated_m)
     sure = confirmed(found, track, fences, near, accuracy_m)
@@ -138,8 +139,8 @@ def _forbidden(direction: str, to_right: bool) -> bool:
     return direction == "any" or (direction == "left_to_right") == to_right
 
 
-def _text(words: list[str] | list[str | None]) -> pd.Series:
-    return pd.Series(words, dtype="str")
+def _text(words: list[str] | list[str | None]) -> ExtensionArray:
+    return pd.array(words, dtype="str")
 
 
 def _times(micros: list[int]) -> pd.DatetimeIndex:

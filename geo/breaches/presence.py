@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -23,7 +24,8 @@ def presence(
     """The stays and passages inside ``polygon`` (degrees) that meet start..end, cut there.
 
     ``fixes`` should reach beyond the window by a leg on either side. Columns: unit, entered_at,
-    exited_at (NaT: still inside at the unit's last fix and the window's end), evidence,
+    exited_at (of who was still inside at the last fix: the window's end,
+    NaT without one), evidence,
     unknown_s (of the whole stay), lon, lat (of the entry, uncut). None is no end of the window.
     Raises as ``stays``.
     """
@@ -32,16 +34,16 @@ def presence(
     )
     found = stays(fixes, units, Fences.of(frame))
     entered, exited = micros(found["entered_at"], "stays"), micros(found["exited_at"], "stays")
-    is_open = found["exited_at"].isna().to_numpy()
-    meets = ~is_open if end is not None else is_open | ~is_open
-    if end is not None:
-        end_us = instant(end, "end")
-        meets = entered < end_us
-        exited[is_open | (exited > end_us)] = end_us
+    still = found["exited_at"].isna().to_numpy()
+    meets = np.ones(len(found), dtype=bool)
     if start is not None:
         start_us = instant(start, "start")
-        meets = meets & (is_open | (exited > start_us))
-        entered = entered.clip(min=start_us)
+        meets &= still | (exited > start_us)
+        entered = np.maximum(entered, start_us)
+    if end is not None:
+        end_us = instant(end, "end")
+        meets &= entered < end_us
+        exited = np.where(still, end_us, np.minimum(exited, end_us))
     columns = ["unit", "evidence", "unknown_s", "lon", "lat"]
     out = found[columns].assign(entered_at=as_times(entered), exited_at=as_times(exited))
     order = ["unit", "entered_at", "exited_at", *columns[1:]]

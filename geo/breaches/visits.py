@@ -143,7 +143,8 @@ def _in_stay(runs: Runs, fence: Ints, fix: Ints) -> Bools:
     width = int(max(runs.last.max(), fix.max(initial=0))) + 2
     at = np.searchsorted(runs.fence * width + runs.first, fence * width + fix, side="right") - 1
     found = np.maximum(at, 0)
-    return (at >= 0) & (runs.fence[found] == fence) & (fix <= runs.last[found])
+    held: Bools = (at >= 0) & (runs.fence[found] == fence) & (fix <= runs.last[found])
+    return held
 
 
 def _stays(track: Track, runs: Runs, inside: Stretches) -> list[Visit]:
@@ -179,7 +180,7 @@ def _stays(track: Track, runs: Runs, inside: Stretches) -> list[Visit]:
 
 
 def _moment(track: Track, fix: int, part: float | None) -> Moment:
-    """What happened by the time of ``fix``: on the leg that ends there, or (None) only known then."""
+    """What happened by the time of ``fix``: on the leg that ends there (None: only known then)."""
     now = int(track.time_us[fix])
     before = int(track.time_us[fix - 1]) if track.follows[fix] else now
     at = now if part is None else before + round(part * (now - before))
@@ -234,9 +235,7 @@ def _crossings(track: Track, found: LineCrossings) -> list[Visit]:
     return out
 
 
-def _absences(
-    track: Track, fence: int, stays: list[Visit], units: Ints, near: Ints
-) -> list[Visit]:
+def _absences(track: Track, fence: int, stays: list[Visit], units: Ints, near: Ints) -> list[Visit]:
     """Stays outside a fence: from what ended each stay inside (else from the first fix outside)."""
     inside: dict[int, list[Visit]] = {}
     for stay in stays:
@@ -267,5 +266,11 @@ def _first_outside(low: int, high: int, near: Ints) -> int | None:
 
 def _absence(unit: int, fence: int, enter: Moment, end: Moment | None, before: int) -> Visit:
     return Visit(
-        kind=ABSENCE, unit=unit, fence=fence, enter=enter, exit=end, first=enter.fix, last=before - 1
+        kind=ABSENCE,
+        unit=unit,
+        fence=fence,
+        enter=enter,
+        exit=end,
+        first=enter.fix,
+        last=before - 1,
     )

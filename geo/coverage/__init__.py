@@ -1,7 +1,7 @@
 """Coverage: how much of each cell, and of each kilometre of border, was really patrolled."""
 
-from geo.coverage.line import border
 from geo.coverage.figures import Coverage, coverage
+from geo.coverage.line import border
 from geo.coverage.pieces import split
 from geo.coverage.sweep import visited_share
 

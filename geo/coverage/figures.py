@@ -8,6 +8,7 @@ from datetime import datetime
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geo import tracks
 from geo.coverage.ground import Ints, lay
@@ -100,7 +101,9 @@ def _distinct(cell: Ints, code: Ints, count: int) -> Ints:
     return np.bincount(pairs // (code.max(initial=0) + 1), minlength=count)
 
 
-def _first_and_last(held: pd.DataFrame, rows: pd.DataFrame, count: int) -> tuple[pd.Series, pd.Series]:
+def _first_and_last(
+    held: pd.DataFrame, rows: pd.DataFrame, count: int
+) -> tuple[pd.Series, pd.Series]:
     """When each cell was first and last patrolled, to the microsecond."""
     cell, leg = held["cell"].to_numpy(), held["leg"].to_numpy()
     begin = rows["start"].dt.as_unit("us").astype("int64").to_numpy()[leg]
@@ -109,11 +112,13 @@ def _first_and_last(held: pd.DataFrame, rows: pd.DataFrame, count: int) -> tuple
     first, last = np.full(count, never), np.full(count, -never)
     np.minimum.at(first, cell, begin + np.rint(span * held["from"].to_numpy()).astype(np.int64))
     np.maximum.at(last, cell, begin + np.rint(span * held["to"].to_numpy()).astype(np.int64))
-    seen = first < never
-    return tuple(  # type: ignore[return-value]
-        pd.Series(np.where(seen, t, 0).astype("datetime64[us]")).where(seen).dt.tz_localize("UTC")
-        for t in (first, last)
-    )
+    return _visits(first, first < never), _visits(last, first < never)
+
+
+def _visits(time_us: Ints, seen: NDArray[np.bool_]) -> pd.Series:
+    """Microseconds as UTC times, NaT where not ``seen``."""
+    times = pd.Series(np.where(seen, time_us, 0).astype("datetime64[us]"))
+    return times.where(seen).dt.tz_localize("UTC")
 
 
 def _totals(pieces: pd.DataFrame, rows: pd.DataFrame, holder: Ints) -> dict[str, float | int]:

@@ -30,10 +30,8 @@ NEAR_DEG = 1e-7
 _CENTRE_X, _CENTRE_Y = 0.5123456789, 0.4871234567
 
 
-
-
 class Buckets(NamedTuple):
-    """How the ground is cut: a grid of ``nx`` x ``ny`` buckets of ``width`` x ``height`` degrees."""
+    """How the ground is cut: ``nx`` x ``ny`` buckets of ``width`` x ``height`` degrees."""
 
     ox: float  #: west edge
     oy: float  #: south edge
@@ -53,6 +51,12 @@ class Ground(NamedTuple):
     order: Ints  #: → edge; ascending within a bucket
     full: Ints  #: bucket → the first cell that holds all of it, or -1
     inside: Flags  #: beside ``order``: whether the edge's cell holds the centre
+
+
+@njit(cache=True, nogil=True)
+def corners(lines: Floats, n: int) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 of a line."""
+    return lines[n, 0], lines[n, 1], lines[n, 2], lines[n, 3]
 
 
 @njit(cache=True, nogil=True)
@@ -106,7 +110,7 @@ def sort_edges(edges: Floats, b: Buckets) -> tuple[Ints, Ints]:
             order = np.empty(first[-1], np.int64)
             at = first[:-1].copy()
         for e in range(len(edges)):
-            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+            x0, y0, x1, y1 = corners(edges, e)
             left, right, low, high = reach(x0, y0, x1, y1, b)
             for j in range(low, high + 1):
                 for i in range(left, right + 1):
@@ -202,8 +206,7 @@ def locate(px: float, py: float, ground: Ground) -> int:
         if 0 <= ground.full[k] < cell:
             break
         while p < first[k + 1] and ground.owner[order[p]] == cell:
-            e = order[p]
-            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+            x0, y0, x1, y1 = corners(edges, order[p])
             on_edge = on_edge or _on_edge(px, py, x0, y0, x1, y1)
             if _left(cx, cy, px, py, x0, y0) != _left(cx, cy, px, py, x1, y1):
                 held ^= _left(x0, y0, x1, y1, cx, cy) != _left(x0, y0, x1, y1, px, py)

@@ -33,8 +33,8 @@ def checked_cells(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise NoCrsError("cells: no coordinate reference system; set it (EPSG:4326 for lon/lat)")
     if not cells.index.is_unique:
         twice = cells.index[cells.index.duplicated()][0]
-        raise OutOfRangeError(f"cells: the id {twice!r} is there twice; give each cell its own")
-    degrees = cells.geometry if cells.crs.equals(earth.LONLAT) else cells.geometry.to_crs(earth.LONLAT)
+        raise OutOfRangeError(f"cells: the id {twice!r} is there twice; make ids unique")
+    degrees = cells.geometry.to_crs(earth.LONLAT)
     shapes = degrees.to_numpy()
     wrong = ~np.isin(shapely.get_type_id(shapes), (3, 6)) | shapely.is_empty(shapes)
     if wrong.any():
@@ -56,7 +56,7 @@ def checked_legs(legs: pd.DataFrame) -> pd.DataFrame:
     """
     missing = [name for name in LEG_COLUMNS if name not in legs.columns]
     if missing:
-        raise MissingColumnError(f"legs: no column {', '.join(missing)}; geo.tracks.legs makes them")
+        raise MissingColumnError(f"legs: no column {', '.join(missing)}; see geo.tracks.legs")
     for name in ("start", "end"):
         if not isinstance(legs[name].dtype, pd.DatetimeTZDtype):
             raise NaiveTimeError(f"legs: {name!r} has no time zone; make it UTC")

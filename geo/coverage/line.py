@@ -8,18 +8,15 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 
 from geo import earth, tracks
 from geo.coverage.ground import Floats, Ints
-from geo.coverage.inputs import checked_legs, checked_swath, checked_window, lines_near
-from geo.coverage.walk import chords
+from geo.coverage.inputs import checked_legs, checked_swath, checked_window
+from geo.coverage.sightings import sightings
 from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
 
 #: Edges are cut to this, so that a plane's straight line keeps to the one in lon/lat (0.2 m).
 _MAX_EDGE_DEG = 0.01
-#: Stretches within so many degrees of longitude are measured on one plane.
-_BLOCK_DEG = 4.0
 
 
 def border(
@@ -56,7 +53,7 @@ def border(
         rows = checked_legs(tracks.cut(rows, start, end))
     rows = rows[rows["is_leg"].to_numpy(dtype=bool)].reset_index(drop=True)
     edges, stretches = _stretches(_checked_line(line), segment_m)
-    return _with_sightings(stretches, edges, _sightings(edges, rows, swath_m / 2), rows)
+    return _with_sightings(stretches, edges, sightings(edges, rows, swath_m / 2), rows)
 
 
 def _checked_line(line: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -65,7 +62,7 @@ def _checked_line(line: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     wrong = ~np.isin(shapely.get_type_id(line.geometry.to_numpy()), (1, 5))
     if wrong.any():
         raise WrongGeometryError(f"border {line.index[wrong][0]!r}: is no line; leave it out")
-    return line if line.crs.equals(earth.LONLAT) else line.to_crs(earth.LONLAT)
+    return line.to_crs(earth.LONLAT)
 
 
 def _cut_line(geometry: shapely.Geometry, segment_m: float) -> tuple[Floats, Floats, Ints]:
@@ -98,7 +95,8 @@ def _cut_line(geometry: shapely.Geometry, segment_m: float) -> tuple[Floats, Flo
 
 def _stretches(line: gpd.GeoDataFrame, segment_m: float) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
     """The edges (x0, y0, x1, y1, from_m, to_m, stretch) and the frame of stretches, bare."""
-    edges, names, rows = [], [], []
+    edges, names = [], []
+    rows: list[tuple[str, float, float, shapely.Geometry]] = []
     chainage = line.get("chainage_start_km", pd.Series(0.0, index=line.index)).fillna(0.0)
     for name, start_km, geometry in zip(line.index, chainage, line.geometry, strict=True):
         xy, metres, stretch = _cut_line(geometry, segment_m)
@@ -122,84 +120,6 @@ def _line_of(edges: Floats) -> shapely.Geometry:
     breaks = np.flatnonzero((edges[1:, :2] != edges[:-1, 2:]).any(axis=1)) + 1
     runs = [np.vstack((run[:, :2], run[-1:, 2:])) for run in np.split(edges, breaks)]
     return shapely.LineString(runs[0]) if len(runs) == 1 else shapely.MultiLineString(runs)
-
-
-def _within(p: Floats, q: Floats, r: float) -> tuple[Floats, Floats]:
-    """Which fractions of segments ``p`` lie within ``r`` of segments ``q`` (n, 4), from and to.
-
-    What is within r of a segment is convex: the hull of where p meets both end discs and the band
-    between them. Empty: from above to.
-    """
-    low, high = np.full(len(p), np.inf), np.full(len(p), -np.inf)
-    way, along = p[:, 2:] - p[:, :2], q[:, 2:] - q[:, :2]
-    square, q_square = (way**2).sum(axis=1), (along**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for centre in (q[:, :2], q[:, 2:]):
-            to = p[:, :2] - centre
-            half = (to * way).sum(axis=1)
-            root = np.sqrt(half**2 - square * ((to**2).sum(axis=1) - r * r))
-            low, high = np.fmin(low, (-half - root) / square), np.fmax(high, (root - half) / square)
-        to = p[:, :2] - q[:, :2]
-        # along q: 0 <= a + t b <= |q|²; across q: |c + t d| <= r |q|
-        a, b = (to * along).sum(axis=1), (way * along).sum(axis=1)
-        c = to[:, 1] * along[:, 0] - to[:, 0] * along[:, 1]
-        d = way[:, 1] * along[:, 0] - way[:, 0] * along[:, 1]
-        begin, end = np.full(len(p), -np.inf), np.full(len(p), np.inf)
-        wide = r * np.sqrt(q_square)
-        for at, slope, least, most in ((a, b, 0.0, q_square), (c, d, -wide, wide)):
-            one, two = (least - at) / slope, (most - at) / slope
-            always = (at >= least) & (at <= most)
-            flat = slope == 0
-            begin = np.maximum(begin, np.where(flat, np.where(always, -np.inf, np.inf), np.fmin(one, two)))
-            end = np.minimum(end, np.where(flat, np.inf, np.fmax(one, two)))
-        real = (begin <= end) & (q_square > 0)
-        low, high = np.where(real, np.fmin(low, begin), low), np.where(real, np.fmax(high, end), high)
-    low, high = np.clip(low, 0, None), np.clip(high, None, 1)
-    standing = square == 0
-    return np.where(standing, 0.0, low), np.where(standing, 1.0, high)
-
-
-def _sightings(edges: pd.DataFrame, rows: pd.DataFrame, r_m: float) -> pd.DataFrame:
-    """Every (edge, leg) within reach: of the edge ``see0..see1``, of the leg ``at0..at1``."""
-    found = []
-    if len(edges) and len(rows):
-        block = np.floor((edges["x0"] + edges["x1"]) / 2 / _BLOCK_DEG)
-        for _, own in edges.groupby(block):
-            found.append(_block_sightings(own, rows, r_m))
-    empty = pd.DataFrame({
-        "edge": np.empty(0, np.int64), "leg": np.empty(0, np.int64),
-        "see0": np.empty(0), "see1": np.empty(0), "at0": np.empty(0), "at1": np.empty(0),
-    })  # fmt: skip
-    return pd.concat(found, ignore_index=True) if found else empty
-
-
-def _block_sightings(edges: pd.DataFrame, rows: pd.DataFrame, r_m: float) -> pd.DataFrame:
-    xy = edges[["x0", "y0", "x1", "y1"]].to_numpy()
-    west, south = np.minimum(xy[:, :2], xy[:, 2:]).min(axis=0)
-    east, north = np.maximum(xy[:, :2], xy[:, 2:]).max(axis=0)
-    plane = earth.Plane.equal_area((west, south, east, north))
-    lines = lines_near(rows, (west + east) / 2)
-    close = (np.minimum(lines[:, 1], lines[:, 3]) < north + 5) & (np.maximum(lines[:, 1], lines[:, 3]) > south - 5)
-    close &= (np.minimum(lines[:, 0], lines[:, 2]) < east + 15) & (np.maximum(lines[:, 0], lines[:, 2]) > west - 15)
-    near = np.flatnonzero(close)
-    pieces, line, parts = chords(lines[near], rows["length_m"].to_numpy(dtype=float)[near])
-    p, q = _flat(plane, xy), _flat(plane, pieces)
-    tree = shapely.STRtree(shapely.linestrings(p.reshape(-1, 2, 2)))
-    chord, edge = tree.query(shapely.linestrings(q.reshape(-1, 2, 2)), "dwithin", distance=r_m)
-    see0, see1 = _within(p[edge], q[chord], r_m)
-    at0, at1 = _within(q[chord], p[edge], r_m)
-    real = (see0 <= see1) & (at0 <= at1)
-    span = parts[chord, 1] - parts[chord, 0]
-    return pd.DataFrame({
-        "edge": edges.index.to_numpy()[edge], "leg": near[line[chord]], "see0": see0, "see1": see1,
-        "at0": parts[chord, 0] + at0 * span, "at1": parts[chord, 0] + at1 * span,
-    })[real]  # fmt: skip
-
-
-def _flat(plane: earth.Plane, lines: Floats) -> Floats:
-    """Lines (n, 4) in degrees onto a plane."""
-    ends = [np.column_stack(plane.forward(lines[:, c], lines[:, c + 1])) for c in (0, 2)]
-    return np.hstack(ends)
 
 
 def _united(group: Ints, low: Floats, high: Floats) -> pd.Series:
@@ -229,17 +149,17 @@ def _with_sightings(
         for name, at in (("first_seen", "at0"), ("last_seen", "at1"))
     }
 
-    def by_stretch(series: pd.Series) -> pd.Series:
-        return series.reindex(count)
-
     figures = {
-        "seen_share": by_stretch(_united(stretch, *see)).fillna(0.0) / whole_m.reindex(count),
-        "patrol_s": by_stretch(passed_s.groupby(passed.index // max(len(rows), 1)).sum()).fillna(0.0),
-        "patrols": by_stretch(leg["patrol"].groupby(stretch).nunique()).fillna(0).astype("int64"),
-        "units": by_stretch(leg["unit"].groupby(stretch).nunique()).fillna(0).astype("int64"),
-        "first_seen": by_stretch(times["first_seen"].groupby(stretch).min()),
-        "last_seen": by_stretch(times["last_seen"].groupby(stretch).max()),
+        "seen_share": _united(stretch, *see).reindex(count, fill_value=0.0) / whole_m,
+        "patrol_s": passed_s.groupby(passed.index // max(len(rows), 1)).sum(),
+        "patrols": leg["patrol"].groupby(stretch).nunique(),
+        "units": leg["unit"].groupby(stretch).nunique(),
     }
-    out = stretches.assign(**{name: series.to_numpy() for name, series in figures.items()})
+    filled = {n: s.reindex(count, fill_value=0).to_numpy() for n, s in figures.items()}
+    filled |= {
+        "first_seen": times["first_seen"].groupby(stretch).min().reindex(count).array,
+        "last_seen": times["last_seen"].groupby(stretch).max().reindex(count).array,
+    }
+    out = stretches.assign(**filled)
     out["seen_share"] = out["seen_share"].clip(0.0, 1.0)
     return out[[c for c in out.columns if c != "geometry"] + ["geometry"]]

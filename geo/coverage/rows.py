@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-from geo.coverage.ground import Floats, Ints, sort_few
+from geo.coverage.ground import Floats, Ints, corners, sort_few
 
 
 @njit(cache=True, nogil=True)
@@ -36,9 +36,7 @@ def _capsule(x0: float, y0: float, x1: float, y1: float, r: float, y: float) -> 
 
 
 @njit(cache=True, nogil=True)
-def stamp(
-    lines: Floats, r: float, base: float, step: float, count: int
-) -> tuple[Ints, Floats]:
+def stamp(lines: Floats, r: float, base: float, step: float, count: int) -> tuple[Ints, Floats]:
     """Intervals (row, [low, high]) of all points within ``r`` of segments (n, 4: x0, y0, x1, y1).
 
     Row i lies at ``base + (i + 0.5) * step``. An interval that meets the last one of its row
@@ -47,7 +45,7 @@ def stamp(
     last = np.full(count, -1, np.int64)
     row, reach, n = np.empty(1024, np.int64), np.empty((1024, 2)), 0
     for q in range(len(lines)):
-        x0, y0, x1, y1 = lines[q, 0], lines[q, 1], lines[q, 2], lines[q, 3]
+        x0, y0, x1, y1 = corners(lines, q)
         if q and x0 == x1 == lines[q - 1, 2] and y0 == y1 == lines[q - 1, 3]:
             continue  # standing where the last one ended
         i0 = max(0, int(math.ceil((min(y0, y1) - r - base) / step - 0.5)))
@@ -144,7 +142,7 @@ def _crossings(edges: Floats, base: float, step: float, count: int) -> tuple[int
             begin = np.cumsum(begin)
             at, xs = begin[:-1].copy(), np.empty(begin[-1])
         for e in range(len(edges)):
-            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+            x0, y0, x1, y1 = corners(edges, e)
             i = max(top, int(math.floor((min(y0, y1) - base) / step)))
             while i < top + rows and base + (i + 0.5) * step < max(y0, y1):
                 y = base + (i + 0.5) * step
@@ -162,9 +160,13 @@ def _crossings(edges: Floats, base: float, step: float, count: int) -> tuple[int
 
 @njit(cache=True, nogil=True)
 def measure(
-    edges: Floats, cell_first: Ints, base: float, step: float, first: Ints, reach: Floats, before: Floats
+    edges: Floats, cell_first: Ints, base: float, step: float, united: tuple[Ints, Floats, Floats]
 ) -> Floats:
-    """Swept area and area (cells, 2) in rows; cell c has the edges ``cell_first[c:c + 2]``."""
+    """Swept area and area (cells, 2) in rows; cell c has the edges ``cell_first[c:c + 2]``.
+
+    ``united``: what ``unite`` returned.
+    """
+    first, reach, before = united
     out = np.zeros((len(cell_first) - 1, 2))
     for cell in range(len(out)):
         own = edges[cell_first[cell] : cell_first[cell + 1]]

@@ -90,8 +90,7 @@ def _group_shares(polygons: Geometries, legs: pd.DataFrame, r_m: float, step_m: 
     flat = np.hstack(ends)
     flat = flat[_near(flat, edges, cell_first, r_m)]
     row, reach = stamp(flat, r_m, base, step_m, count)
-    first, joined, before = unite(row, reach, count)
-    swept, area = measure(edges, cell_first, base, step_m, first, joined, before).T
+    swept, area = measure(edges, cell_first, base, step_m, unite(row, reach, count)).T
     return np.clip(swept / area, 0.0, 1.0)
 
 

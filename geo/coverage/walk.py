@@ -1,7 +1,7 @@
 """The walk: which cell every stretch of a leg belongs to.
 
 A leg is a geodesic; it is given as chords in longitude and latitude so short that they keep to it
-within half a centimetre. A chord is cut at the edges that it crosses, and the middle of each
+within a millimetre. A chord is cut at the edges that it crosses, and the middle of each
 stretch says whose it is (``ground``).
 """
 
@@ -13,12 +13,12 @@ import numpy as np
 from numba import njit
 
 from geo import earth
-from geo.coverage.ground import NEAR_DEG, Floats, Ground, Ints, locate, reach, sort_few
+from geo.coverage.ground import NEAR_DEG, Floats, Ground, Ints, corners, locate, reach, sort_few
 
 #: Stretches shorter than this (0.1 mm) are rounding, not visits.
 _SLIVER_DEG = 1e-9
 #: How far a chord may leave its geodesic.
-_SAGITTA_M = 0.005
+_SAGITTA_M = 0.001
 
 
 @njit(cache=True, nogil=True)
@@ -58,8 +58,8 @@ def _cuts(x0: float, y0: float, x1: float, y1: float, ground: Ground, cuts: Floa
             if n + 2 * (first[k + 1] - first[k]) > len(cuts):
                 return -1
             for p in range(first[k], first[k + 1]):
-                e = ground.order[p]
-                n = _cut(x0, y0, x1, y1, edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], cuts, n)
+                ex0, ey0, ex1, ey1 = corners(edges, ground.order[p])
+                n = _cut(x0, y0, x1, y1, ex0, ey0, ex1, ey1, cuts, n)
     return n
 
 
@@ -100,7 +100,7 @@ def split_chords(
     named, reach = np.empty((size, 2), np.int64), np.empty((size, 2))
     ends = np.empty(64)
     for q in range(len(chords)):
-        x0, y0, x1, y1 = chords[q, 0], chords[q, 1], chords[q, 2], chords[q, 3]
+        x0, y0, x1, y1 = corners(chords, q)
         n, ends = _ends(x0, y0, x1, y1, ground, ends)
         begin, part = 0.0, parts[q, 0]
         for c in range(n):
@@ -136,8 +136,9 @@ def chords(lines: Floats, length_m: Floats) -> tuple[Floats, Ints, Floats]:
     out = lines[line]
     for at, column in ((0, 0), (1, 2)):
         inner = (parts[:, at] > 0) & (parts[:, at] < 1)
-        lon, lat = earth.interpolate(*lines[line[inner]].T, parts[inner, at])
+        lon0, lat0, lon1, lat1 = lines[line[inner]].T
+        lon, lat = earth.interpolate(lon0, lat0, lon1, lat1, parts[inner, at])
         # a chord is in the turn of longitude that its line begins in
-        out[inner, column] = lon + 360 * np.round((lines[line[inner], 0] - lon) / 360)
+        out[inner, column] = lon + 360 * np.round((lon0 - lon) / 360)
         out[inner, column + 1] = lat
     return out, line, parts

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import contourpy
 import geopandas as gpd
@@ -15,8 +17,10 @@ from geo.errors import OutOfRangeError
 from geo.response.compiled import compiled
 from geo.response.field import Field, Patch
 from geo.response.ground import REACHED, Ground
+from geo.response.lanes import Lanes
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
 Geometries = NDArray[np.object_]
 
 
@@ -69,11 +73,9 @@ def _nested(patch: Patch, levels_s: Sequence[float]) -> list[Geometries]:
     y = (np.arange(j0, j1 + 1) + 0.5) * ground.cell_m
     contours = contourpy.contour_generator(x, y, z, name="serial", fill_type="OuterOffset")
     out: list[Geometries] = []
-    strips = np.empty(0, dtype=object)
     for level_s in levels_s:
         shape = _contour(contours, level_s)
-        strips = np.concatenate([strips, _tips(patch, shape, level_s), _dots(patch, level_s)])
-        strips = strips[~_covered(shape, strips)]
+        strips = _polygons(np.concatenate([_tips(patch, level_s), _dots(patch, level_s)]))
         if len(strips):
             shape = _polygons(shapely.union_all(np.concatenate([shape, strips])))
         out.append(shape)
@@ -88,7 +90,8 @@ def _extent(ground: Ground) -> tuple[int, int, int, int]:
         for i in range(ground.columns):
             if ground.state[j * ground.columns + i]:
                 i0, i1, j0, j1 = min(i0, i), max(i1, i), min(j0, j), max(j1, j)
-    return max(i0 - 1, 0), min(i1 + 1, ground.columns - 1), max(j0 - 1, 0), min(j1 + 1, ground.rows - 1)
+    i0, j0 = max(i0 - 1, 0), max(j0 - 1, 0)
+    return i0, min(i1 + 1, ground.columns - 1), j0, min(j1 + 1, ground.rows - 1)
 
 
 @compiled
@@ -105,7 +108,8 @@ def _raster(ground: Ground, i0: int, i1: int, j0: int, j1: int, ceiling_s: float
 
 def _contour(contours: contourpy.ContourGenerator, level_s: float) -> Geometries:
     """Valid polygons with holes below a level."""
-    points, offsets = contours.filled(-1.0, level_s)
+    found: Any = contours.filled(-1.0, level_s)
+    points, offsets = found
     if not points:
         return np.empty(0, dtype=object)
     ends = [o.astype(np.int64) for o in offsets]
@@ -132,51 +136,77 @@ def _polygons(shape: shapely.Geometry) -> Geometries:
     return parts[(shapely.get_type_id(parts) == 3) & (shapely.area(parts) > 0)]
 
 
-def _covered(shape: Geometries, pieces: Geometries) -> NDArray[np.bool_]:
-    if not len(pieces) or not len(shape):
-        return np.zeros(len(pieces), dtype=bool)
-    inside = shapely.STRtree(shape).query(pieces, predicate="covered_by")[0]
-    return np.isin(np.arange(len(pieces)), inside)
-
-
-def _tips(patch: Patch, shape: Geometries, level_s: float) -> Geometries:
+def _tips(patch: Patch, level_s: float) -> Geometries:
     """What is reached off the roads where the contour, blind to what is thinner than a cell,
     ends before the road does: about each such piece a strip that narrows with the time left.
 
     All of a strip is truly reached: at the side of a road the time grows by
     sqrt(1/ground² - 1/road²) a metre, at its ends by 1/ground.
     """
-    lanes, slow, cell_m = patch.lanes, patch.ground.slow, patch.ground.cell_m
-    left_s = level_s - patch.nodes.seconds[lanes.tail]
-    arc = np.flatnonzero((left_s > 0) & (left_s - lanes.pace_s < cell_m * slow) & lanes.leaves)
+    lanes, slow = patch.lanes, patch.ground.slow
+    arc, share = _missed(lanes, patch.ground, patch.nodes.seconds, level_s)
+    if not len(arc):
+        return np.empty(0, dtype=object)
     ax, ay = lanes.x[lanes.tail[arc]], lanes.y[lanes.tail[arc]]
     dx, dy = lanes.x[lanes.head[arc]] - ax, lanes.y[lanes.head[arc]] - ay
-    length, left_s, whole_s = np.hypot(dx, dy), left_s[arc], lanes.pace_s[arc]
-    share = np.minimum(left_s / np.maximum(whole_s, 1e-9), 1.0)
+    length = np.hypot(dx, dy)
+    left_s = level_s - patch.nodes.seconds[lanes.tail[arc]]
+    rest_s = np.maximum(left_s - lanes.pace_s[arc], 0.0)
+    pace = lanes.pace_s[arc] / length
+    aside = np.sqrt(np.maximum(slow**2 - pace**2, slow**2 / 4))
+    nx, ny, wide, thin = -dy / length, dx / length, left_s / aside, rest_s / aside
     tip_x, tip_y = ax + share * dx, ay + share * dy
-    out = length > 1e-6
-    for polygon in shape:
-        out[out] = ~shapely.contains_xy(polygon, tip_x[out], tip_y[out])
-    if not out.any():
-        return np.empty(0, dtype=object)
-    ax, ay, dx, dy, tip_x, tip_y, length, left_s, whole_s = (
-        v[out] for v in (ax, ay, dx, dy, tip_x, tip_y, length, left_s, whole_s)
-    )
-    pace = whole_s / length
-    aside = np.sqrt(np.maximum(slow**2 - pace**2, (0.05 * slow) ** 2))
-    rest_s = np.maximum(left_s - whole_s, 0.0)
-    nx, ny = -dy / length, dx / length
-    wide, thin = np.minimum(left_s / aside, left_s / slow * 2), rest_s / aside
     ring = np.stack([
         np.column_stack([ax + wide * nx, ay + wide * ny]),
         np.column_stack([ax - wide * nx, ay - wide * ny]),
         np.column_stack([tip_x - thin * nx, tip_y - thin * ny]),
         np.column_stack([tip_x + thin * nx, tip_y + thin * ny]),
     ], axis=1)  # fmt: skip
-    strips = shapely.make_valid(shapely.polygons(ring))
-    ends = shapely.buffer(shapely.points(tip_x, tip_y), rest_s / slow, quad_segs=4)
-    starts = shapely.buffer(shapely.points(ax, ay), left_s / slow, quad_segs=4)
-    return _polygons(np.concatenate([strips, starts, ends]))
+    seen = rest_s > 0.05 * patch.ground.cell_m * slow  # what is smaller is not drawn
+    ends = shapely.points(tip_x[seen], tip_y[seen])
+    discs = shapely.buffer(ends, rest_s[seen] / slow, quad_segs=3)
+    return np.concatenate([shapely.polygons(ring), discs])
+
+
+@compiled
+def _missed(lanes: Lanes, ground: Ground, seconds: Floats, level_s: float) -> tuple[Ints, Floats]:
+    """Arcs whose last point within the level (a share of the arc) the contour leaves outside or
+    hardly holds, because what it sees there is a tenth of a cell's crossing late or more."""
+    out, share = np.empty(lanes.head.size, dtype=np.int32), np.empty(lanes.head.size)
+    n, cross_s = 0, ground.cell_m * ground.slow
+    for e in range(lanes.head.size):
+        left_s = level_s - seconds[lanes.tail[e]]
+        if not lanes.leaves[e] or left_s <= 0 or left_s - lanes.pace_s[e] >= cross_s:
+            continue
+        ax, ay = lanes.x[lanes.tail[e]], lanes.y[lanes.tail[e]]
+        dx, dy = lanes.x[lanes.head[e]] - ax, lanes.y[lanes.head[e]] - ay
+        length = math.sqrt(dx * dx + dy * dy)
+        if length < 1e-6:
+            continue
+        part = min(left_s / max(lanes.pace_s[e], 1e-9), 1.0)
+        drawn_s = _drawn_s(ground, ax + part * dx, ay + part * dy)
+        true_s = seconds[lanes.tail[e]] + part * lanes.pace_s[e]
+        if drawn_s > level_s - 0.25 * cross_s and drawn_s - true_s > 0.1 * cross_s:
+            out[n], share[n] = e, part
+            n += 1
+    return out[:n].copy(), share[:n].copy()
+
+
+@compiled
+def _drawn_s(ground: Ground, x: float, y: float) -> float:
+    """The time that the contour sees at a place: bilinear; inf beside an untouched cell."""
+    u, v = x / ground.cell_m - 0.5, y / ground.cell_m - 0.5
+    i, j = int(math.floor(u)), int(math.floor(v))
+    if not (0 <= i < ground.columns - 1 and 0 <= j < ground.rows - 1):
+        return np.inf
+    total = 0.0
+    for dj in range(2):
+        for di in range(2):
+            c = (j + dj) * ground.columns + i + di
+            if not ground.state[c] & REACHED:
+                return np.inf
+            total += (1 - abs(u - i - di)) * (1 - abs(v - j - dj)) * ground.seconds[c]
+    return total
 
 
 def _dots(patch: Patch, level_s: float) -> Geometries:

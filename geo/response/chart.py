@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from geo.earth import Plane
 from geo.response.compiled import compiled
 
 Floats = NDArray[np.float64]
+Move = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
 EARTH_RADIUS_M = 6_371_000.0
 #: A chart that strays further than this from its plane is not used.
@@ -25,7 +27,7 @@ _POWERS = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
 _KNOTS = np.cos((np.arange(9) + 0.5) * math.pi / 9)  # Chebyshev's: no wiggles at the ends
 _FIT_U, _FIT_V = (g.ravel() for g in np.meshgrid(_KNOTS, _KNOTS))
 _FIT = np.linalg.pinv(np.column_stack([_FIT_U**i * _FIT_V**j for i, j in _POWERS]))
-_TEST_U, _TEST_V = (g.ravel() for g in np.meshgrid([-1.0, -0.55, 0.1, 1.0], [-1.0, -0.3, 0.65, 1.0]))
+_TEST_U, _TEST_V = (g.ravel() for g in np.meshgrid([-1, -0.55, 0.1, 1], [-1, -0.3, 0.65, 1]))
 
 
 @lru_cache(maxsize=256)
@@ -65,8 +67,8 @@ class _Fit:
     coefficients: Floats
 
     @classmethod
-    def of(cls, box: tuple[float, float, float, float], move) -> tuple[_Fit, float]:  # type: ignore[no-untyped-def]
-        """The fit of ``move`` over ``box`` (x0, y0, x1, y1), and its largest error at test points."""
+    def of(cls, box: tuple[float, float, float, float], move: Move) -> tuple[_Fit, float]:
+        """The fit of ``move`` over ``box`` (x0, y0, x1, y1), and its largest error in a test."""
         mid = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         half = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
         want = np.vstack(move(mid[0] + half[0] * _FIT_U, mid[1] + half[1] * _FIT_V))
@@ -84,7 +86,7 @@ class _Fit:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A plane over a box: polynomials of degree 5 where they hold to 2 cm, else the plane itself."""
+    """A plane over a box: polynomials where they hold to 2 cm, else the plane itself."""
 
     plane: Plane
     lonlat: tuple[float, float, float, float]  #: west, south, east, north of what it covers

@@ -48,16 +48,17 @@ def dispatch(
         raise MissingColumnError(f"units: no column {', '.join(missing)}")
     if not (-180 <= lon <= 180 and -90 <= lat <= 90 and limit >= 1 and limit_s > 0):
         raise OutOfRangeError(
-            f"dispatch: lon {lon}, lat {lat}, limit {limit}, limit_s {limit_s}: lon is -180 to 180, "
-            "lat -90 to 90, limit at least 1, limit_s above 0"
+            f"dispatch: lon {lon}, lat {lat}, limit {limit}, limit_s {limit_s}: lon is -180 to "
+            "180, lat -90 to 90, limit at least 1, limit_s above 0"
         )
     x, y = (units[c].to_numpy(dtype=float) for c in ("lon", "lat"))
     kind = units["kind"].to_numpy(dtype=object)
     placed = np.isfinite(x) & np.isfinite(y)
+    of_kind = {name: np.flatnonzero(placed & (kind == name)) for name in speeds}
     rows = [
-        _soonest(network, one, np.flatnonzero(placed & (kind == name)), x, y, lon, lat, limit, limit_s)
-        for name, one in speeds.items()
-        if (placed & (kind == name)).any()
+        _soonest(network, speeds[name], at, x, y, lon, lat, limit, limit_s)
+        for name, at in of_kind.items()
+        if len(at)
     ]
     found = sorted((row for mode in rows for row in mode), key=lambda r: (r[0], r[1]))[:limit]
     return _answer(units, found)
@@ -115,9 +116,7 @@ def _way(
     return way.seconds, row, way.distance_m, way.line
 
 
-def _field_to(
-    network: Network, speeds: Speeds, lon: float, lat: float, reach_s: float
-) -> Field:
+def _field_to(network: Network, speeds: Speeds, lon: float, lat: float, reach_s: float) -> Field:
     """A reverse field; its cells grow with the time, as what is read from it may."""
     cell_m = automatic_cell_m(speeds, 60.0) * max(1.0, reach_s / 600)
     return field(
@@ -136,9 +135,7 @@ def _tree(x: Floats, y: Floats) -> rtree.Index:
     return rtree.Index((np.arange(len(x)), places, places))
 
 
-def _first_s(
-    tree: rtree.Index, x: Floats, y: Floats, lon: float, lat: float, wanted: int
-) -> float:
+def _first_s(tree: rtree.Index, x: Floats, y: Floats, lon: float, lat: float, wanted: int) -> float:
     """A first guess of the time within which ``wanted`` units are."""
     near = np.array(list(tree.nearest((lon, lat, lon, lat), wanted)), dtype=np.int64)
     far_m = float(geodesic_m(x[near], y[near], lon, lat).max())

@@ -56,7 +56,9 @@ class Field:
     reverse: bool  #: True: seconds from a place to the nearest source
     sources: int
     plane_error_m: float  #: the most that a distance in a window errs by its map projection
-    road_m: float  #: from the sources to their nearest road, the largest; inf without roads
+    road_m: (
+        float  #: from a source to its nearest road, the most; inf: no roads, nan: over 64 sources
+    )
     note: str | None  #: what the answer lacks, in a sentence
     patches: tuple[Patch, ...]
 
@@ -70,10 +72,8 @@ class Field:
             if not len(inside):
                 continue
             px, py = patch.window.place(x[inside], y[inside])
-            found_s, origin = look_up(
-                patch.lanes, patch.ground, patch.nodes, patch.sources, px, py
-            )
-            near = (found_s <= self.limit_s) & (found_s < seconds[inside])
+            found_s, origin = look_up(patch.lanes, patch.ground, patch.nodes, patch.sources, px, py)
+            near = (found_s <= self.limit_s + 1e-6) & (found_s < seconds[inside])
             seconds[inside[near]] = found_s[near]
             owner[inside[near]] = patch.numbers[_owner(patch, origin[near])]
         return seconds, owner
@@ -107,18 +107,19 @@ def field(
     too far apart to meet within ``limit_s`` are solved in windows of their own.
     Raises OutOfRangeError for places, times or cells that cannot be.
     """
-    x, y, start = _checked(lon, lat, start_s, limit_s)
+    x, y, start = _checked(lon, lat, start_s, limit_s, cell_m)
     groups = _groups(x, y, (limit_s - start) * _top_ms(network, speeds))
     drafts = [_draft(network, speeds, x[g], y[g], limit_s - start[g]) for g in groups]
     if cell_m is None:
         cell_m = automatic_cell_m(speeds, min(finest_s, limit_s))
         area_m2 = max((d.area_m2 for d in drafts), default=0.0)
         cell_m = max(cell_m, math.sqrt(area_m2 / AUTO_CELLS))
+    cell_m = float(cell_m)
     patches = tuple(
         _solve(network, speeds, draft, x, y, start, g, limit_s, cell_m, reverse)
         for draft, g in zip(drafts, groups, strict=True)
     )
-    road_m = float(road_distance_m(network, x, y).max()) if len(x) <= 64 else math.nan
+    road_m = float(road_distance_m(network, x, y).max()) if 0 < len(x) <= 64 else math.nan
     return Field(
         speeds=speeds, limit_s=limit_s, cell_m=cell_m, reverse=reverse, sources=len(x),
         plane_error_m=max((d.plane_error_m for d in drafts), default=0.0), road_m=road_m,
@@ -127,12 +128,14 @@ def field(
 
 
 def _checked(
-    lon: ArrayLike, lat: ArrayLike, start_s: ArrayLike, limit_s: float
+    lon: ArrayLike, lat: ArrayLike, start_s: ArrayLike, limit_s: float, cell_m: float | None
 ) -> tuple[Floats, Floats, Floats]:
     x, y = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (lon, lat))
     start = np.broadcast_to(np.asarray(start_s, dtype=float), x.shape).astype(float)
     if not (math.isfinite(limit_s) and limit_s > 0):
         raise OutOfRangeError(f"response: limit_s is {limit_s}; give seconds above 0")
+    if cell_m is not None and not (math.isfinite(cell_m) and cell_m > 0):
+        raise OutOfRangeError(f"response: cell_m is {cell_m}; give metres above 0, or none")
     bad = ~((np.abs(x) <= 180) & (np.abs(y) <= 90) & (start >= 0))
     if bad.any():
         k = int(np.flatnonzero(bad)[0])
@@ -211,9 +214,7 @@ def _solve(
     rows: NDArray[np.intp], limit_s: float, cell_m: float, reverse: bool,
 ) -> Patch:  # fmt: skip
     west, south, east, north = draft.box_m
-    columns, high = (
-        math.ceil(side / cell_m) + 2 * _RIM for side in (east - west, north - south)
-    )
+    columns, high = (math.ceil(side / cell_m) + 2 * _RIM for side in (east - west, north - south))
     if columns * high > MOST_CELLS:
         raise OutOfRangeError(
             f"response: {columns} x {high} cells of {cell_m:g} m; at most {MOST_CELLS}: "

@@ -93,7 +93,7 @@ def lanes(
     x, y = window.place(network.lon[used], network.lat[used])
     ways = network.open_ways(speeds)[edges]
     if reverse:
-        ways = ((ways & FORWARD) * BACKWARD) | (ways >> 1)
+        ways = np.asarray(((ways & FORWARD) * BACKWARD) | (ways >> 1), dtype=np.uint8)
     length_m = network.length_m[edges]
     pieces = _cut(
         x, y, start, end, length_m, length_m / network.speed_ms(speeds)[edges], ways,
@@ -207,10 +207,18 @@ def _index(pieces: Pieces, columns: int, rows: int, cell_m: float) -> Lanes:
                 free[a] += 1
                 tail[e], head[e] = a, pieces.start[p] if back else pieces.end[p]
                 piece[e], pace_s[e], leaves[e] = p, pieces.time_s[p], pieces.leaves[p]
+    bin_first, bin_node = _bins(pieces.x, pieces.y, columns, rows, cell_m)
+    return Lanes(pieces.x, pieces.y, first, tail, head, pace_s, leaves, piece, bin_first, bin_node)
+
+
+@compiled
+def _bins(x: Floats, y: Floats, columns: int, rows: int, cell_m: float) -> tuple[Ints, Ints]:
+    """Where each bin's nodes begin, and the nodes bin by bin; those outside are left out."""
+    nodes = x.size
     bin_first = np.zeros((columns + 1) * (rows + 1) + 1, dtype=np.int32)
     where = np.full(nodes, -1, dtype=np.int64)
     for v in range(nodes):
-        i, j = _bin(pieces.x[v], columns, cell_m), _bin(pieces.y[v], rows, cell_m)
+        i, j = _bin(x[v], columns, cell_m), _bin(y[v], rows, cell_m)
         if i >= 0 and j >= 0:
             where[v] = j * (columns + 1) + i
             bin_first[where[v] + 1] += 1
@@ -221,9 +229,7 @@ def _index(pieces: Pieces, columns: int, rows: int, cell_m: float) -> Lanes:
         if where[v] >= 0:
             bin_node[spot[where[v]]] = v
             spot[where[v]] += 1
-    return Lanes(
-        pieces.x, pieces.y, first, tail, head, pace_s, leaves, piece, bin_first, bin_node
-    )
+    return bin_first, bin_node
 
 
 @compiled

@@ -56,9 +56,7 @@ def _between(
 
 
 @compiled
-def _beside(
-    lanes: Lanes, ground: Ground, nodes: Nodes, x: float, y: float
-) -> tuple[float, int]:
+def _beside(lanes: Lanes, ground: Ground, nodes: Nodes, x: float, y: float) -> tuple[float, int]:
     """The least time off an arc that starts within two cells, and the arc; (inf, -1) if none."""
     best, found, columns, rows = np.inf, -1, ground.columns, ground.rows
     i0, j0 = math.floor(x / ground.cell_m + 0.5), math.floor(y / ground.cell_m + 0.5)

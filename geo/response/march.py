@@ -1,11 +1,14 @@
-"""One heap over roads and ground: Dijkstra on the lanes, fast marching on the cells.
+"""One heap over roads and ground: Dijkstra on the lanes, straight lines over the cells.
 
-A unit may leave the road anywhere and come back anywhere. Around a source, and within two cells
-of a road, no difference between cells is taken: there the times are those of straight lines, and
-off a road those of Snell's law. Each cell and node remembers where its wave left a road or a
-source, so that a route can be read back: an **origin** is a number, below ``nodes`` the node that
-the wave came from by road, then (+ nodes) the arc that it left for the ground, then (+ arcs) the
-source from which it came straight, then (+ sources) the arc that it joined from a source.
+A unit may leave the road anywhere and come back anywhere. Every cell holds the **origin** of its
+wave, the place at which it last left a road or a source, and its time is that of the straight
+line from there (bent at the road as Snell's law wants it), which open ground of one speed makes
+exact: cells hand on origins, not times, as a vector distance transform does (Danielsson 1980), so
+no error gathers with distance, and no place is ever given a time that no route achieves.
+
+An origin is a number: below ``nodes`` the node that the wave came from by road, then (+ nodes)
+the arc that it left for the ground, then (+ arcs) the source from which it came straight, then
+(+ sources) the arc that it joined from a source.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.response.compiled import compiled
-from geo.response.ground import EXACT, REACHED, SETTLED, Ground, eikonal
+from geo.response.ground import REACHED, SETTLED, Ground
 from geo.response.heap import Heap, pop, push, with_room
 from geo.response.lanes import REACH_CELLS, Lanes
 from geo.response.snell import join, leave
@@ -25,11 +28,10 @@ from geo.response.snell import join, leave
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
-#: Cells this far from a road, in cells, have the time of Snell's law: a difference over two cells
-#: from any other cell does not reach across the road.
-_STRIP_CELLS = 2.0
-#: Such a cell yields to its neighbours only for a wave earlier by this share of its crossing.
-_YIELD = 0.2
+#: A road starts waves in the cells this far from it, in cells; from there they hand on.
+_STRIP_CELLS = 1.5
+#: A later origin must be better by this share of a cell's crossing to be worth a place on the heap.
+_WORTH = 1e-3
 
 
 class Sources(NamedTuple):
@@ -71,7 +73,7 @@ def march(lanes: Lanes, sources: Sources, ground: Ground, stop_s: float) -> Node
             if not nodes.settled[item - cells]:
                 _settle_node(lanes, ground, nodes, item - cells, t, heap)
         elif not ground.state[item] & SETTLED:
-            _settle_cell(lanes, sources, ground, nodes, item, t, heap)
+            _settle_cell(lanes, sources, ground, nodes, item, heap)
     return nodes
 
 
@@ -128,16 +130,14 @@ def _offer_node(
 
 @compiled
 def _offer_cell(ground: Ground, c: int, t: float, origin: int, heap: Heap) -> None:
-    """An exact time for a cell."""
-    if ground.state[c] == 0 or t < ground.seconds[c]:
-        ground.seconds[c], ground.state[c], ground.origin[c] = t, REACHED | EXACT, origin
+    worth_s = _WORTH * ground.cell_m * ground.slow
+    if ground.state[c] == 0 or t < ground.seconds[c] - worth_s:
+        ground.seconds[c], ground.state[c], ground.origin[c] = t, REACHED, origin
         push(heap, t, c)
 
 
 @compiled
-def _settle_node(
-    lanes: Lanes, ground: Ground, nodes: Nodes, v: int, t: float, heap: Heap
-) -> None:
+def _settle_node(lanes: Lanes, ground: Ground, nodes: Nodes, v: int, t: float, heap: Heap) -> None:
     """Along each arc, and off it on either side."""
     nodes.settled[v] = True
     for e in range(lanes.first[v], lanes.first[v + 1]):
@@ -170,52 +170,35 @@ def _leak(lanes: Lanes, ground: Ground, e: int, t: float, heap: Heap) -> None:
 
 @compiled
 def _settle_cell(
-    lanes: Lanes, sources: Sources, ground: Ground, nodes: Nodes, c: int, t: float, heap: Heap
+    lanes: Lanes, sources: Sources, ground: Ground, nodes: Nodes, c: int, heap: Heap
 ) -> None:
-    """To the four neighbours, and to the roads between this centre and the next."""
+    """Hand the origin on to the four neighbours, and to the roads between this centre and those."""
     ground.state[c] |= SETTLED
-    columns, rows = ground.columns, ground.rows
+    columns, rows, origin = ground.columns, ground.rows, ground.origin[c]
     i, j = c % columns, c // columns
-    if i > 0:
-        _reach(ground, c - 1, t, heap)
-    if i < columns - 1:
-        _reach(ground, c + 1, t, heap)
-    if j > 0:
-        _reach(ground, c - columns, t, heap)
-    if j < rows - 1:
-        _reach(ground, c + columns, t, heap)
+    for side in range(4):
+        p, q = i + (side == 1) - (side == 0), j + (side == 3) - (side == 2)
+        if not (0 <= p < columns and 0 <= q < rows):
+            continue
+        g = q * columns + p
+        if ground.state[g] & SETTLED or (ground.state[g] and ground.origin[g] == origin):
+            continue
+        x, y = (p + 0.5) * ground.cell_m, (q + 0.5) * ground.cell_m
+        t = straight_s(lanes, sources, ground, nodes, origin, x, y)
+        _offer_cell(ground, g, t, origin, heap)
     for row in range(j, j + 2):
         b = row * (columns + 1) + i
         for at in range(lanes.bin_first[b], lanes.bin_first[b + 2]):
             v = lanes.bin_node[at]
-            if nodes.settled[v] or not _touches_ground(lanes, v):
-                continue
-            origin = ground.origin[c]
-            q = straight_s(lanes, sources, ground, nodes, origin, lanes.x[v], lanes.y[v])
-            _offer_node(ground, nodes, v, q, origin, source_of(lanes, nodes, origin), heap)
-
-
-@compiled
-def _reach(ground: Ground, c: int, t: float, heap: Heap) -> None:
-    """A neighbour of the cell that was settled at t."""
-    if ground.state[c] & SETTLED:
-        return
-    q, came = eikonal(ground, c)
-    q = max(q, t)
-    margin_s = _YIELD * ground.cell_m * ground.slow if ground.state[c] & EXACT else 0.0
-    if ground.state[c] == 0 or q < ground.seconds[c] - margin_s:
-        ground.seconds[c], ground.origin[c] = q, ground.origin[came]
-        ground.state[c] |= REACHED
-        push(heap, q, c)
+            if not nodes.settled[v] and _touches_ground(lanes, v):
+                t = straight_s(lanes, sources, ground, nodes, origin, lanes.x[v], lanes.y[v])
+                _offer_node(ground, nodes, v, t, origin, source_of(lanes, nodes, origin), heap)
 
 
 @compiled
 def _touches_ground(lanes: Lanes, v: int) -> bool:
     """False inside a tunnel or on a bridge: nobody comes onto the road there."""
-    for e in range(lanes.first[v], lanes.first[v + 1]):
-        if lanes.leaves[e]:
-            return True
-    return False
+    return bool(lanes.leaves[lanes.first[v] : lanes.first[v + 1]].any())
 
 
 @compiled

@@ -24,7 +24,7 @@ FORWARD, BACKWARD = 1, 2
 _ONEWAY = {"no": FORWARD | BACKWARD, "forward": FORWARD, "backward": BACKWARD}
 #: Vertices are the same place when they agree to 1e-7 degrees (1 cm), OpenStreetMap's own step.
 _STEP_PER_DEG = 1e7
-#: Longer edges get vertices in between, so that an edge is straight on every plane (to 0.1 m).
+#: Longer edges get nodes in between (which join nothing), to be straight on every plane (0.1 m).
 _MAX_EDGE_DEG = 0.02
 
 
@@ -42,7 +42,7 @@ class Network:
     length_m: Floats  #: geodesic, of each edge
     way: Ints  #: row of the roads frame that each edge is part of
     ways_open: Bytes  #: of each edge: FORWARD, BACKWARD or both
-    leaves: NDArray[np.bool_]  #: of each edge: False on a bridge or in a tunnel, where nobody can leave
+    leaves: NDArray[np.bool_]  #: of each edge; False on a bridge or in a tunnel
     road: pd.DataFrame  #: class, surface, speed_kmh of each way; the index of the roads frame
     _paces: dict[tuple[object, ...], Floats] = field(default_factory=dict, repr=False)
 
@@ -54,24 +54,20 @@ class Network:
         Ways meet where they share a vertex, wherever it lies on them; two that only cross on the
         map do not. Raises NoCrsError, WrongGeometryError, MissingColumnError, OutOfRangeError.
         """
-        lines, road = _lines(roads), _columns(roads)
-        xy, way = shapely.get_coordinates(
-            shapely.segmentize(lines, _MAX_EDGE_DEG), return_index=True
-        )
+        road = _columns(roads)
+        xy, way = shapely.get_coordinates(_lines(roads), return_index=True)
         steps = np.rint(xy * _STEP_PER_DEG).astype(np.int64)
         key = steps[:, 0] * 4_000_000_000 + steps[:, 1]
         _, first, node = np.unique(key, return_index=True, return_inverse=True)
-        node = node.astype(np.int32)
-        real = np.flatnonzero((way[1:] == way[:-1]) & (node[1:] != node[:-1]))
-        start, end, way = node[real], node[real + 1], way[real].astype(np.int32)
-        lon, lat = xy[first, 0], xy[first, 1]
-        shut = _shut(roads)[way]
-        degree = np.bincount(np.r_[start, end], minlength=len(lon))
-        dead_end = (degree[start] == 1) | (degree[end] == 1)  # there a bridge or tunnel is left
+        nodes: Ints = node.astype(np.int32)
+        real = np.flatnonzero((way[1:] == way[:-1]) & (nodes[1:] != nodes[:-1]))
+        lon, lat, start, end, way = _split(
+            xy[first, 0], xy[first, 1], nodes[real], nodes[real + 1], way[real].astype(np.int32)
+        )
         return cls(
             lon=lon, lat=lat, start=start, end=end, way=way, road=road,
             length_m=geodesic_m(lon[start], lat[start], lon[end], lat[end]),
-            ways_open=_oneway(roads)[way], leaves=~shut | dead_end,
+            ways_open=_oneway(roads)[way], leaves=~_shut(roads)[way],
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -120,6 +116,27 @@ def _lines(roads: gpd.GeoDataFrame) -> NDArray[np.object_]:
     return lines
 
 
+def _split(
+    lon: Floats, lat: Floats, start: Ints, end: Ints, way: Ints
+) -> tuple[Floats, Floats, Ints, Ints, Ints]:
+    """Edges no longer than ``_MAX_EDGE_DEG``, with new nodes evenly along those that were."""
+    side = np.maximum(np.abs(lon[end] - lon[start]), np.abs(lat[end] - lat[start]))
+    parts = np.maximum(np.ceil(side / _MAX_EDGE_DEG), 1).astype(np.int64)
+    edge = np.repeat(np.arange(len(start)), parts)
+    part = np.arange(len(edge)) - np.repeat(np.cumsum(parts) - parts, parts)
+    inner = part > 0
+    share = part[inner] / parts[edge[inner]]
+    a, b = start[edge[inner]], end[edge[inner]]
+    new = np.empty(len(edge), dtype=np.int32)
+    new[inner] = len(lon) + np.arange(inner.sum())
+    begin = np.where(inner, new, start[edge]).astype(np.int32)
+    last = part == parts[edge] - 1
+    finish = np.where(last, end[edge], np.append(begin[1:], 0)).astype(np.int32)
+    more_lon = np.concatenate([lon, lon[a] + share * (lon[b] - lon[a])])
+    more_lat = np.concatenate([lat, lat[a] + share * (lat[b] - lat[a])])
+    return more_lon, more_lat, begin, finish, way[edge]
+
+
 def _columns(roads: gpd.GeoDataFrame) -> pd.DataFrame:
     if "class" not in roads:
         raise MissingColumnError("roads: no column 'class'; map the one that holds it")
@@ -144,7 +161,7 @@ def _oneway(roads: gpd.GeoDataFrame) -> Bytes:
         raise OutOfRangeError(
             f"roads: {row!r} has oneway {said[row]!r}; it is one of {', '.join(_ONEWAY)}"
         )
-    return code.to_numpy(dtype=np.uint8)
+    return np.asarray(code, dtype=np.uint8)
 
 
 def _shut(roads: gpd.GeoDataFrame) -> NDArray[np.bool_]:

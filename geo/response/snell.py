@@ -9,9 +9,7 @@ from geo.response.lanes import Lanes
 
 
 @compiled
-def leave(
-    lanes: Lanes, e: int, px: float, py: float, slow: float
-) -> tuple[float, float]:
+def leave(lanes: Lanes, e: int, px: float, py: float, slow: float) -> tuple[float, float]:
     """Least seconds from the tail of arc e to p, and the seconds of it that are spent on the arc.
 
     Leaving at the angle asin(ground speed / road speed) is quickest (Snell), so the point of

@@ -33,7 +33,9 @@ class Speeds:
         named |= {f"surface_factor[{k}]": v for k, v in self.surface_factor.items()}
         for name, value in named.items():
             if not (math.isfinite(value) and value >= 0):
-                raise OutOfRangeError(f"speeds of {self.mode}: {name} is {value}; give a number >= 0")
+                raise OutOfRangeError(
+                    f"speeds of {self.mode}: {name} is {value}; give a number >= 0"
+                )
         if self.off_road_kmh == 0 or not self.top_kmh > 0:
             raise OutOfRangeError(
                 f"speeds of {self.mode}: off_road_kmh and top_kmh must be above 0; "

@@ -45,7 +45,8 @@ def doubt(
     need(fixes, ("unit", "time", "lon", "lat"), "fixes")
     strangers = ~fixes["unit"].isin(units.index)
     if strangers.any():
-        raise UnknownUnitError(f"fixes: {int(strangers.sum())} fixes of units that are not enrolled")
+        count = int(strangers.sum())
+        raise UnknownUnitError(f"fixes: {count} fixes of units that are not enrolled")
     time_us = micros(fixes["time"], "fixes")
     lon, lat, accuracy_m = (numbers(fixes, name) for name in ("lon", "lat", "accuracy_m"))
     no_time = np.asarray(fixes["time"].isna())
@@ -60,7 +61,9 @@ def doubt(
         accuracy_m < 0,
         np.isinf(accuracy_m) | (accuracy_m > _limits(fixes["unit"], worst_accuracy_m)),
     )
-    reason = np.select(tests, np.asarray(REASONS, dtype=object), default=None)
+    reason = np.full(len(fixes), None, dtype=object)
+    for name, fails in reversed(list(zip(REASONS, tests, strict=True))):
+        reason[fails] = name
     return pd.Series(reason, index=fixes.index, name="reason", dtype="str")
 
 

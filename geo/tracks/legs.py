@@ -41,7 +41,8 @@ def legs(fixes: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     b = np.flatnonzero(track.follows)
     a = b - 1
     is_leg = track.is_leg[b]
-    reason = np.where(is_leg, None, np.where(track.is_late[b], "time", "speed"))
+    reason = np.where(track.is_late[b], "time", "speed").astype(object)
+    reason[is_leg] = None
     return pd.DataFrame(
         {
             "unit": pd.Series(np.asarray(track.units, dtype=object)[track.unit[b]], dtype="str"),
@@ -64,15 +65,17 @@ def legs(fixes: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 
 def _patrols(kept: pd.DataFrame, track: Track, a: Ints, b: Ints) -> pd.Series:
     is_leg = track.is_leg[b]
-    runs = _run_names(track)[b]
-    stated: np.ndarray = np.full(len(kept), None, dtype=object)
+    names = _run_names(track)[b]
+    names[~is_leg] = None
     if "patrol_id" in kept.columns:
         column = kept["patrol_id"]
-        stated = np.where(column.notna(), column.astype("str").to_numpy(dtype=object), None)
-    first, second = stated[track.row[a]], stated[track.row[b]]
-    agreed = np.where(np.equal(first, second), first, None)
-    leg_names = np.where(np.not_equal(first, None), first, runs)
-    return pd.Series(np.where(is_leg, leg_names, agreed), dtype="str")
+        stated = column.astype("str").to_numpy(dtype=object)
+        is_stated = column.notna().to_numpy()
+        first, second = track.row[a], track.row[b]
+        agreed = is_stated[first] & is_stated[second] & (stated[first] == stated[second])
+        use = np.where(is_leg, is_stated[first], agreed)
+        names[use] = stated[first][use]
+    return pd.Series(names, dtype="str")
 
 
 def _run_names(track: Track) -> np.ndarray:
@@ -82,5 +85,3 @@ def _run_names(track: Track) -> np.ndarray:
         [f"{track.units[track.unit[i]]}@{stamp(track.time_us[i])}" for i in begins], dtype=object
     )
     return names[np.cumsum(~track.is_leg) - 1] if len(names) else np.empty(0, dtype=object)
-
-

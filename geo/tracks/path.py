@@ -61,10 +61,15 @@ class Track:
         row = first_of_each(unit, time_us, lon, lat, accuracy_m)
         top_ms = units["top_speed_ms"].to_numpy(dtype=float)[at]
         gap_us = units["max_gap_s"].to_numpy(dtype=float)[at] * 1e6
-        aside = _outliers(unit[row], time_us[row], lon[row], lat[row], top_ms)
-        kept = row[~aside]
-        unit, time_us, lon, lat = unit[kept], time_us[kept], lon[kept], lat[kept]
-        follows, step_us, step_m = _steps(unit, time_us, lon, lat)
+        unit, time_us, lon, lat = unit[row], time_us[row], lon[row], lat[row]
+        steps = _steps(unit, time_us, lon, lat)
+        aside = _outliers(unit, time_us, lon, lat, top_ms, steps)
+        kept = row
+        if aside.any():
+            kept, unit, time_us = row[~aside], unit[~aside], time_us[~aside]
+            lon, lat = lon[~aside], lat[~aside]
+            steps = _steps(unit, time_us, lon, lat)
+        follows, step_us, step_m = steps
         late = follows & (step_us > gap_us[unit])
         return cls(
             units=[str(name) for name in names],
@@ -107,9 +112,16 @@ def _steps(unit: Ints, time_us: Ints, lon: Floats, lat: Floats) -> tuple[Bools, 
     return follows, np.where(follows, step_us, 0), step_m
 
 
-def _outliers(unit: Ints, time_us: Ints, lon: Floats, lat: Floats, top_ms: Floats) -> Bools:
+def _outliers(
+    unit: Ints,
+    time_us: Ints,
+    lon: Floats,
+    lat: Floats,
+    top_ms: Floats,
+    steps: tuple[Bools, Ints, Floats],
+) -> Bools:
     """The lone outliers among settled fixes, by the rule in ``Track.of``."""
-    follows, step_us, step_m = _steps(unit, time_us, lon, lat)
+    follows, step_us, step_m = steps
     fast = follows & (step_m > top_ms[unit] * (step_us / 1e6))
     aside = np.zeros(len(unit), dtype=bool)
     i = np.flatnonzero(fast[:-1] & fast[1:]) if len(unit) else np.empty(0, dtype=np.int64)

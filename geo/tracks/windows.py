@@ -37,7 +37,8 @@ def _shorten(legs: pd.DataFrame, low: Ints, high: Ints, from_us: Ints, to_us: In
     span = (to_us - from_us).astype(float)
     head, tail = (low - from_us) / span, (high - from_us) / span
     is_leg = legs["is_leg"].to_numpy(dtype=bool)
-    ends = [legs[name].to_numpy(dtype=float, copy=True) for name in ("lon0", "lat0", "lon1", "lat1")]
+    names = ("lon0", "lat0", "lon1", "lat1")
+    ends = [legs[name].to_numpy(dtype=float, copy=True) for name in names]
     lon0, lat0 = _moved(ends, head, is_leg & (head > 0), ends[0], ends[1])
     lon1, lat1 = _moved(ends, tail, is_leg & (tail < 1), ends[2], ends[3])
     legs["lon0"], legs["lat0"], legs["lon1"], legs["lat1"] = lon0, lat0, lon1, lat1
@@ -55,5 +56,6 @@ def _moved(
 ) -> tuple[Floats, Floats]:
     """``lon`` and ``lat`` with those of ``which`` replaced by the point at ``fraction``."""
     lon, lat = lon.copy(), lat.copy()
-    lon[which], lat[which] = interpolate(*(end[which] for end in ends), fraction[which])
+    lon0, lat0, lon1, lat1 = (end[which] for end in ends)
+    lon[which], lat[which] = interpolate(lon0, lat0, lon1, lat1, fraction[which])
     return lon, lat

@@ -65,7 +65,9 @@ def create(
     """Make a token; raises BadScopeError for a scope that there is not."""
     wrong = sorted(set(scopes) - set(SCOPES))
     if wrong or not scopes:
-        raise BadScopeError(f"scope {', '.join(wrong) or '(none)'}: give some of {', '.join(SCOPES)}")
+        raise BadScopeError(
+            f"scope {', '.join(wrong) or '(none)'}: give some of {', '.join(SCOPES)}"
+        )
     token_id = f"tok_{secrets.token_hex(6)}"
     secret = PREFIX + secrets.token_urlsafe(32)
     expires_at = connection.execute(

@@ -24,7 +24,6 @@ from layers.fixes.read import fixes_since
 from layers.region import Region
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """The fence versions of a database, ready to judge by."""
@@ -130,9 +129,7 @@ def _replay(
 ) -> Changes:
     fixes = fixes_since(connection, {number: start.since for number, start in begun.items()})
     names = {int(number): str(unit) for unit, number in units["unit_no"].items()}
-    inside = {
-        (names[number], fence) for number, start in begun.items() for fence in start.inside
-    }
+    inside = {(names[number], fence) for number, start in begun.items() for fence in start.inside}
     found = judge(fixes, units, fences, timezone=region.timezone, known_inside=inside)
     within = stays(fixes, units, fences, known_inside=inside)
     record.put_stays(connection, begun, within, {name: n for n, name in names.items()})

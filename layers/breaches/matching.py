@@ -72,7 +72,10 @@ def _decided_alike(a: pd.Series, b: pd.Series) -> bool:
     return bool(
         a["entered_fix"] == b["entered_fix"]
         and a["entered_at"] == b["entered_at"]
-        and (a["exited_fix"] == b["exited_fix"] or (pd.isna(a["exited_fix"]) and pd.isna(b["exited_fix"])))
+        and (
+            a["exited_fix"] == b["exited_fix"]
+            or (pd.isna(a["exited_fix"]) and pd.isna(b["exited_fix"]))
+        )
     )
 
 

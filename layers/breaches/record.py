@@ -41,7 +41,7 @@ def told(connection: Connection, since: Mapping[str, datetime | None]) -> pd.Dat
     """Breaches of units (not withdrawn ones) whose deciding fix is at or after a moment, by id."""
     rows = connection.execute(
         text(
-            f"SELECT b.id, {', '.join('b.' + c for c in _COLUMNS)}, b.revision,"  # noqa: S608
+            f"SELECT b.id, {', '.join('b.' + c for c in _COLUMNS)}, b.revision,"
             " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b"
             " JOIN unnest(CAST(:units AS text[]), CAST(:since AS timestamptz[])) AS w (unit, since)"
             " USING (unit) WHERE b.state <> 'withdrawn'"
@@ -83,7 +83,7 @@ def _open(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
     for row in plan.found.loc[plan.new].to_dict("records"):
         number = connection.execute(
             text(
-                f"INSERT INTO breaches ({', '.join(_COLUMNS)}, opened_at, changed_at, geom)"  # noqa: S608
+                f"INSERT INTO breaches ({', '.join(_COLUMNS)}, opened_at, changed_at, geom)"
                 f" VALUES ({', '.join(':' + c for c in _COLUMNS)}, :now, :now,"
                 " ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)) RETURNING id"
             ),
@@ -106,7 +106,7 @@ def _amend(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
         revision = int(old["revision"]) + 1
         connection.execute(
             text(
-                f"UPDATE breaches SET {', '.join(f'{c} = :{c}' for c in _COLUMNS)},"  # noqa: S608
+                f"UPDATE breaches SET {', '.join(f'{c} = :{c}' for c in _COLUMNS)},"
                 " geom = ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), revision = :revision,"
                 " changed_at = :now WHERE id = :id"
             ),
@@ -134,7 +134,9 @@ def _withdraw(connection: Connection, plan: Plan, now: datetime) -> list[Revisio
     return gone
 
 
-def _note(connection: Connection, number: int, revision: int, change: Change, now: datetime) -> None:
+def _note(
+    connection: Connection, number: int, revision: int, change: Change, now: datetime
+) -> None:
     """Keep the breach as it now is under its revision."""
     connection.execute(
         text(

@@ -48,7 +48,9 @@ def starts(
     """
     parameters = units.reset_index(names="unit").set_index("unit_no")
     return {
-        number: _start(connection, number, moment, parameters, keep_in.get(number, frozenset()), lines)
+        number: _start(
+            connection, number, moment, parameters, keep_in.get(number, frozenset()), lines
+        )
         for number, moment in changed.items()
     }
 
@@ -82,7 +84,11 @@ def _start(
 
 
 def _sound_fix_before(
-    connection: Connection, number: int, moment: datetime, parameters: pd.DataFrame, lines: Geometries
+    connection: Connection,
+    number: int,
+    moment: datetime,
+    parameters: pd.DataFrame,
+    lines: Geometries,
 ) -> datetime | None:
     """Time of the newest stored fix that may begin a replay, MARGIN or more before ``moment``."""
     rows = connection.execute(
@@ -127,7 +133,7 @@ def _spanning(connection: Connection, number: int, moment: datetime) -> dict[str
         ),
         {"number": number, "moment": moment},
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _last_exit(

@@ -89,7 +89,9 @@ def _replay(url: str, file: Path) -> None:
         if psql.wait() or script.wait():
             complaints.seek(0)
             lines = [line for line in complaints.read().decode().splitlines() if line.strip()]
-            raise BackupError(f"{file}: {(lines or ['the restore failed'])[0]}; nothing was changed")
+            raise BackupError(
+                f"{file}: {(lines or ['the restore failed'])[0]}; nothing was changed"
+            )
 
 
 def _has_data(engine: Engine) -> bool:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from layers.db.passage import grant_passage
 from layers.errors import DatabaseUnavailableError
@@ -86,7 +87,9 @@ class Cluster:
     def lease(self) -> Iterator[str]:
         """Hold the running cluster, starting it if need be; its URL. The last one out stops it."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        held = os.open(self.data_dir / "cluster.lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held = os.open(
+            self.data_dir / "cluster.lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
         try:
             with self._door():
                 fcntl.flock(held, fcntl.LOCK_SH)
@@ -193,7 +196,7 @@ class Cluster:
                 "ordinary user, or install Debian's PostgreSQL packages (`make setup`)"
             ) from None
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         if os.geteuid() != 0:
             return {}
         account = self._account()

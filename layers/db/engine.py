@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
@@ -51,7 +52,14 @@ def parsed_url(url: str) -> URL:
 
 def conninfo(url: str) -> str:
     """The same connection for psycopg and libpq's own programs."""
-    return parsed_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    parsed = parsed_url(url)
+    named = {
+        "host": parsed.host, "port": parsed.port, "user": parsed.username,
+        "password": parsed.password, "dbname": parsed.database,
+    }  # fmt: skip
+    # Not as a URL: SQLAlchemy writes a space as +, which libpq does not read so.
+    given = {name: str(value) for name, value in named.items() if value is not None}
+    return make_conninfo("", **{**given, **{k: str(v) for k, v in parsed.query.items()}})
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> Engine:

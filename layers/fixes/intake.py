@@ -104,7 +104,7 @@ def _stored(
         versions.bump(connection, "fixes")
     return Receipt(
         accepted=placed.accepted,
-        duplicate=settled.duplicates + placed.duplicates,
+        duplicate=settled.duplicate_count + placed.duplicates,
         refused=strangers,
         quarantined=[
             Quarantined(index=int(i), reason=str(r)) for i, r in sorted(quarantined.items())
@@ -132,9 +132,7 @@ def _doubts(
     clock_skew_s: float,
     retention_days: int | None,
 ) -> pd.Series:
-    worst = units["kind"].map(
-        {name: kind.worst_accuracy_m for name, kind in region.kinds.items()}
-    )
+    worst = units["kind"].map({name: kind.worst_accuracy_m for name, kind in region.kinds.items()})
     return tracks.doubt(
         fixes,
         units,

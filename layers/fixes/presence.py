@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import shapely
@@ -15,7 +16,7 @@ from layers.fixes.read import fixes
 
 def search(
     connection: Connection, polygon: shapely.Geometry, *, start: datetime, end: datetime
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Stays and passages of units inside ``polygon`` (degrees) that meet the window, cut there.
 
     Each with unit, entered_at, exited_at, evidence, unknown_s, and lon, lat of the entry.

@@ -29,11 +29,20 @@ def listed(
             " AND (CAST(:end AS timestamptz) IS NULL OR time < :end)"
             " ORDER BY id LIMIT :limit"
         ),
-        {"after": after, "unit": unit, "reason": reason, "start": start, "end": end, "limit": limit},
+        {
+            "after": after,
+            "unit": unit,
+            "reason": reason,
+            "start": start,
+            "end": end,
+            "limit": limit,
+        },
     )
     return [dict(row) for row in rows.mappings()]
 
 
 def strangers(connection: Connection) -> int:
     """How many fixes of units that are not enrolled were refused so far."""
-    return int(connection.execute(text("SELECT coalesce(sum(fixes), 0) FROM strangers")).scalar_one())
+    return int(
+        connection.execute(text("SELECT coalesce(sum(fixes), 0) FROM strangers")).scalar_one()
+    )

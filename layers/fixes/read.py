@@ -23,7 +23,9 @@ _ROW = np.dtype(
 _HEADER_BYTES, _TRAILER_BYTES = 19, 2
 _POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01
 # Missing values would make rows of uneven length: NaN and 0 stand for them.
-_COLUMNS = "unit_no, time, lon, lat, coalesce(accuracy_m, 'NaN'), coalesce(patrol_no, 0)"
+_COLUMNS = (
+    "f.unit_no, f.time, f.lon, f.lat, coalesce(f.accuracy_m, 'NaN'), coalesce(f.patrol_no, 0)"
+)
 #: How many fixes beyond a window are read with it: the outlier rule looks at neighbours.
 CONTEXT = 3
 
@@ -54,11 +56,9 @@ def fixes(
 def fixes_since(connection: Connection, since: dict[int, datetime | None]) -> pd.DataFrame:
     """All fixes of some units (by number), each from its own moment on; None is from the first."""
     numbers = _numbers(connection, None, list(since))
-    values = ", ".join(
-        f"({int(number)}, {_literal(moment)})" for number, moment in since.items()
-    )
+    values = ", ".join(f"({int(number)}, {_literal(moment)})" for number, moment in since.items())
     query = (
-        f"SELECT f.{_COLUMNS.replace(', ', ', f.', 1)} FROM (VALUES {values}) w (u, since),"
+        f"SELECT {_COLUMNS} FROM (VALUES {values}) w (u, since),"
         " LATERAL (SELECT * FROM fixes WHERE unit_no = w.u AND time >= w.since ORDER BY time"
         " OFFSET 0) f"
     )
@@ -87,7 +87,7 @@ def _numbers(
             "only": None if only is None else list(only),
         },
     )
-    return {number: unit for number, unit in rows.all()}
+    return dict(rows.all())
 
 
 def _inside(start: datetime | None, end: datetime | None) -> str:
@@ -97,12 +97,15 @@ def _inside(start: datetime | None, end: datetime | None) -> str:
 
 def _beside(side: str, order: str, moment: datetime) -> str:
     return (
-        f"SELECT {_COLUMNS} FROM units u, LATERAL (SELECT * FROM fixes g WHERE g.unit_no = u.unit_no"
-        f" AND g.time {side} {_literal(moment)} ORDER BY g.time {order} LIMIT {CONTEXT}) f"
-    ).replace("SELECT unit_no", "SELECT f.unit_no")
+        f"SELECT {_COLUMNS} FROM units u, LATERAL (SELECT * FROM fixes g"
+        f" WHERE g.unit_no = u.unit_no AND g.time {side} {_literal(moment)}"
+        f" ORDER BY g.time {order} LIMIT {CONTEXT}) f"
+    )
 
 
-def _copy(connection: Psycopg[tuple[object, ...]], query: str, numbers: dict[int, str]) -> np.ndarray:
+def _copy(
+    connection: Psycopg[tuple[object, ...]], query: str, numbers: dict[int, str]
+) -> np.ndarray:
     joint = " AND " if " LATERAL " not in query else " WHERE "
     listed = ", ".join(str(int(number)) for number in numbers) or "NULL"
     return _copied(connection, f"{query}{joint}f.unit_no IN ({listed})")
@@ -120,14 +123,13 @@ def _frame(connection: Connection, rows: np.ndarray, numbers: dict[int, str]) ->
     known = pd.Series(numbers, dtype="str")
     patrol_no = rows["patrol_no"].astype(np.int64)
     wanted = [int(n) for n in np.unique(patrol_no) if n]
-    names = dict(
-        connection.execute(
+    names: dict[int, str] = {}
+    if wanted:
+        found = connection.execute(
             text("SELECT patrol_no, id FROM patrols WHERE patrol_no = ANY(:wanted)"),
             {"wanted": wanted},
         )
-        .tuples()
-        .all()
-    ) if wanted else {}
+        names = dict(found.all())
     time_us = rows["time"].astype(np.int64) + _POSTGRES_EPOCH_US
     return pd.DataFrame(
         {

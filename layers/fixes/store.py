@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from geo.tracks import CONFLICT
+from geo.tracks.settling import CONFLICT
 from layers.db.engine import raw
 
 _VALUES = ("accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
@@ -34,7 +34,9 @@ def ensure_partitions(connection: Connection, times: pd.Series) -> None:
         return
     days = [day.date() for day in times.dt.floor("D").drop_duplicates()]
     connection.execute(
-        text("SELECT ensure_fix_partition(day) FROM unnest(CAST(:days AS date[])) day ORDER BY day"),
+        text(
+            "SELECT ensure_fix_partition(day) FROM unnest(CAST(:days AS date[])) day ORDER BY day"
+        ),
         {"days": days},
     )
 
@@ -77,9 +79,11 @@ def place(
     )
     fixes["patrol_no"] = _patrol_numbers(connection, fixes["patrol_id"])
     stored = _stored_at(connection, fixes)
-    both = fixes.reset_index().merge(
-        stored, on=["unit_no", "time"], how="left", suffixes=("", "_stored"), indicator=True
-    ).set_index("index")
+    both = (
+        fixes.reset_index()
+        .merge(stored, on=["unit_no", "time"], how="left", suffixes=("", "_stored"), indicator=True)
+        .set_index("index")
+    )
     fresh = both["_merge"] == "left_only"
     same = ~fresh & (_key(both, "") == _key(both, "_stored"))
     better = ~fresh & ~same & (_key(both, "") < _key(both, "_stored"))
@@ -89,7 +93,9 @@ def place(
     _note_patrols(connection, both[same.to_numpy()])
     changed = fixes[(fresh | better).to_numpy()]
     _note_latest(connection, changed)
-    outdone = stored.merge(fixes[better.to_numpy()][["unit_no", "time", "unit"]], on=["unit_no", "time"])
+    outdone = stored.merge(
+        fixes[better.to_numpy()][["unit_no", "time", "unit"]], on=["unit_no", "time"]
+    )
     return Placed(
         accepted=len(changed),
         duplicates=int(same.sum()),
@@ -118,18 +124,20 @@ def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({name: fixes.get(name, []) for name in columns})
     rows = connection.execute(
         text(
-            "WITH asked AS (SELECT * FROM unnest(CAST(:numbers AS int[]), CAST(:times AS timestamptz[]))"
-            "  AS a (unit_no, time)),"
+            "WITH asked AS (SELECT * FROM unnest(CAST(:numbers AS int[]),"
+            "  CAST(:times AS timestamptz[])) AS a (unit_no, time)),"
             " old AS (SELECT a.* FROM asked a JOIN latest_fixes l USING (unit_no)"
             "  WHERE a.time <= l.time)"
-            f" SELECT {', '.join('f.' + c for c in columns)} FROM old, LATERAL"  # noqa: S608
-            " (SELECT * FROM fixes g WHERE g.unit_no = old.unit_no AND g.time = old.time OFFSET 0) f"
+            f" SELECT {', '.join('f.' + c for c in columns)} FROM old, LATERAL"
+            " (SELECT * FROM fixes g WHERE g.unit_no = old.unit_no AND g.time = old.time"
+            "  OFFSET 0) f"
         ),
         {"numbers": fixes["unit_no"].tolist(), "times": fixes["time"].dt.to_pydatetime().tolist()},
     )
     found = pd.DataFrame(rows.mappings().all(), columns=columns)
     found["time"] = pd.to_datetime(found["time"], utc=True).astype(fixes["time"].dtype)
-    return found.astype({"unit_no": np.int64, **{n: np.float64 for n in ("lon", "lat", *_VALUES)}})
+    floats = dict.fromkeys(("lon", "lat", *_VALUES), np.float64)
+    return found.astype({"unit_no": np.int64, **floats})
 
 
 def _patrol_numbers(connection: Connection, named: pd.Series) -> pd.Series:
@@ -146,7 +154,7 @@ def _patrol_numbers(connection: Connection, named: pd.Series) -> pd.Series:
     rows = connection.execute(
         text("SELECT id, patrol_no FROM patrols WHERE id = ANY(:wanted)"), {"wanted": wanted}
     )
-    return named.map(dict(rows.tuples().all())).astype("Int64")
+    return named.map(dict(rows.all())).astype("Int64")
 
 
 def _insert(connection: Connection, fixes: pd.DataFrame) -> None:
@@ -183,7 +191,8 @@ def _note_patrols(connection: Connection, same: pd.DataFrame) -> None:
     connection.execute(
         text(
             "UPDATE fixes f SET patrol_no = n.patrol_no FROM unnest(CAST(:numbers AS int[]),"
-            " CAST(:times AS timestamptz[]), CAST(:patrols AS int[])) AS w (unit_no, time, patrol_no)"
+            " CAST(:times AS timestamptz[]), CAST(:patrols AS int[]))"
+            " AS w (unit_no, time, patrol_no)"
             " JOIN patrols n USING (patrol_no)"
             " WHERE f.unit_no = w.unit_no AND f.time = w.time AND (f.patrol_no IS NULL OR n.id <"
             " (SELECT id FROM patrols o WHERE o.patrol_no = f.patrol_no))"
@@ -228,7 +237,7 @@ def quarantine_rows(connection: Connection, fixes: pd.DataFrame, moment: datetim
     for row in _records(fixes.reindex(columns=list(names))):
         connection.execute(
             text(
-                f"INSERT INTO quarantine ({', '.join(names)}, received_at) VALUES"  # noqa: S608
+                f"INSERT INTO quarantine ({', '.join(names)}, received_at) VALUES"
                 f" ({', '.join(':' + name for name in names)}, :received_at) ON CONFLICT DO NOTHING"
             ),
             {**row, "received_at": moment},

@@ -3,9 +3,9 @@
 from layers.response.network import network, speeds_of
 from layers.response.reach import (
     Reach,
+    SettlementTimes,
     Source,
     Sources,
-    SettlementTimes,
     areas,
     field_of,
     settlement_times,

@@ -34,7 +34,9 @@ def speeds_of(region: Region, mode: str) -> Speeds:
     told = region.mode(mode)
     usual = STANDARD.get(mode)
     if told.straight:
-        return Speeds(mode=mode, off_road_kmh=told.off_road_kmh, top_kmh=max(130.0, told.off_road_kmh))
+        return Speeds(
+            mode=mode, off_road_kmh=told.off_road_kmh, top_kmh=max(130.0, told.off_road_kmh)
+        )
     named = {name: kmh for name, kmh in told.roads_kmh.items() if name != "other"}
     return Speeds(
         mode=mode,
@@ -48,6 +50,4 @@ def speeds_of(region: Region, mode: str) -> Speeds:
 
 def speeds_by_kind(region: Region) -> Mapping[str, Speeds]:
     """By kind of unit, how fast it travels; kinds that answer no calls are left out."""
-    return {
-        name: speeds_of(region, kind.mode) for name, kind in region.kinds.items() if kind.mode
-    }
+    return {name: speeds_of(region, kind.mode) for name, kind in region.kinds.items() if kind.mode}

@@ -1,4 +1,4 @@
-"""Reach: from one place or from all checkpoints, posts or units, and which settlements it covers."""
+"""Reach: from one place or from many sources, and which settlements that covers."""
 
 from __future__ import annotations
 
@@ -129,9 +129,7 @@ def settlement_times(
         within_minutes=pd.Series(within, index=places.index, dtype="float64"),
     )
     households = told["households"].fillna(0).astype(float)
-    reachable = {
-        f"{m:g}": int(households[told["seconds"] <= m * 60].sum()) for m in steps
-    }
+    reachable = {f"{m:g}": int(households[told["seconds"] <= m * 60].sum()) for m in steps}
     return SettlementTimes(
         settlements=told,
         households={

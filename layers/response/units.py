@@ -32,7 +32,17 @@ def nearest(
         freshness = region.kinds[str(row["kind"])].freshness(age_s)
         if stale or freshness not in {"stale", "silent"}:
             rows.append({**row, "fix_age_s": round(age_s), "freshness": freshness})
-    columns = ["unit", "call_sign", "kind", "team", "lon", "lat", "fix_time", "fix_age_s", "freshness"]
+    columns = [
+        "unit",
+        "call_sign",
+        "kind",
+        "team",
+        "lon",
+        "lat",
+        "fix_time",
+        "fix_age_s",
+        "freshness",
+    ]
     units = pd.DataFrame(rows, columns=columns)
     units["lon"], units["lat"] = units["lon"].astype(float), units["lat"].astype(float)
     found = dispatch(

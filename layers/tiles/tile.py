@@ -22,7 +22,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "posts": ("team",),
     "checkpoints": ("kind", "last_heartbeat"),
     "cameras": ("site", "bearing_deg", "fov_deg", "range_m", "last_heartbeat"),
-    "breaches": ("unit", "fence", "rule", "severity", "state", "evidence", "entered_at", "exited_at"),
+    "breaches": (
+        "unit",
+        "fence",
+        "rule",
+        "severity",
+        "state",
+        "evidence",
+        "entered_at",
+        "exited_at",
+    ),
 }
 SHARED_FIELDS = ("id", "name", "name_zh", "name_mn", "name_en")
 MAX_ZOOM = 22

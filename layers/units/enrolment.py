@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-
 import pandas as pd
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
@@ -56,7 +55,7 @@ def enrol(
             raise FeatureExistsError(f"unit {row['unit']} is enrolled already: change it with PUT")
     _check_teams(connection)
     versions.bump(connection, "units")
-    return list(units(connection, [str(r["unit"]) for r in rows]).reset_index().to_dict("records"))
+    return [*units(connection, [str(r["unit"]) for r in rows]).reset_index().to_dict("records")]
 
 
 def change(connection: Connection, enrolment: Enrolment, region: Region) -> dict[str, object]:
@@ -81,11 +80,11 @@ def disenrol(connection: Connection, unit: str) -> None:
 
 
 def units(connection: Connection, only: Sequence[str] | None = None) -> pd.DataFrame:
-    """Enrolled units, by id: unit_no, call_sign, kind, team, max_gap_s, top_speed_ms, accuracy_m."""
+    """Enrolled units by id, with unit_no, kind, team and how their fixes are judged."""
     rows = connection.execute(
         text(
-            f"SELECT unit_no, {_COLUMNS} FROM units WHERE disenrolled_at IS NULL"  # noqa: S608
-            " AND (CAST(:only AS text[]) IS NULL OR id = ANY(:only)) ORDER BY id COLLATE \"C\""
+            f"SELECT unit_no, {_COLUMNS} FROM units WHERE disenrolled_at IS NULL"
+            ' AND (CAST(:only AS text[]) IS NULL OR id = ANY(:only)) ORDER BY id COLLATE "C"'
         ),
         {"only": None if only is None else list(only)},
     )
@@ -135,8 +134,4 @@ def _check_teams(connection: Connection) -> None:
     try:
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     except IntegrityError as error:
-        raise BadUnitError(
-            "the team does not exist: make it first with POST /api/teams"
-        ) from error
-
-
+        raise BadUnitError("the team does not exist: make it first with POST /api/teams") from error

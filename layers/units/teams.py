@@ -33,9 +33,13 @@ def put(connection: Connection, teams: Sequence[Team]) -> None:
     """Make or change teams, in any order; raises BadUnitError for what cannot stand."""
     for team in teams:
         if team.kind not in KINDS:
-            raise BadUnitError(f"team {team.team}: kind {team.kind!r} is none of {', '.join(KINDS)}")
+            raise BadUnitError(
+                f"team {team.team}: kind {team.kind!r} is none of {', '.join(KINDS)}"
+            )
         if not team.team or team.parent == team.team:
-            raise BadUnitError(f"team {team.team!r}: it needs an id, and another team as its parent")
+            raise BadUnitError(
+                f"team {team.team!r}: it needs an id, and another team as its parent"
+            )
     connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     try:
         connection.execute(
@@ -62,11 +66,11 @@ def teams(connection: Connection, team: str | None = None) -> list[Mapping[str, 
     rows = connection.execute(
         text(
             "SELECT id AS team, name, name_zh, name_mn, name_en, kind, parent, people FROM teams"
-            " WHERE CAST(:team AS text) IS NULL OR id = :team ORDER BY id COLLATE \"C\""
+            ' WHERE CAST(:team AS text) IS NULL OR id = :team ORDER BY id COLLATE "C"'
         ),
         {"team": team},
     )
-    found = [dict(row) for row in rows.mappings()]
+    found: list[Mapping[str, object]] = [dict(row) for row in rows.mappings()]
     if team is not None and not found:
         raise NoSuchTeamError(f"{team}: no such team")
     return found

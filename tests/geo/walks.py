@@ -14,6 +14,8 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
+from geo.breaches import judge
+
 ORIGIN = (104.0, 42.0)
 STEP_DEG = 1 / 1024
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # a Monday; noon in Shanghai's time zone
@@ -23,6 +25,9 @@ Place = tuple[float, float]
 #: The gate stands west of the square, four steps wide.
 GATE: Place = (-2, 2)
 SQUARE = [(0, 0), (4, 0), (4, 4), (0, 4)]
+INSIDE: Place = (2, 2)
+BEYOND: Place = (6, 2)
+GAP = [None] * 9  #: ten minutes without a fix
 
 
 def at(minute: float) -> pd.Timestamp:
@@ -48,7 +53,13 @@ def walk(*places: Place | None, unit: str = "u", every_s: float = 60, **more: An
 
 def units(*names: str, **more: Any) -> pd.DataFrame:
     """Vehicles with a gap of 5 minutes and 50 m/s, good to 10 m, unless told otherwise."""
-    row = {"kind": "vehicle", "team": "t1", "max_gap_s": 300.0, "top_speed_ms": 50.0, "accuracy_m": 10.0}
+    row = {
+        "kind": "vehicle",
+        "team": "t1",
+        "max_gap_s": 300.0,
+        "top_speed_ms": 50.0,
+        "accuracy_m": 10.0,
+    }
     index = pd.Index(names or ("u",), name="unit", dtype="str")
     return pd.DataFrame([{**row, **more}] * len(index), index=index)
 
@@ -68,3 +79,20 @@ def fence(shape: shapely.Geometry, rule: str = "keep_out", **more: Any) -> gpd.G
     """One fence version."""
     row = {"fence": "f", "version": 1, "rule": rule, "severity": "high", **more}
     return gpd.GeoDataFrame([row], geometry=[shape], crs="EPSG:4326")
+
+
+AREA = polygon(SQUARE)
+
+
+def breaches(fixes, fences=None, fleet=None, **more) -> pd.DataFrame:
+    """What is judged of fixes: by default of the unit u, at the square as a keep_out fence."""
+    fences = fence(AREA) if fences is None else fences
+    return judge(
+        fixes, units() if fleet is None else fleet, fences, timezone="Asia/Shanghai", **more
+    )
+
+
+def times(found: pd.DataFrame, column: str) -> list[float | None]:
+    """Minutes since START."""
+    minutes = (found[column] - at(0)).dt.total_seconds() / 60
+    return [None if pd.isna(m) else round(m, 4) for m in minutes]

@@ -109,7 +109,7 @@ MISTAKES = [
     ("off_road_kmh = 4.5", "off_road_kmh = 0", r"\[mode.foot\] off_road_kmh is 0"),
     ("roads_kmh = { other = 14 }", "roads_kmh = { track = 9 }", r"\[mode.horse\] roads_kmh has no"),
     ("roads_kmh = { other = 14 }", "roads_kmh = 14", r"roads_kmh is not a table"),
-    ("straight = true", 'straight = "yes"', r"straight is 'yes': give true or false"),
+    ("\nstraight = true", '\nstraight = "yes"', r"straight is 'yes': give true or false"),
     ("[fixes]", "[colour]\nx = 1\n[fixes]", r"colour is not a known key: remove it"),
 ]
 

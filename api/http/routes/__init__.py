@@ -1,1 +1,26 @@
 """The routes, a file a question; each names the right that it needs."""
+
+from api.http.routes import (
+    auth,
+    breaches,
+    coverage,
+    events,
+    fixes,
+    health,
+    openapi,
+    page,
+    places,
+    presence,
+    response,
+    subscriptions,
+    tiles,
+    units,
+)  # fmt: skip
+
+ROUTERS = tuple(
+    module.router
+    for module in (
+        health, auth, page, openapi, places, tiles, units, fixes, breaches, presence, coverage,
+        response, events, subscriptions,
+    )
+)  # fmt: skip

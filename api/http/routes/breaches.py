@@ -8,7 +8,16 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from api.http.answers import (
-    Bbox, Between, Cursor, Limit, after, answer, collection, feature, next_link, point,
+    Bbox,
+    Between,
+    Cursor,
+    Limit,
+    after,
+    answer,
+    collection,
+    feature,
+    next_link,
+    point,
 )  # fmt: skip
 from api.http.context import Reading
 from api.http.errors import ApiError
@@ -49,9 +58,7 @@ def list_breaches(
         limit=limit + 1,
     )  # fmt: skip
     more = rows[limit - 1].id if len(rows) > limit else None
-    payload = collection(
-        [_feature(row) for row in rows[:limit]], links=next_link(request, more)
-    )
+    payload = collection([_feature(row) for row in rows[:limit]], links=next_link(request, more))
     return answer(request, payload, versions.read(connection, READS))
 
 

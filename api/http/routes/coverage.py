@@ -91,5 +91,3 @@ def get_border(
         **{"from": rfc3339(start), "to": rfc3339(end)},
     )  # fmt: skip
     return answer(request, payload, versions.read(connection, coverage.BORDER_READS))
-
-

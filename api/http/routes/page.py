@@ -32,7 +32,8 @@ def page() -> Response:
     if not index.is_file():
         return problem(503, "page_not_built", "the map page is not built: run `make setup`")
     return HTMLResponse(
-        index.read_bytes(), headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
+        index.read_bytes(),
+        headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"},
     )
 
 
@@ -40,7 +41,28 @@ def page() -> Response:
 @needs("read")
 def region(request: Request, service: Parts) -> Response:
     """The region: names, languages, time zone, levels, kinds of unit."""
-    return answer(request, service.region.public(), media_type=JSON)
+    told = service.region
+    payload = {
+        "id": told.id,
+        "name": dict(told.name),
+        "note": told.note,
+        "languages": told.languages,
+        "timezone": str(told.timezone),
+        "bbox": told.bbox,
+        "levels": [
+            {"level": level.word, "rank": level.rank, "title": dict(level.title)}
+            for level in told.levels
+        ],
+        "kinds": [
+            {"kind": kind.word, "title": dict(kind.title), "mode": kind.mode,
+             "fresh_s": kind.fresh_s, "stale_s": kind.stale_s, "silent_s": kind.silent_s}
+            for kind in told.kinds.values()
+        ],
+        "modes": list(told.modes),
+        "minutes": told.minutes,
+        "swath_m": told.swath_m,
+    }  # fmt: skip
+    return answer(request, payload, media_type=JSON)
 
 
 def mount_assets(app: FastAPI) -> None:

@@ -8,7 +8,16 @@ from fastapi import APIRouter, Body, Header, Query, Request
 from starlette.responses import Response
 
 from api.http.answers import (
-    GEOJSON, JSON, Bbox, Cursor, Limit, after, answer, collection, encode, next_link,
+    GEOJSON,
+    JSON,
+    Bbox,
+    Cursor,
+    Limit,
+    after,
+    answer,
+    collection,
+    encode,
+    next_link,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Writing
 from api.http.errors import ApiError

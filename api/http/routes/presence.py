@@ -38,12 +38,12 @@ def search(request: Request, connection: Reading, question: Question) -> Respons
     polygon = _polygon(question.polygon)
     found = presence.search(connection, polygon, start=question.start, end=question.end)
     features = [
-        feature(f"{row['unit']}@{row['entered_at'].isoformat()}", point(row["lon"], row["lat"]), row)
+        feature(
+            f"{row['unit']}@{row['entered_at'].isoformat()}", point(row["lon"], row["lat"]), row
+        )
         for row in found
     ]
-    payload = collection(
-        features, **{"from": rfc3339(question.start), "to": rfc3339(question.end)}
-    )
+    payload = collection(features, **{"from": rfc3339(question.start), "to": rfc3339(question.end)})
     return answer(request, payload, versions.read(connection, ["fixes", "units"]))
 
 
@@ -58,7 +58,7 @@ def _polygon(given: dict[str, Any]) -> shapely.Geometry:
     if shapely.get_num_coordinates(polygon) > 100_000:
         raise ApiError(422, "bad_polygon", "polygon: it has more than 100,000 vertices")
     west, south, east, north = polygon.bounds
-    if not (-180 <= west and east <= 180 and -90 <= south and north <= 90):
+    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise ApiError(422, "bad_polygon", "polygon: its coordinates are not degrees")
     if not polygon.is_valid:
         raise ApiError(

@@ -77,7 +77,9 @@ def get_response(
     found = response.areas(connection, service.region, origin, minutes=minutes, mode=mode)
     told = {"road_m": _finite(found.road_m), "cell_m": found.cell_m, "note": found.note}
     place = {"lon": lon, "lat": lat} if source is None else {"source": source}
-    shown = features(found.bands.assign(mode=mode).set_index(found.bands["minutes"].map("{:g}".format)))
+    shown = features(
+        found.bands.assign(mode=mode).set_index(found.bands["minutes"].map("{:g}".format))
+    )
     payload = collection(
         shown, origin={**place, **told}, sources=found.sources, left_out=found.left_out, mode=mode
     )

@@ -43,7 +43,7 @@ def tilejson(request: Request, connection: Reading, layers: Layers = None) -> Re
     """TileJSON 3 of the layers asked for."""
     named = _named(layers)
     base = str(request.base_url).rstrip("/")
-    fields = {name: "String" for name in cutting.SHARED_FIELDS}
+    fields = dict.fromkeys(cutting.SHARED_FIELDS, "String")
     payload = {
         "tilejson": "3.0.0",
         "name": "patrolgrid",
@@ -52,7 +52,7 @@ def tilejson(request: Request, connection: Reading, layers: Layers = None) -> Re
         "maxzoom": cutting.MAX_ZOOM,
         "bounds": places.bounds(connection),
         "vector_layers": [
-            {"id": name, "fields": fields | {f: "String" for f in cutting.FIELDS[name]}}
+            {"id": name, "fields": fields | dict.fromkeys(cutting.FIELDS[name], "String")}
             for name in named
         ],
     }

@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.http.answers import (
-    GEOJSON, JSON, Between, Cursor, Limit, after, answer, collection, encode, feature, next_link,
+    GEOJSON,
+    JSON,
+    Between,
+    Cursor,
+    Limit,
+    after,
+    answer,
+    collection,
+    encode,
+    feature,
+    next_link,
     point,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Service, Writing
@@ -69,7 +79,11 @@ def _seen(row: dict[str, object], service: Service, now: datetime) -> dict[str, 
 @router.get("/api/units")
 @needs("read")
 def list_units(
-    request: Request, service: Parts, connection: Reading, limit: Limit = 1000, cursor: Cursor = None
+    request: Request,
+    service: Parts,
+    connection: Reading,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
 ) -> Response:
     """Enrolled units with their newest fix and its age."""
     rows = enrolment.latest(connection, after=after(cursor), limit=limit + 1)

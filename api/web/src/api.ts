@@ -9,17 +9,23 @@ export interface Versioned {
 }
 export interface Level {
   id: string;
-  title: Names | string;
+  /** 0 is the highest; several levels may share a rank. */
+  rank: number;
+  title: Names;
 }
-export interface Region extends Versioned {
-  name: Names | string;
+export interface Region {
+  name: Names;
   time_zone: string;
-  languages: string[];
   /** Highest first: banner, sumu, gacha, cell. */
   levels: Level[];
   /** west, south, east, north */
   bbox: [number, number, number, number] | null;
   swath_m: number;
+  /** Of response areas. */
+  minutes: number[];
+  modes: string[];
+  /** What everybody should know of this region, such as that it is invented. */
+  note: string;
 }
 export interface Session {
   scopes: string[];
@@ -106,19 +112,13 @@ export interface DispatchProps {
   rank: number;
 }
 export type DispatchAnswer = Versioned & FeatureCollection<LineString | null, DispatchProps>;
+/** One event of the feed; `id` in its data is the breach. */
 export interface FeedEvent {
   id: string | number;
   type: string;
   time: string;
   data: BreachProps;
 }
-export interface TileSet {
-  template: string;
-  minzoom: number;
-  maxzoom: number;
-  attribution?: string;
-}
-
 /** What the server refused, in its own words (RFC 9457). */
 export class Refused extends Error {
   constructor(readonly status: number, readonly code: string, message: string) {
@@ -169,7 +169,7 @@ async function refusal(response: Response): Promise<Refused> {
 }
 
 /** GET with the ETag of the answer that we already have; an unchanged answer costs a 304. */
-async function get<T>(path: string, signal?: AbortSignal, timeout_ms = 30_000): Promise<T> {
+export async function get<T>(path: string, signal?: AbortSignal, timeout_ms = 30_000): Promise<T> {
   const before = kept.get(path);
   const headers: Record<string, string> = { Accept: "application/geo+json, application/json" };
   if (before) headers["If-None-Match"] = before.etag;
@@ -225,38 +225,28 @@ async function post(path: string, body: unknown): Promise<void> {
 export const signIn = (token: string): Promise<void> => post("/auth/session", { token });
 export const signOut = (): Promise<void> => post("/auth/sign-out", {});
 
-export async function region(): Promise<Region> {
-  const answer = await get<Record<string, unknown>>("/api/region");
-  const levels = (answer["levels"] ?? []) as (string | (Level & { names?: Names; name?: string }))[];
-  return {
-    ...answer,
-    name: (answer["name"] ?? answer["names"] ?? "patrolgrid") as Names | string,
-    time_zone: (answer["time_zone"] ?? answer["timezone"] ?? "UTC") as string,
-    languages: (answer["languages"] ?? []) as string[],
-    bbox: (answer["bbox"] ?? null) as Region["bbox"],
-    swath_m: Number(answer["swath_m"] ?? 500),
-    levels: levels.map((level) =>
-      typeof level === "string"
-        ? { id: level, title: level }
-        : { id: level.id ?? level.name ?? "", title: level.title ?? level.names ?? level.id },
-    ),
-  };
+interface RegionAnswer extends Versioned {
+  name: Names;
+  note?: string | null;
+  timezone: string;
+  bbox?: Region["bbox"];
+  levels: { level: string; rank: number; title: Names }[];
+  modes: string[];
+  minutes: number[];
+  swath_m: number;
 }
 
-/** The tile URL on this origin, whatever host the server believes that it has. */
-export async function tiles(layers: readonly string[]): Promise<TileSet> {
-  const json = await get<{ tiles?: string[]; minzoom?: number; maxzoom?: number; attribution?: string }>(
-    "/tiles.json",
-  );
-  const path = (json.tiles?.[0] ?? "/tiles/{z}/{x}/{y}.mvt").replace(/^https?:\/\/[^/]+/, "");
-  const joined = path.includes("layers=")
-    ? path
-    : `${path}${path.includes("?") ? "&" : "?"}layers=${layers.join(",")}`;
+export async function region(): Promise<Region> {
+  const { name, note, timezone, bbox, levels, modes, minutes, swath_m } = await get<RegionAnswer>("/api/region");
+  const top = Math.min(...levels.map(({ rank }) => rank));
   return {
-    template: location.origin + joined,
-    minzoom: json.minzoom ?? 0,
-    maxzoom: json.maxzoom ?? 14,
-    ...(json.attribution ? { attribution: json.attribution } : {}),
+    name, modes, minutes, swath_m,
+    note: note ?? "",
+    time_zone: timezone,
+    bbox: bbox ?? null,
+    levels: levels
+      .map(({ level, rank, title }) => ({ id: level, rank: rank - top, title }))
+      .sort((a, b) => a.rank - b.rank),
   };
 }
 
@@ -286,10 +276,6 @@ export const dispatch = (
   signal: AbortSignal,
 ): Promise<DispatchAnswer> => get(`/api/dispatch${query(at)}`, signal, 60_000);
 
-/** Where the feed stands now, so that a stream started from here brings only what is new. */
-export async function feedPosition(from: string): Promise<string | undefined> {
-  const answer = await get<{ next?: string | number | null }>(`/api/events${query({ from, limit: 1000 })}`);
-  return answer.next === null || answer.next === undefined ? undefined : `${answer.next}`;
-}
+/** Without `after` the stream begins with what happens next. */
 export const eventStream = (after: string | undefined): EventSource =>
   new EventSource(`/api/events${query({ after })}`);

@@ -2,7 +2,8 @@
 
 import type { Feature, MultiPolygon, Point, Polygon, Position } from "geojson";
 import * as api from "./api";
-import { levelZoom } from "./mapstyle";
+import type { Level } from "./api";
+import { levelZoom } from "./look";
 import type { RegionMap } from "./map";
 
 type Ring = Position[];
@@ -47,22 +48,40 @@ function crossings(ring: Ring, y: number): number[] {
   return xs.sort((a, b) => a - b);
 }
 
-/** The lowest of many levels is labelled from the tiles, where its cells are small and numerous. */
-export async function nameGrids(map: RegionMap, levels: string[]): Promise<void> {
-  const upper = levels.length > 2 ? levels.slice(0, -1) : levels;
+/** From where to where in zoom a level's names are shown, highest level first. */
+function range(rank: number, levels: Level[]): [number, number] {
+  if (rank === 0) return [0, levels.length > 1 ? 6.2 : 24];
+  const from = rank === 1 ? 5.6 : levelZoom(rank, levels) + 1.6;
+  return [from, [6.2, 8.6, 11.5][rank] ?? 24];
+}
+
+/** Names the upper levels at once, and the lowest, which may be thousands, when somebody comes near. */
+export async function nameGrids(map: RegionMap, levels: Level[]): Promise<void> {
   const points: Feature<Point>[] = [];
-  const hidden = [6.2, 8.6, 11.5];
-  for (const [rank, level] of upper.entries()) {
-    const grids = await api.gridsOf(level);
-    const from_zoom = rank === 0 ? 0 : rank === 1 ? 5.6 : levelZoom(rank, levels.length) + 1.6;
+  for (const { id, rank } of levels) {
+    const [from_zoom, to_zoom] = range(rank, levels);
+    if (rank > 2) await near(map, from_zoom);
+    const grids = await api.gridsOf(id);
     for (const { geometry, properties } of grids.features) {
       if (!geometry) continue;
       points.push({
         type: "Feature",
         geometry: { type: "Point", coordinates: labelPoint(geometry) },
-        properties: { ...properties, rank, from_zoom, to_zoom: hidden[rank] ?? 24 },
+        properties: { ...properties, rank, from_zoom, to_zoom },
       });
     }
     map.put("grid-names", points);
   }
+}
+
+function near(map: RegionMap, zoom: number): Promise<void> {
+  return new Promise((resolve) => {
+    const check = (): void => {
+      if (map.gl.getZoom() < zoom) return;
+      map.gl.off("zoomend", check);
+      resolve();
+    };
+    map.gl.on("zoomend", check);
+    check();
+  });
 }

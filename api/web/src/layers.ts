@@ -4,7 +4,7 @@ import { signOut } from "./api";
 import { glyph, h, toggle } from "./dom";
 import { PLACE_SHAPES, SEVERITIES, severityShape } from "./icons";
 import type { RegionMap } from "./map";
-import { LAYERS, type LayerName } from "./mapstyle";
+import { LAYERS, type LayerName } from "./look";
 import { panelHead, room } from "./panels";
 import { report } from "./status";
 import { onTheme, palette } from "./theme";
@@ -22,6 +22,7 @@ export class Layers {
     private readonly map: RegionMap,
     private readonly coverage: Coverage,
     private readonly scopes: string[],
+    private readonly note: string,
   ) {
     onLanguage(() => this.redraw());
     onTheme(() => this.redraw());
@@ -44,6 +45,7 @@ export class Layers {
     room("layers").replaceChildren(
       panelHead("layers"),
       h("ul", { class: "switches scroll" }, ...rows, h("li", {}, legend()),
+        this.note ? h("li", { class: "hint" }, this.note) : null,
         h("li", { class: "who-am-i" },
           h("span", { class: "hint" }, t("signed_in_as", { scopes: this.scopes.join(", ") || t("none") })),
           h("button", { type: "button", onclick: leave }, t("sign_out")))),

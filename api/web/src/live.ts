@@ -3,7 +3,7 @@
 import * as api from "./api";
 import type { FeedEvent } from "./api";
 import type { Breaches } from "./breaches";
-import { onRestored, report } from "./status";
+import { onRestored } from "./status";
 
 const TYPES = ["breach.opened", "breach.amended", "breach.closed", "breach.withdrawn"];
 const RETRY_MS = 5_000;
@@ -16,20 +16,17 @@ export class Live {
 
   constructor(private readonly breaches: Breaches) {
     onRestored(() => this.connect());
-    void this.start();
-  }
-
-  private async start(): Promise<void> {
-    try {
-      this.after = await api.feedPosition(new Date(Date.now() - 600_000).toISOString());
-    } catch (error) {
-      report(error);
-    }
+    // A browser gives a site few connections: a page that nobody looks at must not hold one.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.stream?.close();
+      else if (this.stream) this.connect();
+    });
     this.connect();
   }
 
   private connect(): void {
     this.stream?.close();
+    if (document.hidden && this.stream) return;
     const stream = api.eventStream(this.after);
     this.stream = stream;
     stream.addEventListener("open", () => (this.wait_ms = RETRY_MS));

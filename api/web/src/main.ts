@@ -13,13 +13,14 @@ import { UI_SHAPES } from "./icons";
 import { Layers } from "./layers";
 import { Live } from "./live";
 import { RegionMap, type Hit } from "./map";
-import { LAYERS } from "./mapstyle";
+import { LAYERS } from "./look";
 import { activeTab, hideCard, mapHost, onPanels, sheetHeight, startPanels, tools } from "./panels";
 import { isPlace, namesAt, showPlace } from "./places";
 import { Response } from "./response";
 import { showSignIn } from "./signin";
 import { report, startStatus } from "./status";
 import { startTheme } from "./theme";
+import { tiles } from "./tileset";
 import { setTimeZone } from "./times";
 import { Units } from "./units";
 import { isLang, lang, onLanguage, setLanguage, t, type Lang, type Word } from "./words";
@@ -63,10 +64,10 @@ function startTools(map: RegionMap, response: Response): void {
 async function start(host: HTMLElement): Promise<void> {
   const session = await api.session();
   if (!session) return showSignIn(host);
-  const [region, tileset] = await Promise.all([api.region(), api.tiles(LAYERS)]);
+  const [region, tileset] = await Promise.all([api.region(), tiles(LAYERS)]);
   setTimeZone(region.time_zone);
   startPanels(host);
-  startStatus(region.name);
+  startStatus(region);
   const seen = location.hash.includes("map=");
   const map = new RegionMap(mapHost, region, tileset);
   if (!seen) map.fitRegion(false);
@@ -74,9 +75,9 @@ async function start(host: HTMLElement): Promise<void> {
   const units = new Units(map);
   const openUnit = (id: string): void => void units.go(id);
   const breaches = new Breaches(map, openUnit);
-  const response = new Response(map, openUnit);
+  const response = new Response(map, region, openUnit);
   const coverage = new Coverage(map, region, (place) => response.at(place));
-  new Layers(map, coverage, session.scopes);
+  new Layers(map, coverage, session.scopes, region.note);
   new Live(breaches);
   startTools(map, response);
   keepLanguage();
@@ -86,8 +87,8 @@ async function start(host: HTMLElement): Promise<void> {
     if (next && next !== lang()) setLanguage(next);
   });
   const levels = region.levels.map(({ id }) => id);
-  void nameGrids(map, levels).catch(report);
-  setInterval(() => !document.hidden && void api.tiles(LAYERS).then((next) => map.useTiles(next)).catch(report), TILES_CHECK_MS);
+  void nameGrids(map, region.levels).catch(report);
+  setInterval(() => !document.hidden && void tiles(LAYERS).then((next) => map.useTiles(next)).catch(report), TILES_CHECK_MS);
 
   let sheet = 0;
   onPanels(() => {
@@ -115,7 +116,7 @@ async function start(host: HTMLElement): Promise<void> {
   });
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") hideCard();
-    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    const typing = event.target instanceof Element && event.target.matches("input[type=search], select");
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (event.key.toLowerCase() === "r" && plain && !typing) response.at(map.centre());
   });

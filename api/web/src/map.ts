@@ -5,12 +5,14 @@ import type { GeoJSONSource, LayerSpecification, MapGeoJSONFeature, StyleSpecifi
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import "maplibre-gl/dist/maplibre-gl.css";
 import type { Feature, FeatureCollection, Geometry } from "geojson";
-import type { Region, TileSet } from "./api";
+import type { Region } from "./api";
 import { fontFaces } from "./fonts";
 import { putImages } from "./icons";
-import { ground, labels, lines, places, postAreas, type Look } from "./mapstyle";
+import type { Look } from "./look";
+import { ground, labels, lines, places, postAreas } from "./mapstyle";
 import { OVERLAYS, bandFill, bandLines, coverageFill, emptySource, paths, points, type Overlay } from "./overlays";
 import { onTheme, palette } from "./theme";
+import type { TileSet } from "./tileset";
 import { lang, onLanguage } from "./words";
 
 export type Place = { lon: number; lat: number };
@@ -36,12 +38,10 @@ function stack(look: Look): LayerSpecification[] {
 
 export class RegionMap {
   readonly gl: GlMap;
-  private readonly levels: string[];
   private idles = 0;
 
   constructor(host: HTMLElement, private readonly region: Region, private tileset: TileSet) {
     setWorkerUrl(new URL(workerUrl, location.href).href);
-    this.levels = region.levels.map((level) => level.id);
     this.gl = new GlMap({
       container: host,
       style: this.style(),
@@ -67,7 +67,7 @@ export class RegionMap {
   }
 
   private look(): Look {
-    return { colours: palette(), lang: lang(), levels: this.levels, scale: wallScale() };
+    return { colours: palette(), lang: lang(), levels: this.region.levels, scale: wallScale() };
   }
 
   private style(): StyleSpecification {

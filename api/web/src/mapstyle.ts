@@ -1,52 +1,10 @@
 /** How the region's own layers are drawn: pure functions of theme, language and screen. */
 
-import type { ExpressionSpecification, LayerSpecification } from "maplibre-gl";
+import type { LayerSpecification } from "maplibre-gl";
+import { bySeverity, fences } from "./fencestyle";
 import { BOLD, REGULAR } from "./fonts";
-import { SECTOR_DEGREES, SEVERITIES } from "./icons";
-import type { Palette } from "./theme";
-import type { Lang } from "./words";
-
-export const LAYERS = [
-  "grids", "settlements", "checkpoints", "posts", "post_areas", "cameras", "roads", "border", "fences",
-] as const;
-export type LayerName = (typeof LAYERS)[number];
-
-export interface Look {
-  colours: Palette;
-  lang: Lang;
-  /** Level ids, highest first. */
-  levels: string[];
-  /** Factor on type and symbols: 1 on a desk, more on a wall. */
-  scale: number;
-}
-
-export type Expr = ExpressionSpecification;
-/** Expressions are checked by MapLibre itself when the style loads. */
-export const expr = (value: unknown[]): Expr => value as Expr;
-
-/** A value that grows with zoom: pairs of zoom and value. */
-export const byZoom = (...stops: number[]): Expr => expr(["interpolate", ["linear"], ["zoom"], ...stops]);
-
-export function nameIn(lang: Lang): Expr {
-  const key = ["get", `name_${lang}`];
-  return expr(["case", ["to-boolean", key], key, ["coalesce", ["get", "name"], ""]]);
-}
-
-export function bySeverity(colours: Palette): Expr {
-  const pairs = SEVERITIES.flatMap((severity) => [severity, colours.severity[severity]]);
-  return expr(["match", ["get", "severity"], ...pairs, colours.severity["medium"]]);
-}
-
-const tile = (layer: LayerName): { source: string; "source-layer": string } => ({
-  source: "places",
-  "source-layer": layer,
-});
-
-/** From which zoom a level's outlines and names are worth drawing. */
-export function levelZoom(index: number, levels: number): number {
-  if (index <= 1) return 0;
-  return index === levels - 1 && index > 2 ? 9.5 : 6.2;
-}
+import { SECTOR_DEGREES } from "./icons";
+import { byZoom, expr, levelZoom, nameIn, tile, type Expr, type LayerName, type Look } from "./look";
 
 export function ground({ colours }: Look): LayerSpecification[] {
   return [
@@ -79,17 +37,17 @@ export function postAreas({ colours }: Look): LayerSpecification[] {
 }
 
 function gridLines({ colours, levels }: Look): LayerSpecification[] {
-  const drawn = levels.map((level, index): LayerSpecification => {
-    const weight = [2.2, 1.3, 0.8, 0.6][Math.min(index, 3)] ?? 0.6;
+  const drawn = levels.map(({ id, rank }): LayerSpecification => {
+    const weight = [2.2, 1.3, 0.8][rank] ?? 0.6;
     return {
-      id: `grids-line-${index}`, type: "line", ...tile("grids"),
-      minzoom: levelZoom(index, levels.length),
-      filter: ["==", ["get", "level"], level],
+      id: `grids-line-${id}`, type: "line", ...tile("grids"),
+      minzoom: levelZoom(rank, levels),
+      filter: ["==", ["get", "level"], id],
       layout: { "line-join": "round" },
       paint: {
-        "line-color": index === 0 ? colours.gridTop : colours.grid,
+        "line-color": rank === 0 ? colours.gridTop : colours.grid,
         "line-width": byZoom(5, weight * 0.7, 12, weight * 1.5),
-        "line-opacity": index === 0 ? 0.9 : 0.75,
+        "line-opacity": rank === 0 ? 0.9 : 0.75,
       },
     };
   });
@@ -167,47 +125,6 @@ function border({ colours }: Look): LayerSpecification[] {
   ];
 }
 
-/** The rule is the line's pattern, the severity its colour. */
-export const FENCE_DASHES: Record<string, number[] | undefined> = {
-  keep_out: undefined, keep_in: [4, 2], line: undefined, presence: [1, 1.6],
-};
-
-function fences({ colours, scale }: Look): LayerSpecification[] {
-  const lines = Object.entries(FENCE_DASHES).map(([rule, dashes]): LayerSpecification => ({
-    id: `fences-${rule}`, type: "line", ...tile("fences"),
-    filter: ["==", ["get", "rule"], rule],
-    layout: { "line-join": "round" },
-    paint: {
-      "line-color": bySeverity(colours),
-      "line-width": byZoom(5, 1.4 * scale, 12, (rule === "line" ? 3.4 : 2.4) * scale),
-      ...(dashes ? { "line-dasharray": dashes } : {}),
-    },
-  }));
-  const right = expr(["!=", ["get", "direction"], "right_to_left"]);
-  const left = expr(["!=", ["get", "direction"], "left_to_right"]);
-  const ticks = ([["right", right, 0], ["left", left, 180]] as const).map(
-    ([side, which, turn]): LayerSpecification => ({
-      id: `fences-ticks-${side}`, type: "symbol", ...tile("fences"),
-      filter: expr(["all", ["==", ["get", "rule"], "line"], which]),
-      layout: {
-        "symbol-placement": "line", "symbol-spacing": 90,
-        "icon-image": expr(["concat", "tick-", ["get", "severity"]]),
-        "icon-size": byZoom(5, 0.65 * scale, 12, 0.9 * scale), "icon-rotate": turn, "icon-allow-overlap": true,
-        "icon-keep-upright": false,
-      },
-    }),
-  );
-  return [
-    {
-      id: "fences-fill", type: "fill", ...tile("fences"),
-      filter: ["==", ["geometry-type"], "Polygon"],
-      paint: { "fill-color": bySeverity(colours), "fill-opacity": 0.1 },
-    },
-    ...lines,
-    ...ticks,
-  ];
-}
-
 export const lines = (look: Look): LayerSpecification[] => [
   ...gridLines(look), ...roads(look), ...border(look), ...fences(look),
 ];
@@ -256,7 +173,7 @@ export function places({ colours, scale }: Look): LayerSpecification[] {
   ];
 }
 
-export function labels({ colours, lang, scale, levels }: Look): LayerSpecification[] {
+export function labels({ colours, lang, scale }: Look): LayerSpecification[] {
   const paint = { "text-color": colours.label, "text-halo-color": colours.halo, "text-halo-width": 1.6 };
   const small = byZoom(6, 10.5 * scale, 12, 13 * scale);
   const under = (id: string, layer: LayerName, minzoom: number): LayerSpecification => ({
@@ -284,12 +201,6 @@ export function labels({ colours, lang, scale, levels }: Look): LayerSpecificati
         "text-padding": 20,
       },
       paint: { ...paint, "text-color": bySeverity(colours) },
-    },
-    {
-      id: "grids-label-low", type: "symbol", ...tile("grids"), minzoom: levelZoom(levels.length - 1, levels.length) + 2,
-      filter: ["==", ["get", "level"], levels.at(-1) ?? ""],
-      layout: { "text-field": nameIn(lang), "text-font": REGULAR, "text-size": small, "text-padding": 30 },
-      paint: { ...paint, "text-opacity": 0.8 },
     },
     named("grids-label", [">=", ["get", "rank"], 2], {
       "text-size": 12 * scale, "text-padding": 6,

@@ -2,7 +2,7 @@
 
 import type { GeoJSONSourceSpecification, LayerSpecification } from "maplibre-gl";
 import { BOLD, REGULAR } from "./fonts";
-import { byZoom, expr, type Expr, type Look } from "./mapstyle";
+import { byZoom, expr, type Expr, type Look } from "./look";
 
 export const OVERLAYS = [
   "coverage", "cell", "response", "origin", "routes", "track", "breaches", "units", "grid-names",
@@ -53,7 +53,7 @@ export function coverageFill({ colours }: Look): LayerSpecification[] {
 }
 
 const bandColour = ({ colours }: Look): unknown[] => [
-  "step", ["get", "minutes"], colours.bands[0], 2, colours.bands[1], 4, colours.bands[2],
+  "step", ["get", "order"], colours.bands[0], 1, colours.bands[1], 2, colours.bands[2],
 ];
 
 export function bandFill(look: Look): LayerSpecification[] {
@@ -73,7 +73,7 @@ export function bandLines(look: Look): LayerSpecification[] {
       id: "response-line", type: "line", source: "response", layout: { "line-join": "round" },
       paint: {
         "line-color": expr(bandColour(look)),
-        "line-width": expr(["step", ["get", "minutes"], 3 * look.scale, 2, 2.2 * look.scale, 4, 1.5 * look.scale]),
+        "line-width": expr(["step", ["get", "order"], 3 * look.scale, 1, 2.2 * look.scale, 2, 1.5 * look.scale]),
       },
     },
     {

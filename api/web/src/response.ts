@@ -2,7 +2,7 @@
 
 import type { Feature, LineString, Point } from "geojson";
 import * as api from "./api";
-import type { BandAnswer, DispatchAnswer } from "./api";
+import type { BandAnswer, DispatchAnswer, Region } from "./api";
 import { choice, h } from "./dom";
 import { boxOf, type Place, type RegionMap } from "./map";
 import { coverageOpacity } from "./overlays";
@@ -10,15 +10,12 @@ import { showCard } from "./panels";
 import { onRestored, report } from "./status";
 import { onTheme, palette } from "./theme";
 import { area, duration, length } from "./times";
-import { onLanguage, t, term, type Word } from "./words";
+import { onLanguage, t, term } from "./words";
 
-const MINUTES = "1,3,5";
-const MODES = ["vehicle", "motorcycle", "horse", "foot", "drone"] as const;
-type Mode = (typeof MODES)[number];
 const UNITS_SHOWN = 3;
 
 export class Response {
-  private mode: Mode = "vehicle";
+  private mode = "vehicle";
   private place: Place | null = null;
   private context: string[] = [];
   private bands: BandAnswer | null = null;
@@ -27,6 +24,7 @@ export class Response {
 
   constructor(
     private readonly map: RegionMap,
+    private readonly region: Region,
     private readonly openUnit: (id: string) => void,
   ) {
     onLanguage(() => this.redraw());
@@ -63,7 +61,7 @@ export class Response {
     this.card();
     // The card of another thing undoes its own drawing when this one opens: draw after it.
     this.drawOrigin();
-    const fields = api.response({ ...at, minutes: MINUTES, mode: this.mode }, mine.signal).then((answer) => {
+    const fields = api.response({ ...at, minutes: this.region.minutes.join(","), mode: this.mode }, mine.signal).then((answer) => {
       this.bands = answer;
       this.redraw();
       const box = boxOf(answer.features);
@@ -101,7 +99,11 @@ export class Response {
     if (this.bands) {
       const labelled = this.bands.features.map((band) => ({
         ...band,
-        properties: { ...band.properties, label: t("minutes_short", { n: band.properties.minutes }) },
+        properties: {
+          ...band.properties,
+          order: this.region.minutes.indexOf(band.properties.minutes),
+          label: t("minutes_short", { n: band.properties.minutes }),
+        },
       }));
       this.map.put("response", labelled);
       document.body.dataset["response"] = `${this.bands.features.length}`;
@@ -111,8 +113,8 @@ export class Response {
   }
 
   private card(): void {
-    const modes = MODES.map((mode): [Mode, string] => [mode, t(`k_${mode}` as Word)]);
-    const pick = (mode: Mode): void => {
+    const modes = this.region.modes.map((mode): [string, string] => [mode, term("k", mode)]);
+    const pick = (mode: string): void => {
       this.mode = mode;
       this.bands = null;
       void this.ask(true);
@@ -154,12 +156,12 @@ export class Response {
 
   private unitList(): HTMLElement {
     const units = this.nearest?.features ?? [];
-    const rows = units.map(({ properties: p }) =>
+    const rows = units.map(({ properties: p }, index) =>
       h(
         "li", {},
         h(
           "button", { type: "button", class: "row-button", onclick: () => this.openUnit(p.unit) },
-          h("span", { class: "rank" }, p.rank),
+          h("span", { class: "rank" }, p.rank ?? index + 1),
           h("span", { class: "who" }, h("b", {}, p.call_sign ?? p.unit), ` ${term("k", p.kind)}`),
           h("span", { class: "what" }, t("eta", { d: duration(p.eta_s) }), ` · ${length(p.distance_m)}`),
           h("span", { class: `fresh ${p.freshness}` }, `${term("f", p.freshness)} · ${t("ago", { d: duration(p.fix_age_s) })}`),

@@ -12,6 +12,7 @@ export function showSignIn(host: HTMLElement): void {
     "aria-describedby": "signin-help",
   });
   const failure = h("p", { class: "failure", role: "alert" });
+  if (location.hash.includes("sign-in=expired")) failure.textContent = together("signin_expired");
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     failure.textContent = "";

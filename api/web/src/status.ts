@@ -1,12 +1,12 @@
 /** The bar: region, link, age of the data, clock, language, theme; and what went wrong. */
 
-import { LinkLost, Refused, onLink } from "./api";
+import { LinkLost, Refused, onLink, type Region } from "./api";
 import { glyph, h } from "./dom";
 import { UI_SHAPES } from "./icons";
 import { banner, bar, tellProblem } from "./panels";
 import { flipTheme, onTheme, theme } from "./theme";
 import { clock, clockZone, moment } from "./times";
-import { LANGUAGES, LANGUAGE_NAMES, lang, onLanguage, setLanguage, t, titled, type Names } from "./words";
+import { LANGUAGES, LANGUAGE_NAMES, lang, onLanguage, setLanguage, t, titled } from "./words";
 
 let lostAt: number | null = null;
 let asOf: string | undefined;
@@ -24,10 +24,10 @@ const hours = h("span", { class: "hours" });
 const zone = h("span", { class: "zone" });
 time.append(hours, zone);
 
-export function startStatus(name: Names | string): void {
+export function startStatus({ name, note: remark }: Region): void {
   const languages = h("div", { class: "languages", role: "group" });
   const themes = h("button", { type: "button", class: "icon", onclick: flipTheme });
-  const heading = h("div", { class: "heading" }, brand, h("p", { class: "link" }, dot, state, data));
+  const heading = h("div", { class: "heading" }, brand, h("p", { class: "link" }, dot, state, data), remark ? h("p", { class: "remark" }, remark) : null);
   bar.replaceChildren(heading, time, languages, themes);
   const draw = (): void => {
     brand.textContent = titled(name, "patrolgrid");

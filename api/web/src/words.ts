@@ -48,6 +48,11 @@ const WORDS = {
     "Токен буруу эсвэл хугацаа нь дууссан.",
     "This token is not valid, or has expired.",
   ],
+  signin_expired: [
+    "此登录链接已用过或已过期，请重新获取。",
+    "Энэ холбоосыг ашигласан эсвэл хугацаа нь дууссан. Шинийг авна уу.",
+    "That sign-in link was used before or has expired; ask for a new one.",
+  ],
   // status
   live: ["实时", "Шууд", "Live"],
   connecting: ["连接中", "Холбогдож байна", "Connecting"],

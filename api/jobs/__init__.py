@@ -1,0 +1,1 @@
+"""What runs beside HTTP: the queue's worker and the webhooks that it delivers."""

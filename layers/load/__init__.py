@@ -1,0 +1,5 @@
+"""Loading a layer from a file: one module a format or hazard."""
+
+from layers.load.loading import Report, load
+
+__all__ = ["Report", "load"]

@@ -1,0 +1,107 @@
+"""Which reader a file's name asks for, and whether the file is what its name says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from layers.errors import BadFileError
+from layers.load import geojson, osm, parquet, table, vector
+from layers.load.plan import Plan
+from layers.load.source import Source
+
+_SQLITE, _PARQUET, _ZIP = b"SQLite format 3\0", b"PAR1", b"PK\x03\x04"
+_SHAPEFILE, _FLATGEOBUF, _OSM = b"\x00\x00\x27\x0a", b"fgb", b"OSMHeader"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A kind of file that can be loaded."""
+
+    name: str
+    read: Callable[[Path, Plan], Source]
+    starts: Callable[[bytes], bool]  #: whether a file's first bytes are of this kind
+
+
+def _json(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x1e")[:1] == b"{"
+
+
+def _text(head: bytes) -> bool:
+    known = (_SQLITE, _PARQUET, _ZIP, _SHAPEFILE, _FLATGEOBUF)
+    return b"\0" not in head and not head.startswith(known) and not _markup(head)
+
+
+def _markup(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+
+
+def _starts(mark: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(mark)
+
+
+_GEOJSON = Format(name="GeoJSON", read=geojson.read, starts=_json)
+_FORMATS = {
+    ".geojson": _GEOJSON,
+    ".json": _GEOJSON,
+    ".geojsonl": _GEOJSON,
+    ".geojsons": _GEOJSON,
+    ".ndjson": _GEOJSON,
+    ".gpkg": Format(name="GeoPackage", read=vector.read, starts=_starts(_SQLITE)),
+    ".shp": Format(name="Shapefile", read=vector.read, starts=_starts(_SHAPEFILE)),
+    ".zip": Format(name="zip archive", read=vector.read, starts=_starts(_ZIP)),
+    ".fgb": Format(name="FlatGeobuf", read=vector.read, starts=_starts(_FLATGEOBUF)),
+    ".parquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
+    ".geoparquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
+    ".csv": Format(name="CSV", read=table.read, starts=_text),
+    ".osm.pbf": Format(name="OpenStreetMap extract", read=osm.read, starts=lambda h: _OSM in h),
+}
+
+
+def of(path: Path) -> Format:
+    """The format of a file that is there, is not empty, and is what its name says.
+
+    Raises BadFileError.
+    """
+    name = path.name.lower()
+    suffix = ".osm.pbf" if name.endswith(".osm.pbf") else path.suffix.lower()
+    if path.is_dir():
+        raise BadFileError(f"{path.name}: it is a folder: name a file")
+    if not path.is_file():
+        raise BadFileError(f"{path}: there is no such file")
+    found = _FORMATS.get(suffix)
+    if found is None:
+        raise BadFileError(
+            f"{path.name}: files that end in {suffix or 'nothing'!r} are not read: give one of"
+            f" {', '.join(_FORMATS)}"
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as error:
+        raise BadFileError(f"{path.name}: it cannot be read ({error.strerror})") from error
+    if not head.strip():
+        raise BadFileError(f"{path.name}: the file is empty: give one with features")
+    if not found.starts(head):
+        raise BadFileError(
+            f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it"
+            " by what it is, or fetch it again"
+        )
+    return found
+
+
+def _looks_like(head: bytes) -> str:
+    if _markup(head):
+        return "HTML" if b"<html" in head.lower() or b"<!doctype html" in head.lower() else "XML"
+    kinds = {
+        "a GeoPackage or another SQLite database": head.startswith(_SQLITE),
+        "Parquet": head.startswith(_PARQUET),
+        "a zip archive": head.startswith(_ZIP),
+        "a Shapefile": head.startswith(_SHAPEFILE),
+        "FlatGeobuf": head.startswith(_FLATGEOBUF),
+        "an OpenStreetMap extract": _OSM in head,
+        "JSON": _json(head),
+        "text": b"\0" not in head,
+    }
+    return next((name for name, is_it in kinds.items() if is_it), "something else")

@@ -1,0 +1,133 @@
+"""GeoJSON (RFC 7946, and the older ``crs`` member), one document or one feature a line.
+
+Read here and not through GDAL, which renumbers features whose ids repeat, forgets ids beside
+others of another type, takes an unknown ``crs`` for WGS 84 and a broken geometry for none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import shapely
+from pyproj import CRS
+from shapely.errors import ShapelyError
+
+from layers.errors import BadFileError
+from layers.load.plan import Plan
+from layers.load.source import LONLAT, Source, declared_crs, named
+from layers.places.shapes import Geometries
+
+_NULL = msgspec.Raw(b"null")
+_LINES = {".geojsonl", ".geojsons", ".ndjson"}
+
+
+class _Feature(msgspec.Struct):
+    type: str = ""
+    geometry: msgspec.Raw = _NULL
+    properties: dict[str, Any] | None = None
+    id: str | int | float | None = None
+
+
+class _Document(msgspec.Struct):
+    type: str = ""
+    features: list[_Feature] | msgspec.UnsetType = msgspec.UNSET
+    crs: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+def read(path: Path, plan: Plan) -> Source:
+    """The features of a GeoJSON file. Raises BadFileError."""
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        features, crs = _lines(path, text) if path.suffix in _LINES else _document(path, text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadFileError(f"{path.name}: it is no GeoJSON ({error}): write it again") from error
+    names = list(dict.fromkeys(name for one in features for name in one.properties or ()))
+    choice = plan.choose(path, names)
+    columns: dict[str, Sequence[Any]] = {
+        name: [(one.properties or {}).get(name) for one in features] for name in choice.theirs
+    }
+    geometries, closed = _geometries(path, [bytes(one.geometry) for one in features])
+    ids = [one.id for one in features]
+    return Source(
+        geometries=geometries,
+        columns=named(choice, columns),
+        crs=crs,
+        dropped=choice.dropped,
+        feature_ids=None if all(one is None for one in ids) else ids,
+        closed=closed,
+    )
+
+
+def _lines(path: Path, text: bytes) -> tuple[list[_Feature], CRS]:
+    lines = [line for line in text.replace(b"\x1e", b"\n").splitlines() if line.strip()]
+    features = [msgspec.json.decode(line, type=_Feature) for line in lines]
+    if any(one.type != "Feature" for one in features):
+        raise BadFileError(f"{path.name}: not every line is a GeoJSON feature: write it again")
+    return features, LONLAT
+
+
+def _document(path: Path, text: bytes) -> tuple[list[_Feature], CRS | None]:
+    found = msgspec.json.decode(text, type=_Document)
+    if found.type == "FeatureCollection" and isinstance(found.features, list):
+        wrong = [n for n, one in enumerate(found.features) if one.type != "Feature"]
+        if wrong:
+            raise BadFileError(f"{path.name}: feature {wrong[0] + 1}: it is no GeoJSON feature")
+        features = found.features
+    elif found.type == "Feature":
+        features = [msgspec.json.decode(text, type=_Feature)]
+    elif found.type in shapely.GeometryType.__members__ or found.type.endswith(
+        ("Point", "String", "Polygon", "Collection")
+    ):
+        features = [_Feature(type="Feature", geometry=msgspec.Raw(text))]
+    else:
+        raise BadFileError(
+            f"{path.name}: it is JSON but no GeoJSON (type {found.type!r}): give a"
+            " FeatureCollection"
+        )
+    return features, _crs(path, found.crs)
+
+
+def _crs(path: Path, said: dict[str, Any] | msgspec.UnsetType | None) -> CRS | None:
+    if said is msgspec.UNSET:
+        return LONLAT
+    if not isinstance(said, dict):
+        return None  # "crs": null says that it is not known
+    properties = said.get("properties")
+    name = properties.get("name") if isinstance(properties, dict) else None
+    return declared_crs(path, name or json.dumps(said))
+
+
+def _geometries(path: Path, texts: list[bytes]) -> tuple[Geometries, list[int]]:
+    given = np.empty(len(texts), dtype=object)
+    given[:] = texts
+    found = np.asarray(shapely.from_geojson(given, on_invalid="ignore"), dtype=object)
+    closed = []
+    for row in np.flatnonzero(shapely.is_missing(found)):
+        if texts[row].strip() != b"null":
+            found[row] = _closed(path, int(row), texts[row])
+            closed.append(int(row))
+    return found, closed
+
+
+def _closed(path: Path, row: int, text: bytes) -> shapely.Geometry:
+    """A geometry that could not be read, with its rings closed. Raises BadFileError."""
+    try:
+        given = json.loads(text)
+        depth = {"Polygon": 1, "MultiPolygon": 2}[given["type"]]
+        given["coordinates"] = _close_rings(given["coordinates"], depth)
+        return shapely.from_geojson(json.dumps(given))
+    except (KeyError, TypeError, IndexError, ValueError, ShapelyError, RecursionError) as error:
+        raise BadFileError(
+            f"{path.name}: feature {row + 1}: its geometry cannot be read: mend it"
+        ) from error
+
+
+def _close_rings(coordinates: list[Any], depth: int) -> list[Any]:
+    if depth:
+        return [_close_rings(part, depth - 1) for part in coordinates]
+    return coordinates if coordinates[0] == coordinates[-1] else [*coordinates, coordinates[0]]

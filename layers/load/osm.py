@@ -1,0 +1,95 @@
+"""Roads of an OpenStreetMap extract (.osm.pbf): ways with ``highway`` that can be travelled."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from layers.errors import BadFileError
+from layers.load.plan import Plan
+from layers.load.source import LONLAT, Source, from_wkb, named
+
+#: Values of ``highway`` that are no road, or not yet, or no longer.
+_NO_ROAD = {
+    "abandoned", "bus_stop", "construction", "corridor", "demolished", "disused", "elevator",
+    "emergency_bay", "no", "planned", "platform", "proposed", "raceway", "razed", "rest_area",
+    "services",
+}  # fmt: skip
+#: Ways of these kinds run one way where their tags do not say.
+_IMPLIED_ONEWAY = {"roundabout", "circular"}
+_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
+_SPEED = re.compile(r"(\d+(?:\.\d+)?)\s*(km/h|kmh|kph|mph|knots)?")
+_KMH = {"mph": 1.609344, "knots": 1.852}
+_NAMES = ("id", "name", "name_zh", "name_mn", "name_en", "class", "surface", "oneway",
+          "speed_kmh", "bridge", "tunnel")  # fmt: skip
+
+
+def read(path: Path, plan: Plan) -> Source:
+    """The roads of an extract, ids ``way/NUMBER``; access rights are not kept. BadFileError."""
+    if plan.layer.name != "roads":
+        raise BadFileError(f"{path.name}: an OpenStreetMap extract loads as roads only")
+    choice = plan.choose(path, _NAMES)
+    try:
+        meta, table = pyogrio.raw.read_arrow(
+            path,
+            layer="lines",
+            columns=["osm_id", "name", "highway", "other_tags"],
+            where="highway IS NOT NULL",
+        )
+    except (DataSourceError, DataLayerError) as error:
+        said = str(error).split(";")[0].replace(f"'{path}'", "it")
+        raise BadFileError(f"{path.name}: it cannot be read ({said}): fetch it again") from error
+    ways = table.select(["osm_id", "name", "highway", "other_tags"]).to_pylist()
+    wkb = table.column(meta["geometry_name"] or "wkb_geometry").to_pylist()
+    kept = [n for n, way in enumerate(ways) if way["highway"] not in _NO_ROAD]
+    roads = [_road(ways[n]) for n in kept]
+    found, closed = from_wkb(path, [wkb[n] for n in kept])
+    columns: dict[str, Any] = {name: [road[name] for road in roads] for name in _NAMES}
+    left = len(ways) - len(kept)
+    return Source(
+        geometries=found,
+        columns=named(choice, columns),
+        crs=LONLAT,
+        dropped=["all other tags"],
+        row_word="way",
+        closed=closed,
+        notes=[f"{left} ways left out: planned, being built, or no road"] if left else [],
+    )
+
+
+def _road(way: dict[str, Any]) -> dict[str, Any]:
+    tags = dict(_TAG.findall(way["other_tags"] or ""))
+    return {
+        "id": f"way/{way['osm_id']}",
+        "name": way["name"],
+        **{f"name_{code}": tags.get(f"name:{code}") for code in ("zh", "mn", "en")},
+        "class": way["highway"],
+        "surface": tags.get("surface"),
+        "oneway": _oneway(way["highway"], tags),
+        "speed_kmh": _speed_kmh(tags.get("maxspeed")),
+        "bridge": tags.get("bridge", "no") != "no",
+        "tunnel": tags.get("tunnel", "no") != "no",
+    }
+
+
+def _oneway(highway: str, tags: dict[str, str]) -> str:
+    said = tags.get("oneway")
+    if said in {"yes", "true", "1"}:
+        return "forward"
+    if said in {"-1", "reverse"}:
+        return "backward"
+    implied = highway == "motorway" or tags.get("junction") in _IMPLIED_ONEWAY
+    return "forward" if implied and said is None else "no"
+
+
+def _speed_kmh(said: str | None) -> float | None:
+    """The first limit that is a number; words such as ``RO:urban`` or ``none`` say nothing."""
+    found = _SPEED.match((said or "").strip())
+    if not found:
+        return None
+    speed_kmh = float(found[1]) * _KMH.get(found[2] or "", 1.0)
+    return speed_kmh if 0 < speed_kmh <= 300 else None

@@ -1,0 +1,110 @@
+"""Which of a file's columns are kept, and under which of our names; the rest is never read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from layers.errors import BadFileError, BadValueError
+from layers.places import Layer
+
+#: Where a CSV keeps its coordinates; mapped like columns, but none of the layer's.
+COORDINATES = ("lon", "lat", "wkt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What is read of a file."""
+
+    columns: Mapping[str, str]  #: our name → the file's
+    dropped: list[str]  #: the file's other columns, in their order
+
+    @property
+    def theirs(self) -> list[str]:
+        """The file's columns to read, each once."""
+        return list(dict.fromkeys(self.columns.values()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the columns of one file become those of one layer."""
+
+    layer: Layer
+    mapping: Mapping[str, str] = field(default_factory=dict)  #: our name → the file's
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: column → value of all rows
+    crs: str | None = None  #: for a file that declares none
+    source_layer: str | None = None  #: which of a file's several layers
+
+    @classmethod
+    def of(
+        cls,
+        layer: Layer,
+        *,
+        mapping: Mapping[str, str],
+        settings: Mapping[str, object],
+        crs: str | None,
+        source_layer: str | None,
+    ) -> Plan:
+        """Check names and values. Raises BadFileError."""
+        for ours, theirs in mapping.items():
+            if ours not in ("id", *COORDINATES, *layer.writable):
+                raise BadFileError(
+                    f"--map {ours}={theirs}: {ours!r} is no column of {layer.name}: write"
+                    f" OURS=THEIRS, where OURS is one of id, {', '.join(layer.writable)}"
+                )
+            if ours in settings:
+                raise BadFileError(f"--map {ours} and --set {ours}: choose one of them")
+        return cls(
+            layer=layer,
+            mapping=dict(mapping),
+            settings={name: _setting(layer, name, value) for name, value in settings.items()},
+            crs=crs,
+            source_layer=source_layer,
+        )
+
+    def choose(self, file: Path, names: Sequence[str], *, geometry: Sequence[str] = ()) -> Choice:
+        """Match the file's column ``names``; those of its ``geometry`` are not told as dropped.
+
+        A name that differs from ours only in case counts. Raises BadFileError for a mapped
+        column that the file does not have.
+        """
+        for ours, theirs in self.mapping.items():
+            if theirs not in names:
+                near = difflib.get_close_matches(theirs, names, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise BadFileError(
+                    f"{file.name}: it has no column {theirs!r} for {ours}{hint}"
+                    f" It has {', '.join(names) or 'none'}"
+                )
+        columns = {}
+        for ours in ("id", *self.layer.writable):
+            found = self.mapping.get(ours) or _own_name(ours, names)
+            if found is not None and ours not in self.settings:
+                columns[ours] = found
+        ignored = {*columns.values(), *geometry, *self.mapping.values()}
+        # What is computed here is in our own exports; nobody misses it.
+        ignored |= {c.name for c in self.layer.columns.values() if c.read_only}
+        ignored |= {name for name in names if name.lower() in self.settings}
+        return Choice(columns=columns, dropped=[name for name in names if name not in ignored])
+
+
+def _own_name(ours: str, names: Sequence[str]) -> str | None:
+    if ours in names:
+        return ours
+    alike = [name for name in names if name.lower() == ours]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _setting(layer: Layer, name: str, value: object) -> Any:
+    if name not in layer.writable:
+        raise BadFileError(
+            f"--set {name}: it is no column of {layer.name}: choose one of"
+            f" {', '.join(layer.writable)}"
+        )
+    try:
+        return layer.columns[name].parse(value)
+    except BadValueError as error:
+        raise BadFileError(f"--set {name}: {error}") from error

@@ -1,0 +1,100 @@
+"""GeoPackage, Shapefile (zipped too) and FlatGeobuf, through GDAL."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from layers.errors import BadFileError
+from layers.load.plan import Plan
+from layers.load.source import Source, declared_crs, from_wkb, named
+
+#: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
+_FID = "fid"
+_NO_LAYER = "it has no layer with geometry: give a file that has one"
+
+
+def read(path: Path, plan: Plan) -> Source:
+    """The features of one layer of a vector file. Raises BadFileError."""
+    place = _inside(path) if path.suffix.lower() == ".zip" else str(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            return _read(path, place, plan, caught)
+        except (DataSourceError, DataLayerError) as error:
+            said = str(error).split(";")[0].replace(f"'{place}'", "it")
+            missing = path.suffix.lower() == ".shp" and not path.with_suffix(".shx").exists()
+            hint = "its .shx is not beside it" if missing else said
+            raise BadFileError(
+                f"{path.name}: it cannot be read ({hint}): give the whole file"
+            ) from error
+
+
+def _read(
+    path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessage]
+) -> Source:
+    layer = _layer(path, place, plan)
+    info = pyogrio.read_info(place, layer=layer)
+    names = [str(name) for name in info["fields"]]
+    with_fid = _FID in plan.mapping.values() and _FID not in names
+    choice = plan.choose(path, [*names, _FID] if with_fid else names)
+    meta, table = pyogrio.raw.read_arrow(
+        place,
+        layer=layer,
+        columns=[name for name in choice.theirs if name in names],
+        return_fids=with_fid,
+        datetime_as_string=True,
+    )
+    geometry = meta["geometry_name"] or "wkb_geometry"
+    found, closed = from_wkb(path, table.column(geometry).to_pylist())
+    given = {_FID if with_fid and name == meta["fid_column"] else name: name
+             for name in table.column_names}  # fmt: skip
+    columns: dict[str, Any] = {
+        ours: table.column(theirs).to_pylist() for ours, theirs in given.items() if ours != geometry
+    }
+    said = sorted({str(one.message).splitlines()[0] for one in caught})
+    return Source(
+        geometries=found,
+        columns=named(choice, columns),
+        crs=declared_crs(path, meta["crs"]),
+        dropped=choice.dropped,
+        closed=closed,
+        notes=[f"GDAL says: {one}" for one in said if "crs" not in one.lower()],
+    )
+
+
+def _layer(path: Path, place: str, plan: Plan) -> str:
+    """The one layer with geometry, the one that was asked for, or the one named as ours."""
+    there = [str(name) for name, kind in pyogrio.list_layers(place) if kind is not None]
+    if plan.source_layer is not None:
+        if plan.source_layer not in there:
+            raise BadFileError(
+                f"{path.name}: it has no layer {plan.source_layer!r}: there are {', '.join(there)}"
+            )
+        return plan.source_layer
+    if not there:
+        raise BadFileError(f"{path.name}: {_NO_LAYER}")
+    if len(there) == 1 or plan.layer.name in there:
+        return plan.layer.name if plan.layer.name in there else there[0]
+    raise BadFileError(
+        f"{path.name}: it has several layers ({', '.join(there)}): say which with --layer-name"
+    )
+
+
+def _inside(path: Path) -> str:
+    """GDAL's name of the one Shapefile in a zip archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            shapefiles = [name for name in archive.namelist() if name.lower().endswith(".shp")]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadFileError(f"{path.name}: it is no whole zip archive: pack it again") from error
+    if len(shapefiles) != 1:
+        raise BadFileError(
+            f"{path.name}: it has {len(shapefiles)} Shapefiles: give an archive with one"
+        )
+    return f"/vsizip/{{{path}}}/{shapefiles[0]}"

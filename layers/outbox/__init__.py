@@ -1,0 +1,1 @@
+"""What others are told: the feed of events, webhook subscriptions and their deliveries."""

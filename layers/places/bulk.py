@@ -1,0 +1,200 @@
+"""Many features at once: staged by COPY, then changed and added in two statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import psycopg
+import shapely
+from psycopg import sql
+from sqlalchemy import Connection
+
+from geo import earth
+from layers import versions
+from layers.db.engine import raw
+from layers.errors import BadFeatureError, BadValueError
+from layers.places import fences, hierarchy, shapes
+from layers.places.columns import text_of
+from layers.places.registry import Layer, layer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a load did to the table."""
+
+    inserted: int
+    updated: int  #: were there, and are different now
+    unchanged: int  #: were there, and the same
+
+
+def put(
+    connection: Connection,
+    of: Layer,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    geometries: shapes.Geometries,
+    *,
+    levels: Sequence[str] = (),
+) -> Written:
+    """Insert features or, where their id is there, change them; then move the layer's version.
+
+    Values and geometries must be parsed and settled. A column that is not given keeps what it
+    has, and gets its default in a new row. All or nothing: BadFeatureError leaves the
+    transaction as it was.
+    """
+    given = dict(columns)
+    if of.name == "grids":
+        hierarchy.check_levels(given.get("level", ()), levels)
+        given["area_m2"] = earth.area_m2(geometries).tolist()
+    if of.name == "fences":
+        _check_rules(ids, given, geometries)
+    with connection.begin_nested():
+        try:
+            written = _merge(connection, of, ids, given, geometries)
+        except psycopg.Error as error:
+            raise _refusal(of, error) from error
+        hierarchy.check(connection, of, ids, levels=levels)
+        if written.inserted or written.updated:
+            versions.bump(connection, of.name)
+    return written
+
+
+def put_frame(
+    connection: Connection,
+    name: str,
+    frame: gpd.GeoDataFrame,
+    *,
+    levels: Sequence[str] = (),
+) -> Written:
+    """Insert or change the features of a frame, whose index (or column ``id``) holds their ids.
+
+    Columns that the layer does not have are left. Raises BadFeatureError for what cannot be
+    stored, NoSuchLayerError.
+    """
+    of = layer(name)
+    if frame.crs is None or not frame.crs.equals("EPSG:4326"):
+        raise BadFeatureError(f"{of.name}: the frame is not in EPSG:4326: transform it first")
+    ids = [text_of(value) for value in frame.get("id", frame.index)]
+    settled = shapes.settle(of, frame.geometry.to_numpy(), lambda row: f"{of.name} {ids[row]!r}")
+    if len(settled.owner) != len(ids) or len(set(ids)) != len(ids):
+        raise BadFeatureError(f"{of.name}: a frame needs one line and one id of its own a row")
+    columns = {
+        column: [_parsed(of, column, value, ids[row]) for row, value in enumerate(frame[column])]
+        for column in of.writable
+        if column in frame
+    }
+    return put(connection, of, ids, columns, settled.geometries, levels=levels)
+
+
+def _parsed(of: Layer, column: str, value: object, feature_id: str) -> Any:
+    try:
+        return of.columns[column].parse(value)
+    except BadValueError as error:
+        raise BadFeatureError(f"{of.name} {feature_id!r}: {error}") from error
+
+
+def _check_rules(
+    ids: Sequence[str], columns: Mapping[str, Sequence[Any]], geometries: shapes.Geometries
+) -> None:
+    if "rule" not in columns:
+        raise BadFeatureError("fences need the column 'rule': map or set it")
+    kinds = shapes.type_names(geometries)
+    for feature_id, rule, kind in zip(ids, columns["rule"], kinds, strict=True):
+        try:
+            fences.check_shape(rule, str(kind))
+        except BadFeatureError as error:
+            raise BadFeatureError(f"fences {feature_id!r}: {error}") from error
+
+
+def _merge(
+    connection: Connection,
+    of: Layer,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    geometries: shapes.Geometries,
+) -> Written:
+    names = ["id", *columns, "geom"]
+    table, stage = sql.Identifier(of.name), sql.Identifier(f"staged_{of.name}")
+    listed = sql.SQL(", ").join(map(sql.Identifier, names))
+    psycopg_connection = raw(connection)
+    with psycopg_connection.cursor() as cursor:
+        # Two loads of a layer wait for each other instead of failing on a common id.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {of.name}"])
+        cursor.execute(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                stage, listed, table
+            )
+        )
+        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(stage, listed)) as copy:
+            for row in _rows(of, ids, columns, geometries):
+                copy.write_row(row)
+        cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(stage))
+        cursor.execute(sql.SQL("ANALYZE {}").format(stage))
+        # INSERT … ON CONFLICT would fire a fence's insert trigger for rows that are there.
+        cursor.execute(_update(table, stage, names))
+        updated = cursor.rowcount
+        cursor.execute(
+            sql.SQL(
+                "INSERT INTO {0} ({1}) SELECT {1} FROM {2} s"
+                " WHERE NOT EXISTS (SELECT FROM {0} t WHERE t.id = s.id)"
+            ).format(table, listed, stage)
+        )
+        inserted = cursor.rowcount
+        cursor.execute(sql.SQL("DROP TABLE {}").format(stage))
+    return Written(
+        inserted=inserted, updated=updated, unchanged=len(ids) - inserted - updated
+    )
+
+
+def _update(table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]) -> sql.Composed:
+    """Change the rows that differ; geometry is compared to the last bit."""
+    changed = [name for name in names if name != "id"]
+
+    def values(alias: str) -> sql.Composed:
+        parts = [
+            sql.SQL("public.ST_AsBinary({})" if name == "geom" else "{}").format(
+                sql.Identifier(alias, name)
+            )
+            for name in changed
+        ]
+        return sql.SQL(", ").join(parts)
+
+    return sql.SQL(
+        "UPDATE {} t SET {} FROM {} s WHERE t.id = s.id AND ({}) IS DISTINCT FROM ({})"
+    ).format(
+        table,
+        sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier("s", name))
+            for name in changed
+        ),
+        stage,
+        values("t"),
+        values("s"),
+    )
+
+
+def _rows(
+    of: Layer,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    geometries: shapes.Geometries,
+) -> zip[tuple[Any, ...]]:
+    cells = [
+        [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
+        if of.columns[name].kind == "json"
+        else values
+        for name, values in columns.items()
+    ]
+    located = shapely.set_srid(np.asarray(geometries, dtype=object), 4326)
+    return zip(ids, *cells, shapely.to_wkb(located, hex=True, include_srid=True), strict=True)
+
+
+def _refusal(of: Layer, error: psycopg.Error) -> BadFeatureError:
+    """What PostgreSQL would not take, without its statement and values."""
+    rule = error.diag.constraint_name or error.diag.message_primary or type(error).__name__
+    return BadFeatureError(f"{of.name}: the database refuses a row ({rule}): mend it")

@@ -1,0 +1,160 @@
+"""What a column takes: one checked value from a file's cell or a feature's property."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from layers.errors import BadValueError
+
+Kind = Literal["text", "integer", "number", "boolean", "time", "json"]
+
+_TRUE = {"true", "t", "yes", "y", "1"}
+_FALSE = {"false", "f", "no", "n", "0"}
+#: PostgreSQL's int; no count of ours comes near it.
+_MOST_INTEGER = 2**31 - 1
+_MOST_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a layer and what may stand in it."""
+
+    name: str
+    kind: Kind = "text"
+    default: Any = None  #: what a missing value becomes
+    needed: bool = False  #: it may not be missing, and has no default
+    choices: tuple[str, ...] = ()  #: the words that are allowed; empty: any
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None  #: the value must be greater than this
+    read_only: bool = False  #: computed here; ignored on the way in
+    refers: str | None = None  #: the layer whose ids stand in it
+    check: Callable[[Any], Any] | None = None  #: of JSON: its meaning; gives it back tidied
+
+    def parse(self, value: object) -> Any:
+        """``value`` as it is stored; the default for a missing one.
+
+        Raises BadValueError that says what is wrong and what would be right.
+        """
+        if is_missing(value):
+            if self.needed:
+                raise BadValueError(f"{self.name} is missing: give {self._wanted()}")
+            return self.default
+        try:
+            parsed = _PARSERS[self.kind](value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadValueError(
+                f"{self.name} is {_shown(value)}: give {self._wanted()}"
+            ) from error
+        self._check_limits(parsed)
+        return self.check(parsed) if self.check else parsed
+
+    def _check_limits(self, parsed: Any) -> None:
+        if self.choices and parsed not in self.choices:
+            raise BadValueError(f"{self.name} is {_shown(parsed)}: give {self._wanted()}")
+        below = self.least is not None and parsed < self.least
+        under = self.above is not None and parsed <= self.above
+        if below or under or (self.most is not None and parsed > self.most):
+            raise BadValueError(f"{self.name} is {_shown(parsed)}: give {self._wanted()}")
+
+    def _wanted(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        limits = [
+            f"{words} {limit:g}"
+            for words, limit in (("from", self.least), ("above", self.above), ("up to", self.most))
+            if limit is not None
+        ]
+        return " ".join([_WORDS[self.kind], *limits])
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell is empty: None, NaN, NaT, NA or blank text."""
+    if value is None or value is pd.NA:
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    return isinstance(value, float | np.floating | datetime) and value != value  # noqa: PLR0124
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def text_of(value: object) -> str:
+    """A text; a whole number from a file loses its ``.0``. Raises ValueError for anything else."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, float | np.floating) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    if not isinstance(value, str | int | float | np.number):
+        raise ValueError("no text")
+    text = str(value).strip()
+    if len(text) > _MOST_CHARACTERS or not text.isprintable():
+        raise ValueError("too long, or holds control characters")
+    return text
+
+
+def _integer(value: object) -> int:
+    number = _number(value)
+    if number != int(number) or abs(number) > _MOST_INTEGER:
+        raise ValueError("no whole number")
+    return int(number)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
+        raise ValueError("no number")
+    number = float(value)
+    if not math.isfinite(number) or "_" in str(value):
+        raise ValueError("no finite number")
+    return number
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    word = text_of(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("neither true nor false")
+    return word in _TRUE
+
+
+def _time(value: object) -> datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.strip())
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise ValueError("no time zone")
+    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+
+
+def _json(value: object) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+_PARSERS: dict[Kind, Callable[[object], Any]] = {
+    "text": text_of,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "time": _time,
+    "json": _json,
+}
+
+_WORDS: dict[Kind, str] = {
+    "text": "text of one line",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "time": "a time with its zone, such as 2026-03-01T08:00:00+08:00",
+    "json": "a JSON object",
+}

@@ -1,0 +1,186 @@
+"""Creating, replacing and deleting one feature of a static layer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import delete as delete_from
+from sqlalchemy.exc import IntegrityError
+
+from geo import earth
+from layers import versions
+from layers.errors import (
+    BadFeatureError,
+    BadValueError,
+    FeatureExistsError,
+    InUseError,
+    NoSuchFeatureError,
+)  # fmt: skip
+from layers.places import fences, hierarchy, shapes
+from layers.places.columns import text_of
+from layers.places.reading import Feature, feature
+from layers.places.registry import LAYERS, Layer, layer
+
+MOST_ID_CHARACTERS = 200
+_UNIQUE_VIOLATION = "23505"
+
+
+def create(
+    connection: Connection,
+    name: str,
+    given: Mapping[str, Any],
+    *,
+    lowest_level: str,
+    levels: Sequence[str] = (),
+) -> Feature:
+    """Store a new GeoJSON feature under its id, else one that is made; gives it back as stored.
+
+    ``lowest_level`` is a grid's when it names none; ``levels``, highest first, are those there
+    may be. Raises BadFeatureError, FeatureExistsError, NoSuchLayerError; nothing is changed then.
+    """
+    of = layer(name)
+    row = _row(of, given, lowest_level, levels)
+    feature_id = _given_id(of, given) or f"{of.alias}-{secrets.token_hex(6)}"
+    with connection.begin_nested():
+        try:
+            connection.execute(insert(of.table).values(id=feature_id, **row))
+        except IntegrityError as error:
+            if getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION:
+                raise FeatureExistsError(
+                    f"{of.name}: there is a feature {feature_id!r} already: change it with PUT"
+                ) from error
+            raise _refusal(of, feature_id, error) from error
+        hierarchy.check(connection, of, [feature_id], levels=levels)
+        stored = feature(connection, of.name, feature_id)
+        versions.bump(connection, of.name)
+    return stored
+
+
+def replace(
+    connection: Connection,
+    name: str,
+    feature_id: str,
+    given: Mapping[str, Any],
+    *,
+    lowest_level: str,
+    levels: Sequence[str] = (),
+) -> Feature:
+    """Put a GeoJSON feature in the place of the one with that id; gives it back as stored.
+
+    A property that is left out is emptied or gets its default; read-only ones are ignored.
+    Raises as ``create`` does, and NoSuchFeatureError.
+    """
+    of = layer(name)
+    before = feature(connection, of.name, feature_id, lock=True)
+    if _given_id(of, given) not in {None, feature_id}:
+        raise BadFeatureError(f"{of.name} {feature_id!r}: the feature has another id: leave it out")
+    row = _row(of, given, lowest_level, levels)
+    with connection.begin_nested():
+        try:
+            connection.execute(update(of.table).where(of.table.c.id == feature_id).values(**row))
+        except IntegrityError as error:
+            raise _refusal(of, feature_id, error) from error
+        hierarchy.check(connection, of, [feature_id], levels=levels)
+        stored = feature(connection, of.name, feature_id)
+        if stored != before:
+            versions.bump(connection, of.name)
+    return stored
+
+
+def delete(connection: Connection, name: str, feature_id: str) -> None:
+    """Take a feature out; a post takes its areas with it, a fence keeps its past versions.
+
+    Raises NoSuchLayerError, NoSuchFeatureError, and InUseError for a grid that has children.
+    """
+    of = layer(name)
+    feature(connection, of.name, feature_id, lock=True)
+    touched = {of.name}
+    if of.name == "grids" and _referring(connection, "grids", "parent", feature_id):
+        raise InUseError(f"grids {feature_id!r}: it is the parent of others: move them first")
+    if of.name == "posts" and _referring(connection, "post_areas", "post", feature_id):
+        touched.add("post_areas")
+    gone = connection.execute(delete_from(of.table).where(of.table.c.id == feature_id))
+    if gone.rowcount != 1:
+        raise NoSuchFeatureError(f"{of.name}: there is no feature {feature_id!r}")
+    versions.bump(connection, *touched)
+
+
+def _referring(connection: Connection, name: str, column: str, feature_id: str) -> bool:
+    table = LAYERS[name].table
+    found = connection.execute(select(table.c.id).where(table.c[column] == feature_id).limit(1))
+    return found.first() is not None
+
+
+def _given_id(of: Layer, given: Mapping[str, Any]) -> str | None:
+    """The feature's id, from its place or among its properties."""
+    properties = given.get("properties")
+    within = properties.get("id") if isinstance(properties, Mapping) else None
+    found = given.get("id", within)
+    if found is None:
+        return None
+    try:
+        feature_id = text_of(found)
+    except (ValueError, OverflowError) as error:
+        raise BadFeatureError(f"{of.name}: the id is {found!r}: give a text") from error
+    if not 1 <= len(feature_id) <= MOST_ID_CHARACTERS:
+        raise BadFeatureError(f"{of.name}: the id has no or more than {MOST_ID_CHARACTERS} letters")
+    return feature_id
+
+
+def _row(
+    of: Layer, given: Mapping[str, Any], lowest_level: str, levels: Sequence[str]
+) -> dict[str, Any]:
+    """Columns and geometry as they are stored. Raises BadFeatureError."""
+    if given.get("type") != "Feature":
+        raise BadFeatureError("this is no GeoJSON feature: its type must be 'Feature'")
+    values = _values(of, given.get("properties"))
+    shape = _shape(of, given.get("geometry"))
+    if of.name == "grids":
+        values["area_m2"] = float(earth.area_m2([shape])[0])
+        values["level"] = values["level"] or lowest_level
+        hierarchy.check_levels([values["level"]], levels)
+    if of.name == "fences":
+        fences.check_shape(values["rule"], str(shape.geom_type))
+    return {**values, "geom": func.ST_GeomFromWKB(shapely.to_wkb(shape), 4326)}
+
+
+def _values(of: Layer, properties: Any) -> dict[str, Any]:
+    if properties is None:
+        properties = {}
+    if not isinstance(properties, Mapping):
+        raise BadFeatureError("properties is no JSON object: give one")
+    unknown = sorted(str(name) for name in properties if name not in {*of.columns, "id"})
+    if unknown:
+        raise BadFeatureError(
+            f"{of.name} have no property {unknown[0]!r}: they have {', '.join(of.columns)}"
+        )
+    values: dict[str, Any] = {}
+    for name in of.writable:
+        if name == "level" and properties.get(name) is None:
+            values[name] = None
+            continue
+        try:
+            values[name] = of.columns[name].parse(properties.get(name))
+        except BadValueError as error:
+            raise BadFeatureError(f"{of.name}: {error}") from error
+    return values
+
+
+def _shape(of: Layer, geometry: Any) -> shapely.Geometry:
+    given = np.empty(1, dtype=object)
+    given[0] = shapes.from_geojson(geometry)
+    settled = shapes.settle(of, given, lambda _: "the feature", repair=False)
+    if len(settled.geometries) != 1:
+        raise BadFeatureError(f"{of.name}: the feature has several lines: store each by itself")
+    return settled.geometries[0]
+
+
+def _refusal(of: Layer, feature_id: str, error: IntegrityError) -> BadFeatureError:
+    """What a constraint would not take, without the statement."""
+    rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "a constraint"
+    return BadFeatureError(f"{of.name} {feature_id!r}: the database refuses it ({rule}): mend it")

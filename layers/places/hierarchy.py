@@ -1,0 +1,71 @@
+"""What one feature says of another: parents that exist, stand above, and never go in circles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
+
+from layers.errors import BadFeatureError
+from layers.places.registry import Layer
+
+_MISSING = """
+SELECT t.id, t.{column} FROM {layer} t LEFT JOIN {refers} o ON o.id = t.{column}
+WHERE t.id = ANY(:ids) AND t.{column} IS NOT NULL AND o.id IS NULL ORDER BY t.id LIMIT 1
+"""
+
+_NOT_ABOVE = """
+SELECT c.id, c.level, p.id, p.level FROM grids c JOIN grids p ON p.id = c.parent
+WHERE (c.id = ANY(:ids) OR p.id = ANY(:ids))
+  AND array_position(CAST(:levels AS text[]), p.level)
+      >= array_position(CAST(:levels AS text[]), c.level)
+ORDER BY c.id LIMIT 1
+"""
+
+_CIRCLE = """
+WITH RECURSIVE up (id, above) AS (
+    SELECT id, parent FROM grids WHERE id = ANY(:ids) AND parent IS NOT NULL
+    UNION
+    SELECT up.id, g.parent FROM up JOIN grids g ON g.id = up.above
+    WHERE g.parent IS NOT NULL AND up.above <> up.id
+)
+SELECT id FROM up WHERE above = id ORDER BY id LIMIT 1
+"""
+
+
+def check_levels(found: Sequence[str | None], levels: Sequence[str]) -> None:
+    """Raise BadFeatureError for a level that is none of ``levels``; without these any may be."""
+    unknown = sorted({level for level in found if level is not None} - set(levels))
+    if levels and unknown:
+        raise BadFeatureError(f"level is {unknown[0]!r}: the region has {', '.join(levels)}")
+
+
+def check(
+    connection: Connection, layer: Layer, ids: Sequence[str], *, levels: Sequence[str] = ()
+) -> None:
+    """Hold the stored features ``ids`` against what they refer to and what refers to them.
+
+    ``levels`` runs from the highest down. Raises BadFeatureError for a parent or post that does
+    not exist, a parent that does not stand above its child, and a circle of parents.
+    """
+    given = {"ids": list(ids), "levels": list(levels)}
+    for column, refers in layer.references.items():
+        query = _MISSING.format(layer=layer.name, column=column, refers=refers)
+        missing = connection.execute(text(query), given).one_or_none()
+        if missing:
+            raise BadFeatureError(
+                f"{layer.name} {missing[0]!r}: its {column} {missing[1]!r} does not exist:"
+                f" load it first, or leave {column} out"
+            )
+    if layer.name != "grids":
+        return
+    circle = connection.execute(text(_CIRCLE), given).one_or_none()
+    if circle:
+        raise BadFeatureError(f"grids {circle[0]!r}: it is its own ancestor: mend its parent")
+    upside = connection.execute(text(_NOT_ABOVE), given).one_or_none() if levels else None
+    if upside:
+        child, level, parent, above = upside
+        raise BadFeatureError(
+            f"grids {child!r}: its parent {parent!r} is of level {above!r}, which is not above"
+            f" {level!r}: mend level or parent"
+        )
