@@ -22,9 +22,9 @@ from types import FrameType
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from api import demo as demonstration
-from api.cli.token import page_url, sign_in_link
 from api.database import database
+from api.demo import state as demonstration
+from api.links import page_url, sign_in_link
 from api.settings import PREFIX, Settings, SettingsError
 from layers.access import tokens
 from layers.db import migrate
@@ -110,7 +110,7 @@ def run(settings: Settings, *, demo: bool) -> None:
             for child in children:
                 child.start()
             if wanted:
-                demonstration.load(settings, engine, region)
+                _load_demo(settings, engine, region)
                 children.append(_replay(settings, engine, url))
             _await_http(settings, children[0])
             _greet(settings, engine)
@@ -118,6 +118,19 @@ def run(settings: Settings, *, demo: bool) -> None:
         finally:
             _stop(children)
             engine.dispose()
+
+
+def _load_demo(settings: Settings, engine: Engine, region: Region) -> None:
+    with acting(engine, SYSTEM, "patrolgrid_read") as connection:
+        if (
+            demonstration.state(connection) == demonstration.READY
+            and demonstration.live_file(settings).exists()
+        ):
+            return
+    # Imported when it is needed: it brings seconds of geopandas with it, once in a lifetime.
+    from api.demo import loading  # noqa: PLC0415
+
+    loading.load(settings, engine, region)
 
 
 def _child(name: str, arguments: list[str], url: str, **more: str) -> Child:

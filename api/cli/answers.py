@@ -1,4 +1,4 @@
-"""Answers in the terminal: coverage, response, and breaches decided again."""
+"""Answers in the terminal: coverage and response."""
 
 from __future__ import annotations
 
@@ -11,21 +11,14 @@ import typer
 
 from api.database import migrated
 from api.settings import read_settings
-from layers import breaches, coverage, response
+from layers import coverage, response
 from layers import export as exporting
 from layers.db.engine import SYSTEM, acting
-from layers.errors import LayersError
 from layers.region import Region
 
-breaches_app = typer.Typer(help="Breaches.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _MOMENT = "RFC 3339, such as 2026-11-22T06:00:00Z"
-
-
-def register(app: typer.Typer) -> None:
-    """Add coverage and response."""
-    app.command("coverage")(show_coverage)
-    app.command("response")(show_response)
 
 
 def _moment(given: str | None, option: str) -> datetime | None:
@@ -40,6 +33,7 @@ def _moment(given: str | None, option: str) -> datetime | None:
     return found.astimezone(UTC)
 
 
+@app.command("coverage")
 def show_coverage(
     start: Annotated[str | None, typer.Option("--from", help=f"{_MOMENT}; default: 7 days")] = None,
     end: Annotated[str | None, typer.Option("--to", help=_MOMENT)] = None,
@@ -80,6 +74,7 @@ def show_coverage(
     )
 
 
+@app.command("response")
 def show_response(
     lon: Annotated[float, typer.Option(min=-180, max=180)],
     lat: Annotated[float, typer.Option(min=-90, max=90)],
@@ -106,29 +101,3 @@ def show_response(
     if out is not None:
         exporting.write(found.bands, out)
         typer.echo(f"{out}: {len(found.bands)} areas")
-
-
-@breaches_app.command("recompute")
-def recompute(
-    unit: Annotated[list[str] | None, typer.Option(help="only these units")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="change what is told")] = False,
-) -> None:
-    """Judge all fixes by all fences again; without --apply only say what would change."""
-    settings = read_settings()
-    region = Region.read(settings.region_file)
-    with migrated(settings) as engine:
-        try:
-            with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-                changes = breaches.recompute(connection, region, now=datetime.now(UTC), units=unit)
-                if not apply and changes.total:
-                    raise _OnlyLookedError
-        except _OnlyLookedError:
-            pass
-    typer.echo(
-        f"{'changed' if apply else 'would change'}: {changes.opened} opened, {changes.amended}"
-        f" amended, {changes.closed} closed, {changes.withdrawn} withdrawn"
-    )
-
-
-class _OnlyLookedError(LayersError):
-    """What was decided is rolled back: it was only to be looked at."""

@@ -1,34 +1,63 @@
-"""The command's entry: its groups, and one line for what is refused."""
+"""The command's entry: its commands, loaded when they are named, and one line for a refusal."""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 import typer
 from sqlalchemy.exc import DBAPIError
+from typer.core import TyperGroup
 
-from api.cli import answers, data, db, region, replay, service, token
 from api.settings import SettingsError
 from geo.errors import GeoError
 from layers.errors import LayersError
 from layers.region import RegionError
 
+#: Where each command lives. Only the one that is named is imported: geopandas and numba take
+#: seconds to import, and `patrolgrid token create` needs neither.
+COMMANDS = {
+    "run": "service", "serve": "service", "worker": "service", "doctor": "service",
+    "load": "data", "export": "data", "grid": "data", "ingest": "ingest",
+    "coverage": "answers", "response": "answers", "breaches": "breaches",
+    "replay": "replay", "db": "db", "token": "token", "region": "region",
+}  # fmt: skip
+
+
+class Commands(TyperGroup):
+    """The commands by name; a module with several commands has them by the same names."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002
+        """Their names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        """The command of that name, imported now; Typer has its classes in a private package."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        loaded = typer.main.get_command(importlib.import_module(f"api.cli.{module}").app)
+        if module == cmd_name:
+            return loaded
+        return loaded.get_command(ctx, cmd_name)
+
+
 app = typer.Typer(
     name="patrolgrid",
+    cls=Commands,
     help="Patrol coverage, geofence breaches and 1-3-5-minute response areas, on PostGIS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-service.register(app)
-data.register(app)
-answers.register(app)
-replay.register(app)
-app.add_typer(db.app, name="db")
-app.add_typer(token.app, name="token")
-app.add_typer(region.app, name="region")
-app.add_typer(answers.breaches_app, name="breaches")
+
+
+@app.callback()
+def patrolgrid() -> None:
+    """Patrol coverage, geofence breaches and 1-3-5-minute response areas, on PostGIS."""
+
 
 #: What is the caller's to mend; anything else is a fault of ours and shows where it happened.
 REFUSED = (LayersError, GeoError, RegionError, SettingsError)

@@ -13,6 +13,11 @@ from layers.region import Region
 app = typer.Typer(help="The region's TOML file.", no_args_is_help=True)
 
 
+@app.callback()
+def group() -> None:
+    """The region's TOML file."""
+
+
 @app.command()
 def check(
     file: Annotated[

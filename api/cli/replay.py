@@ -12,22 +12,20 @@ import httpx
 import pandas as pd
 import typer
 
-from api import demo, processes
-from api.cli.service import configure_logging
-from api.cli.token import page_url
+from api import processes
+from api.demo.state import live_file
 from api.intake import files
+from api.links import page_url
+from api.logs import configure_logging
 from api.settings import PREFIX, SettingsError, read_settings
 from layers.errors import LayersError
 
 logger = logging.getLogger("patrolgrid.replay")
 TICK_S = 1.0
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add replay."""
-    app.command()(replay)
-
-
+@app.command()
 def replay(
     file: Annotated[
         Path | None, typer.Argument(help="fixes to send; default: the demo's live hours, for ever")
@@ -44,7 +42,11 @@ def replay(
     processes.end_with(parent)
     if settings.token is None:
         raise SettingsError(f"{PREFIX}TOKEN: set it to a token with scope ingest")
-    fixes = demo.live(settings) if file is None else files.read(file).fixes.sort_values("time")
+    fixes = (
+        pd.read_parquet(live_file(settings)).sort_values("time")
+        if file is None
+        else files.read(file).fixes.sort_values("time")
+    )
     with httpx.Client(
         base_url=url or page_url(settings),
         headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
 
 from api import processes, supervisor
-from api.settings import Settings, read_settings
+from api.logs import configure_logging
+from api.settings import read_settings
 
+app = typer.Typer(no_args_is_help=True)
 _PARENT = Annotated[int | None, typer.Option(hidden=True, help="end with this process")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add run, serve, worker and doctor."""
-    app.command()(run)
-    app.command()(serve)
-    app.command()(worker)
-    app.command()(doctor)
-
-
-def configure_logging(settings: Settings) -> None:
-    """One line a record on standard error; never a query string, which may hold a credential."""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
-    for noisy in ("httpx", "httpcore", "alembic", "procrastinate", "numba"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
+@app.command()
 def run(
     demo: Annotated[
         bool, typer.Option(help="on an empty database, load the demo region and replay it")
@@ -43,6 +26,7 @@ def run(
     supervisor.run(settings, demo=demo)
 
 
+@app.command()
 def serve(demo: Annotated[bool, typer.Option(hidden=True)] = False, parent: _PARENT = None) -> None:
     """Run the HTTP service alone, on a database that is up."""
     settings = read_settings()
@@ -51,6 +35,7 @@ def serve(demo: Annotated[bool, typer.Option(hidden=True)] = False, parent: _PAR
     processes.serve(settings, demo=demo)
 
 
+@app.command()
 def worker(parent: _PARENT = None) -> None:
     """Run the worker alone: webhook deliveries and housekeeping."""
     settings = read_settings()
@@ -59,6 +44,7 @@ def worker(parent: _PARENT = None) -> None:
     processes.work(settings)
 
 
+@app.command()
 def doctor() -> None:
     """Say what this installation has and lacks; exit code 1 when something is missing."""
     faults = 0

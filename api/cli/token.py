@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from sqlalchemy import Connection
 
 from api.database import migrated
-from api.settings import Settings, read_settings
+from api.links import sign_in_link
+from api.settings import read_settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
 
@@ -71,26 +71,3 @@ def link(
     settings = read_settings()
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_gate") as connection:
         typer.echo(sign_in_link(connection, settings, scopes=scope or ["admin"]))
-
-
-def sign_in_link(
-    connection: Connection, settings: Settings, *, scopes: list[str], port: int | None = None
-) -> str:
-    """A fresh sign-in link to the page of this service."""
-    code = tokens.create(
-        connection,
-        scopes,
-        kind="link",
-        note="sign-in link",
-        lifetime=timedelta(minutes=settings.link_minutes),
-    )
-    return f"{page_url(settings, port)}/auth/sign-in?code={code.secret}"
-
-
-def page_url(settings: Settings, port: int | None = None) -> str:
-    """Where a browser finds the page."""
-    if settings.public_url:
-        return settings.public_url.rstrip("/")
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port or settings.port}"

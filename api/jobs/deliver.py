@@ -7,13 +7,14 @@ import json
 import logging
 import random
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import httpx
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from standardwebhooks import Webhook
 
 from api.jobs.receivers import Network, Receiver, check
@@ -24,6 +25,7 @@ from layers.outbox.deliveries import Outcome, Parcel
 from layers.outbox.events import Event
 
 logger = logging.getLogger("patrolgrid.webhooks")
+T = TypeVar("T")
 
 TIMEOUT_S = 10.0  # for one attempt as a whole: name, connection, answer
 GONE = 410
@@ -43,19 +45,18 @@ class Courier:
     allowed: Sequence[Network] = ()  #: networks that are not public and may be sent to
     pauses_s: Sequence[float] = PAUSES_S  #: a delivery fails when they are used up
     timeout_s: float = TIMEOUT_S
-    #: Own threads: a resolver that hangs must not take those that record outcomes.
-    resolvers: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="resolver")
-    )
+    #: Threads that use the database, and others: a resolver that hangs must not take those.
+    clerks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "clerk"))
+    resolvers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "resolver"))
 
     async def carry(self, delivery: int) -> None:
         """Make one attempt at a delivery that is pending."""
-        parcel = await asyncio.to_thread(self._pick_up, delivery)
+        parcel = await self.ask(lambda connection: deliveries.pick_up(connection, delivery))
         if parcel is None:
             return
         outcome = await send(self, parcel)
         pause_s = None if outcome.status == GONE else self._pause_s(parcel.attempts)
-        await asyncio.to_thread(self._settle, parcel, outcome, pause_s)
+        await self.ask(lambda c: deliveries.settle(c, parcel, outcome, pause_s=pause_s))
         if outcome.error:
             logger.info("delivery %d, attempt %d: %s", parcel.id, parcel.attempts, outcome.error)
 
@@ -65,13 +66,19 @@ class Courier:
             return None
         return self.pauses_s[attempts - 1] * random.uniform(0.75, 1.25)  # noqa: S311
 
-    def _pick_up(self, delivery: int) -> Parcel | None:
-        with acting(self.engine, SYSTEM, "patrolgrid_write") as connection:
-            return deliveries.pick_up(connection, delivery)
+    async def ask(self, work: Callable[[Connection], T]) -> T:
+        """Do ``work`` in one transaction of the service's own, in another thread."""
 
-    def _settle(self, parcel: Parcel, outcome: Outcome, pause_s: float | None) -> None:
-        with acting(self.engine, SYSTEM, "patrolgrid_write") as connection:
-            deliveries.settle(connection, parcel, outcome, pause_s=pause_s)
+        def transaction() -> T:
+            with acting(self.engine, SYSTEM, "patrolgrid_write") as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self.clerks, transaction)
+
+    def close(self) -> None:
+        """Let what is being recorded finish; it uses the engine, so before that is disposed."""
+        self.resolvers.shutdown(wait=False, cancel_futures=True)
+        self.clerks.shutdown(wait=True)
 
 
 def make_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:

@@ -95,8 +95,8 @@ def parse(url: str) -> httpx.URL:
         raise BadSubscriptionError(
             "url: no user or password in it; messages are signed with the subscription's secret"
         )
-    if parsed.port == 0:
-        raise BadSubscriptionError("url: there is no port 0")
+    if parsed.port is not None and not 1 <= parsed.port <= 65_535:
+        raise BadSubscriptionError(f"url: there is no port {parsed.port}")
     return parsed.copy_with(fragment=None)
 
 

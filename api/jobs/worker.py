@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from api.jobs.deliver import PAUSES_S, TIMEOUT_S, Courier, make_client
 from api.jobs.queue import COURIER, make_app
 from api.jobs.receivers import Network
-from layers.db.engine import SYSTEM, acting, make_engine
+from layers.db.engine import make_engine
 from layers.errors import DatabaseUnavailableError
 from layers.outbox import deliveries
 from layers.outbox.deliveries import QUEUE
@@ -101,7 +101,7 @@ async def _courier(
         try:
             yield courier
         finally:
-            courier.resolvers.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(courier.close)
             engine.dispose()
 
 
@@ -126,7 +126,7 @@ async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) ->
         )
         others = [
             asyncio.create_task(stop.wait(), name="stop"),
-            asyncio.create_task(_rescue_regularly(app, courier.engine, pace), name="rescue"),
+            asyncio.create_task(_rescue_regularly(app, courier, pace), name="rescue"),
         ]
         try:
             done, _ = await asyncio.wait([jobs, *others], return_when=asyncio.FIRST_COMPLETED)
@@ -138,13 +138,13 @@ async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) ->
             task.result()
 
 
-async def _rescue_regularly(app: App, engine: Engine, pace: Pace) -> None:
+async def _rescue_regularly(app: App, courier: Courier, pace: Pace) -> None:
     while True:
-        await rescue(app, engine, stalled_s=pace.stalled_s)
+        await rescue(app, courier, stalled_s=pace.stalled_s)
         await asyncio.sleep(pace.rescue_s)
 
 
-async def rescue(app: App, engine: Engine, *, stalled_s: float) -> int:
+async def rescue(app: App, courier: Courier, *, stalled_s: float) -> int:
     """Take up what dead workers left; how many deliveries were armed again.
 
     Their jobs are ended, and every pending delivery without a job is given one: also those whose
@@ -156,12 +156,11 @@ async def rescue(app: App, engine: Engine, *, stalled_s: float) -> int:
         # Another worker may have been quicker.
         with contextlib.suppress(ConnectorException):
             await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
-    return await asyncio.to_thread(_rearm, engine)
+    return await courier.ask(_rearm)
 
 
-def _rearm(engine: Engine) -> int:
-    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        turn = connection.execute(
-            text("SELECT pg_try_advisory_xact_lock(hashtext('patrolgrid rescue'))")
-        ).scalar_one()
-        return deliveries.rearm(connection) if turn else 0
+def _rearm(connection: Connection) -> int:
+    turn = connection.execute(
+        text("SELECT pg_try_advisory_xact_lock(hashtext('patrolgrid rescue'))")
+    ).scalar_one()
+    return deliveries.rearm(connection) if turn else 0

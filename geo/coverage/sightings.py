@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import shapely
@@ -73,8 +75,11 @@ def _block_sightings(edges: pd.DataFrame, rows: pd.DataFrame, r_m: float) -> pd.
     plane = earth.Plane.equal_area((west, south, east, north))
     lines = lines_near(rows, (west + east) / 2)
     low, high = np.minimum(lines[:, :2], lines[:, 2:]), np.maximum(lines[:, :2], lines[:, 2:])
-    # far legs would leave the plane; these margins are wider than any swath
-    close = (low < (east + 15, north + 5)).all(axis=1) & (high > (west - 15, south - 5)).all(axis=1)
+    # what a leg can reach, and a tenth of a degree for the bend of a long one
+    dy = r_m / 110_500 + 0.1
+    dx = dy / math.cos(math.radians(min(89.0, max(abs(south), abs(north)) + dy)))
+    close = (low <= (east + dx, north + dy)).all(axis=1)
+    close &= (high >= (west - dx, south - dy)).all(axis=1)
     near = np.flatnonzero(close)
     pieces, line, parts = chords(lines[near], rows["length_m"].to_numpy(dtype=float)[near])
     p, q = _flat(plane, xy), _flat(plane, pieces)

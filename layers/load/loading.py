@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from geo import earth
 from layers import places
@@ -100,7 +101,7 @@ def _rows(
 ) -> _Rows:
     """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
     columns = dict(source.columns)
-    given = columns.pop("id", None) or source.feature_ids
+    given = _given_ids(columns.pop("id", None), source.feature_ids)
     where = _where(source, given)
     shapes.check_present(source.geometries, where)
     degrees = place.to_degrees(
@@ -110,53 +111,66 @@ def _rows(
     place.check_axes(file.name, settled.geometries, places.extent(connection))
     repaired = [f"{where(row)}: a ring was not closed" for row in source.closed]
     repaired += settled.repaired
-    parsed = _parse(plan, columns, where)
+    parsed = _parse(plan, columns, len(source.geometries), where)
     notes = []
     if given is None:
         made = identity.made(plan.layer, source.geometries, columns)
         ids = made.ids
         repaired += [f"{where(b)}: repeats {where(a)}, kept once" for b, a in made.repeats]
         keep = ~np.isin(settled.owner, [row for row, _ in made.repeats])
-        notes.append(f"no ids in the file: {len(set(ids))} were made from content; name a column"
-                     " with --map id=…")  # fmt: skip
+        notes.append("the file has no ids: made from content; name its own with --map id=…")
     else:
         ids, keep = identity.given(given, where), np.ones(len(settled.owner), dtype=bool)
     owner = settled.owner[keep].tolist()
     ids = _part_ids(ids, owner)
     identity.check_unique(ids, owner, where)
-    spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
+    spread: dict[str, Sequence[Any]] = {
+        name: [values[row] for row in owner] for name, values in parsed.items()
+    }
     kept = settled.geometries[keep]
     if plan.layer.name == "grids":
         spread["level"] = _levels(connection, plan.layer, ids, spread.get("level"), lowest_level)
-    if plan.layer.name == "border":
+    several = len(set(owner)) < len(owner)
+    if plan.layer.name == "border" and ("chainage_start_km" in spread or several):
         spread["chainage_start_km"] = _chainage(owner, spread.get("chainage_start_km"), kept)
     return _Rows(ids=ids, columns=spread, geometries=kept, repaired=repaired, notes=notes)
 
 
+def _given_ids(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
+    """The first of some columns that says anything."""
+    for values in candidates:
+        if values is not None and not all(map(is_missing, values)):
+            return values
+    return None
+
+
 def _where(source: Source, given: Sequence[Any] | None) -> shapes.Where:
     def where(row: int) -> str:
-        known = given is not None and not is_missing(given[row])
-        return f"{source.row_word} {row + 1}" + (f" (id {str(given[row])!r})" if known else "")  # type: ignore[index]
+        feature_id = None if given is None else given[row]
+        named = "" if is_missing(feature_id) else f" (id {str(feature_id)!r})"
+        return f"{source.row_word} {row + 1}{named}"
 
     return where
 
 
 def _parse(
-    plan: Plan, columns: Mapping[str, Sequence[Any]], where: shapes.Where
+    plan: Plan, columns: Mapping[str, Sequence[Any]], rows: int, where: shapes.Where
 ) -> dict[str, list[Any]]:
     """Every column that is given or set, its values checked. Raises BadFeatureError."""
     parsed: dict[str, list[Any]] = {}
     for name, column in plan.layer.columns.items():
         if name in columns:
             parsed[name] = _parse_column(column, columns[name], where)
-        elif column.needed and name not in {*plan.settings, "level"}:
+        elif name in plan.settings:
+            parsed[name] = [plan.settings[name]] * rows
+        elif column.needed and name != "level":
             raise BadFeatureError(f"it has no column {name!r}: --map {name}=… or --set {name}=…")
     return parsed
 
 
 def _parse_column(column: Column, values: Sequence[Any], where: shapes.Where) -> list[Any]:
     known: dict[Any, Any] = {}
-    out = []
+    out: list[Any] = []
     for row, value in enumerate(values):
         if column.name == "level" and is_missing(value):
             out.append(None)
@@ -196,8 +210,9 @@ def _levels(
     if levels is not None:
         return [level or lowest_level for level in levels]
     table = layer.table
-    query = select(table.c.id, table.c.level).where(table.c.id == any_(array_of(ids)))
-    there = {feature_id: level for feature_id, level in connection.execute(query)}
+    query = select(table.c.id, table.c.level)
+    query = query.where(table.c.id == any_(literal(list(ids), ARRAY(Text))))
+    there = {row.id: row.level for row in connection.execute(query)}
     return [there.get(feature_id, lowest_level) for feature_id in ids]
 
 

@@ -103,7 +103,7 @@ def settle(
         valid, owner = shapely.get_parts(valid, return_index=True)
     if layer.geometries == ("MultiPolygon",):
         single = shapely.get_type_id(valid) == 3
-        valid[single] = [shapely.MultiPolygon([polygon]) for polygon in valid[single]]
+        valid[single] = shapely.multipolygons(valid[single], indices=np.arange(single.sum()))
     return Settled(geometries=shapely.orient_polygons(valid), owner=owner, repaired=repaired)
 
 

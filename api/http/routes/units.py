@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.http.answers import (
@@ -42,7 +42,7 @@ class UnitIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    unit: Identifier
+    unit: Annotated[Identifier, Field(validation_alias=AliasChoices("unit", "id"))]
     kind: str
     call_sign: Annotated[str | None, Field(max_length=200)] = None
     team: Annotated[str | None, Field(max_length=200)] = None
@@ -56,7 +56,7 @@ class TeamIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    team: Identifier
+    team: Annotated[Identifier, Field(validation_alias=AliasChoices("team", "id"))]
     name: Annotated[str | None, Field(max_length=200)] = None
     name_zh: Annotated[str | None, Field(max_length=200)] = None
     name_mn: Annotated[str | None, Field(max_length=200)] = None

@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Mapping = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="OURS=THEIRS", help="a column's name in the file"),
+]
+
+
+def pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """``NAME=VALUE`` options as a mapping."""
+    found: dict[str, str] = {}
+    for item in given or []:
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            raise typer.BadParameter(f"{item!r}: write NAME=VALUE", param_hint=option)
+        found[name.strip()] = value.strip()
+    return found
