@@ -27,7 +27,7 @@ check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's ty
 	.venv/bin/lint-imports
 
 bench: setup  ## run the benchmarks; they print ratios against peers
-	@for file in tests/bench/bench_*.py; do $(PYTHON) "$$file" || exit 1; done
+	@for file in tests/bench/bench_*.py; do PYTHONPATH=. $(PYTHON) "$$file" || exit 1; done
 
 lock:  ## write requirements.lock anew
 	.venv/bin/uv pip compile --quiet --upgrade --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock pyproject.toml

@@ -26,12 +26,14 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """What the operator may set; the README's table explains each."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     database_url: str | None = None
     data_dir: Path = Field(default_factory=lambda: user_data_path("patrolgrid"))
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
     region: Path | None = None
     public_url: str | None = None
     secure_cookie: bool = False

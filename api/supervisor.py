@@ -7,6 +7,7 @@ killed, the kernel ends its children, and the next start adopts the database tha
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -35,6 +36,7 @@ from layers.region import Region
 
 logger = logging.getLogger("patrolgrid.run")
 STOP_WITHIN_S = 10
+PORT_WITHIN_S = 3
 
 
 class _StopRequestedError(Exception):
@@ -157,13 +159,18 @@ def _check_port(settings: Settings) -> None:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise SettingsError(
-                f"port {settings.port} on {settings.host} cannot be had ({error.strerror}): end "
-                f"what uses it, or set {PREFIX}PORT"
-            ) from None
+        # The children of one that was killed need a moment to end.
+        deadline = time.monotonic() + PORT_WITHIN_S
+        while True:
+            try:
+                return probe.bind((settings.host, settings.port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise SettingsError(
+                        f"port {settings.port} on {settings.host} cannot be had "
+                        f"({error.strerror}): end what uses it, or set {PREFIX}PORT"
+                    ) from None
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager

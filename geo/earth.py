@@ -135,8 +135,8 @@ class Plane:
     @classmethod
     def equidistant(cls, lon: float, lat: float) -> Plane:
         """Azimuthal equidistant about a point: distances and directions from it are geodesic."""
-        proj = f"+proj=aeqd +lat_0={float(lat)!r} +lon_0={float(lon)!r} +ellps=WGS84 +units=m +type=crs"
-        return cls(proj=proj)
+        middle = f"+lat_0={float(lat)!r} +lon_0={float(lon)!r}"
+        return cls(proj=f"+proj=aeqd {middle} +ellps=WGS84 +units=m +type=crs")
 
     def forward(self, lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
         """Degrees to metres on the plane."""

@@ -107,7 +107,17 @@ def _write_gdal(flat: gpd.GeoDataFrame, path: Path, driver: str, layer_name: str
 
 
 def _write_geojson(flat: gpd.GeoDataFrame, path: Path) -> None:
-    path.write_text(flat.set_index("id").to_json(drop_id=False), encoding="utf-8")
+    path.write_text(_timed(flat).set_index("id").to_json(drop_id=False), encoding="utf-8")
+
+
+def _timed(flat: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Times as RFC 3339 text, for formats that have no times."""
+    zoned = [c for c in flat.columns if isinstance(flat[c].dtype, pd.DatetimeTZDtype)]
+    text = {
+        c: [None if pd.isna(t) else t.tz_convert("UTC").isoformat()[:-6] + "Z" for t in flat[c]]
+        for c in zoned
+    }
+    return flat.assign(**text)
 
 
 def _write_parquet(flat: gpd.GeoDataFrame, path: Path) -> None:
@@ -115,10 +125,7 @@ def _write_parquet(flat: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _write_csv(flat: gpd.GeoDataFrame, path: Path) -> None:
-    table = pd.DataFrame(flat.drop(columns=flat.geometry.name))
-    for column in table.columns:
-        if isinstance(table[column].dtype, pd.DatetimeTZDtype):
-            table[column] = [None if pd.isna(t) else t.isoformat() for t in table[column]]
+    table = pd.DataFrame(_timed(flat).drop(columns=flat.geometry.name))
     # 17 significant digits: every coordinate reads back as the same double.
     table["wkt"] = shapely.to_wkt(flat.geometry.to_numpy(), rounding_precision=-1)
     table.to_csv(path, index=False, lineterminator="\n")

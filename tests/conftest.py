@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 from layers.db import migrate
 from layers.db.cluster import Cluster
 from layers.db.engine import make_engine
-
 from service import Service
 
 _NUMBERS = itertools.count(1)
@@ -36,9 +35,11 @@ def demo_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def cluster_url() -> Iterator[str]:
     """URL of a running private cluster; its databases go with the session."""
-    with tempfile.TemporaryDirectory(prefix="patrolgrid-tests-") as folder:
-        with Cluster(data_dir=Path(folder)).lease() as url:
-            yield url
+    with (
+        tempfile.TemporaryDirectory(prefix="patrolgrid-tests-") as folder,
+        Cluster(data_dir=Path(folder)).lease() as url,
+    ):
+        yield url
 
 
 def _in_database(url: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""A real service in processes of its own: ``patrolgrid run`` on a data folder and port of its own."""
+"""A real ``patrolgrid run``, in processes, a data folder and a port of its own."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import geopandas as gpd
 import numpy as np
 import typer
 
@@ -59,19 +60,25 @@ def show_coverage(
         exporting.write(found.grids, out)
         typer.echo(f"{out}: {len(found.grids)} grids")
     else:
-        typer.echo(
-            f"{'grid':28}{'share':>8}{'hours':>10}{'km':>10}{'unknown h':>11}{'visits':>8}  last visit"
-        )
-        for i, row in found.grids.sort_values("visited_share", ascending=False).iterrows():
-            last = f"{row['last_visit']:%Y-%m-%d %H:%M}Z" if row["visits"] else "never"
-            name = str(row["name_en"] or row["name"] or i)[:26]
-            typer.echo(
-                f"{name:28}{row['visited_share']:8.1%}{row['patrol_s'] / 3600:10.2f}"
-                f"{row['patrol_m'] / 1000:10.1f}{row['unknown_s'] / 3600:11.2f}{row['visits']:8d}  {last}"
-            )
+        _print_table(found.grids)
     typer.echo(
         "totals: " + ", ".join(f"{name} {value:.1f}" for name, value in found.totals.items())
     )
+
+
+def _print_table(grids: gpd.GeoDataFrame) -> None:
+    """The grids with their figures, most covered first."""
+    heads = f"{'share':>8}{'hours':>10}{'km':>10}{'unknown h':>11}{'visits':>8}"
+    typer.echo(f"{'grid':28}{heads}  last visit")
+    for i, row in grids.sort_values("visited_share", ascending=False).iterrows():
+        names = (row["name_en"], row["name"], i)
+        name = next(str(n) for n in names if isinstance(n, str))[:26]
+        last = f"{row['last_visit']:%Y-%m-%d %H:%M}Z" if row["visits"] else "never"
+        typer.echo(
+            f"{name:28}{row['visited_share']:8.1%}{row['patrol_s'] / 3600:10.2f}"
+            f"{row['patrol_m'] / 1000:10.1f}{row['unknown_s'] / 3600:11.2f}"
+            f"{row['visits']:8d}  {last}"
+        )
 
 
 @app.command("response")

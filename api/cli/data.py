@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import geopandas as gpd
 import typer
@@ -22,6 +22,7 @@ from layers.load import load as load_file
 from layers.region import Region
 
 app = typer.Typer(no_args_is_help=True)
+Shape = Literal["square", "hexagon"]
 
 
 @app.command()
@@ -84,7 +85,7 @@ def draw_grid(
         Path | None, typer.Option(help="a file with the area; default: the top level of the grids")
     ] = None,
     within: Annotated[str | None, typer.Option(help="id of a grid to draw in")] = None,
-    shape: Annotated[str, typer.Option(help="square or hexagon")] = "square",
+    shape: Annotated[Shape, typer.Option(help="of a cell")] = "square",
     level: Annotated[str | None, typer.Option(help="default: the region's lowest")] = None,
     prefix: Annotated[str, typer.Option(help="of the cells' ids")] = "cell",
     out: Annotated[Path | None, typer.Option(help="write a file and load nothing")] = None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from types import FrameType
 from typing import Any
 
 import typer
@@ -18,7 +20,7 @@ from layers.region import RegionError
 #: Where each command lives. Only the one that is named is imported: geopandas and numba take
 #: seconds to import, and `patrolgrid token create` needs neither.
 COMMANDS = {
-    "run": "service", "serve": "service", "worker": "service", "doctor": "service",
+    "run": "run", "serve": "serve", "worker": "worker", "doctor": "doctor",
     "load": "data", "export": "data", "grid": "data", "ingest": "ingest",
     "coverage": "answers", "response": "answers", "breaches": "breaches",
     "replay": "replay", "db": "db", "token": "token", "region": "region",
@@ -28,16 +30,16 @@ COMMANDS = {
 class Commands(TyperGroup):
     """The commands by name; a module with several commands has them by the same names."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Their names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, imported now; Typer has its classes in a private package."""
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        loaded = typer.main.get_command(importlib.import_module(f"api.cli.{module}").app)
+        loaded: Any = typer.main.get_command(importlib.import_module(f"api.cli.{module}").app)
         if module == cmd_name:
             return loaded
         return loaded.get_command(ctx, cmd_name)
@@ -65,6 +67,7 @@ REFUSED = (LayersError, GeoError, RegionError, SettingsError)
 
 def main() -> None:
     """Run the command; a refusal is one line on standard error and exit code 1."""
+    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except REFUSED as error:
@@ -73,6 +76,11 @@ def main() -> None:
         sys.exit(f"patrolgrid: the database refused: {_one_line(error.orig or error)}")
     except BrokenPipeError:
         sys.exit(1)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """End as on Ctrl-C: leases are given back, and what was half done is cleared away."""
+    sys.exit(128 + number)
 
 
 def _one_line(error: object) -> str:

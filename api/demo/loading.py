@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from rich.progress import Progress
 from sqlalchemy import Engine
 
 import fixtures.demo
 from api.demo import state
 from api.intake.files import store_frame
+from api.progress import progress
 from api.settings import Settings
 from layers.db.engine import SYSTEM, acting
 from layers.load import load as load_file
@@ -55,7 +55,7 @@ def load(settings: Settings, engine: Engine, region: Region) -> None:
 
 def load_places(engine: Engine, region: Region, source: Path) -> None:
     """Load the demo's layers, teams and units from the files in ``source``."""
-    with acting(engine, SYSTEM, "patrolgrid_write") as connection, Progress(transient=True) as bar:
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection, progress() as bar:
         for name in bar.track(LAYERS, description="demo layers"):
             load_file(
                 connection, name, source / f"{name}.geojson",

@@ -68,7 +68,8 @@ def _set_mark(connection: Connection, name: str, value: str) -> None:
     connection.execute(
         text(
             "INSERT INTO marks (name, value) VALUES (:name, to_jsonb(CAST(:value AS text)))"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value, marked_at = clock_timestamp()"
+            " ON CONFLICT (name) DO UPDATE"
+            " SET value = excluded.value, marked_at = clock_timestamp()"
         ),
         {"name": name, "value": value},
     )

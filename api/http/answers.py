@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from starlette.responses import Response
 
 from api.http.errors import ApiError
@@ -22,6 +23,8 @@ from layers.versions import DataVersion
 
 GEOJSON = "application/geo+json"
 JSON = "application/json"
+#: What a cache must keep apart: an answer is for whoever asked.
+VARY = "Authorization, Cookie"
 
 Limit = Annotated[int, Query(ge=1, le=10_000, description="features in an answer")]
 Cursor = Annotated[str | None, Query(max_length=500, description="where the page before ended")]
@@ -87,16 +90,20 @@ def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Re
     shared = {
         "ETag": etag,
         "Cache-Control": "private, no-cache",
-        "Vary": "Authorization, Cookie",
+        "Vary": VARY,
         **headers,
     }
-    shown = [
-        tag.strip().removeprefix("W/")
-        for tag in request.headers.get("if-none-match", "").split(",")
-    ]
-    if etag in shown or "*" in shown:
+    if is_known(request, etag):
         return Response(status_code=304, headers=shared)
     return Response(body, headers=shared, media_type=media_type)
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the client that reads has what ``etag`` stands for already."""
+    if request.method not in {"GET", "HEAD"}:
+        return False
+    tags = request.headers.get("if-none-match", "").split(",")
+    return not {etag, "*"}.isdisjoint(tag.strip().removeprefix("W/") for tag in tags)
 
 
 def collection(features: Sequence[Mapping[str, object]], **members: object) -> dict[str, object]:
@@ -127,9 +134,24 @@ def after(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        last = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError:
-        raise ApiError(422, "bad_cursor", "cursor: take it from a `next` link") from None
+        last = "\0"
+    if "\0" in last:  # no id has it, and PostgreSQL's text does not take it
+        raise _bad_cursor()
+    return last
+
+
+def after_number(cursor: str | None) -> int:
+    """The number that a cursor stands for, 0 without one; refuses what is no cursor of ours."""
+    last = after(cursor) or "0"
+    if not re.fullmatch(r"[0-9]{1,18}", last):
+        raise _bad_cursor()
+    return int(last)
+
+
+def _bad_cursor() -> ApiError:
+    return ApiError(422, "bad_cursor", "cursor: take it from a `next` link")
 
 
 def next_link(request: Request, last: str | None) -> list[dict[str, str]]:
@@ -156,6 +178,23 @@ def _bbox(
     return west, south, east, north
 
 
+def _plus(value: object) -> object:
+    """A time whose offset's + was not encoded in the address, where + means a space."""
+    if isinstance(value, str):
+        return re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$", r"\1+\2", value)
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it lies outside of the years 1 to 9999") from None
+
+
+#: A moment in a request: RFC 3339 with its zone; UTC here.
+Moment = Annotated[AwareDatetime, BeforeValidator(_plus), AfterValidator(_utc)]
+
 Bbox = Annotated[tuple[float, float, float, float] | None, Depends(_bbox)]
 
 
@@ -168,12 +207,12 @@ class Window:
 
 
 def _window(
-    start: Annotated[AwareDatetime | None, Query(alias="from", description="RFC 3339")] = None,
-    end: Annotated[AwareDatetime | None, Query(alias="to", description="RFC 3339")] = None,
+    start: Annotated[Moment | None, Query(alias="from", description="RFC 3339")] = None,
+    end: Annotated[Moment | None, Query(alias="to", description="RFC 3339; not included")] = None,
 ) -> Window:
     if start is not None and end is not None and start > end:
         raise ApiError(422, "bad_window", "from: it lies after to")
-    return Window(start=start and start.astimezone(UTC), end=end and end.astimezone(UTC))
+    return Window(start=start, end=end)
 
 
 Between = Annotated[Window, Depends(_window)]
@@ -182,7 +221,8 @@ Between = Annotated[Window, Depends(_window)]
 def last_days(window: Window, days: int) -> tuple[datetime, datetime]:
     """``window`` with what is left out filled in: up to now, ``days`` long."""
     end = window.end or datetime.now(UTC).replace(microsecond=0)
-    start = window.start or end - timedelta(days=days)
+    earliest = datetime.min.replace(tzinfo=UTC) + timedelta(days=days)
+    start = window.start or max(end, earliest) - timedelta(days=days)
     if start >= end:
-        raise ApiError(422, "bad_window", "from: it lies after to")
+        raise ApiError(422, "bad_window", "from: it must lie before to (without to: before now)")
     return start, end

@@ -42,6 +42,20 @@ class SafeHeaders:
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+class Heads:
+    """ASGI middleware: HEAD is answered as GET is; the server leaves its body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            # A stream would have no end, and no body to show for it.
+            headers = [(k, v) for k, v in scope["headers"] if k != b"accept"]
+            scope = {**scope, "method": "GET", "headers": headers}
+        await self.app(scope, receive, send)
+
+
 def create_app(
     settings: Settings, engine: Engine, region: Region, *, demo: bool = False
 ) -> FastAPI:
@@ -64,11 +78,12 @@ def create_app(
         max_body_size=int(settings.max_body_mb * 1_000_000),
     )
     app.state.service = Service(settings=settings, engine=engine, region=region, demo=demo)
-    errors.install(app)
+    errors.install(app, limit_mb=settings.max_body_mb)
     for router in ROUTERS:
         app.include_router(router)
     page.mount_assets(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Identity, engine=engine)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(Heads)
     return app

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -68,7 +69,7 @@ def problem(
         **more,
     }
     return Response(
-        msgspec.json.encode(body),
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),  # half a pair of UTF-16
         status,
         {"Cache-Control": "no-store", **(headers or {})},
         media_type="application/problem+json",
@@ -87,11 +88,21 @@ def code_of(error: Exception) -> str:
 
 
 def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location if part not in {"query", "path", "body"})
+    # "one" and "many": tags of bodies that are an object or a list of them.
+    named = [str(part) for part in location if part not in {"one", "many"}]
+    return ".".join(named[1:] if named[:1] in (["query"], ["path"], ["body"]) else named)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every failure of ``app`` by a problem document."""
+def _fault(error: dict[str, Any]) -> dict[str, str]:
+    """One fault that validation found: where, and what."""
+    if error["type"] == "json_invalid":
+        reason = error.get("ctx", {}).get("error", "")
+        return {"where": "", "what": f"it is not JSON: {reason} (character {error['loc'][-1]})"}
+    return {"where": _where(error["loc"]), "what": error["msg"].removeprefix("Value error, ")}
+
+
+def install(app: FastAPI, *, limit_mb: float) -> None:
+    """Answer every failure of ``app`` by a problem document; bodies may have ``limit_mb``."""
 
     @app.exception_handler(ApiError)
     async def refused(_: Request, error: ApiError) -> Response:
@@ -106,34 +117,54 @@ def install(app: FastAPI) -> None:
         app.exception_handler(cls)(known)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        faults = [{"where": _where(e["loc"]), "what": e["msg"]} for e in error.errors()[:20]]
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if isinstance(error.body, bytes) and error.body:
+            return problem(
+                415, "unknown_media_type",
+                f"Content-Type {request.headers.get('content-type', '(none)')[:100]}: "
+                "send application/json",
+            )  # fmt: skip
+        faults = [_fault(e) for e in error.errors()[:20]]
         detail = "; ".join(f"{f['where'] or 'body'}: {f['what']}" for f in faults[:5])
         return problem(422, "invalid_request", detail, errors=faults)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
-            error.status_code, "refused"
-        )
-        return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
+    async def http(request: Request, error: HTTPException) -> Response:
+        status = error.status_code
+        told = {
+            400: ("bad_body", "the body cannot be read: send JSON in UTF-8"),
+            404: ("not_found", "there is nothing at this path; /openapi.json names what there is"),
+            405: ("method_not_allowed", f"{request.method} is not for this path: see Allow"),
+            413: ("too_large", f"the body is larger than {limit_mb:g} MB: send it in parts"),
+        }
+        code, detail = told.get(status, ("refused", str(error.detail)))
+        return problem(status, code, detail, dict(error.headers or {}))
 
-    @app.exception_handler(DBAPIError)
-    @app.exception_handler(PoolTimeoutError)
-    async def database(request: Request, error: Exception) -> Response:
-        lost = isinstance(error, PoolTimeoutError | OperationalError) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
-        )
-        if lost:
-            return problem(
-                503, "database_unavailable", "the database does not answer: try again shortly",
-                {"Retry-After": "2"},
-            )  # fmt: skip
-        # Never the statement or its values: they may hold positions.
-        logger.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
-        return problem(500, "internal_error", "an error of ours; the log of the service has more")
+    @app.exception_handler(DataError)
+    async def unstorable(_: Request, __: Exception) -> Response:
+        return problem(
+            422, "bad_value",
+            "a value cannot be stored: a text holds NUL, or a number or time is beyond its range",
+        )  # fmt: skip
+
+    app.exception_handler(DBAPIError)(_database)
+    app.exception_handler(PoolTimeoutError)(_database)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
         logger.error("%s %s", request.method, request.url.path, exc_info=error)
         return problem(500, "internal_error", "an error of ours; the log of the service has more")
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    lost = isinstance(error, PoolTimeoutError | OperationalError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+    if lost:
+        return problem(
+            503, "database_unavailable", "the database does not answer: try again shortly",
+            {"Retry-After": "2"},
+        )  # fmt: skip
+    # Never the statement or its values: they may hold positions.
+    logger.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    return problem(500, "internal_error", "an error of ours; the log of the service has more")

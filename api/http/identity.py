@@ -138,6 +138,11 @@ class Guarded(APIRoute):
                 principal: Principal = request.state.principal
                 if not principal.scopes & CARRIED_BY[right]:
                     return problem(403, "scope_missing", f"this needs a token with scope {right}")
+            # PostgreSQL's text holds no NUL, so nothing has such a name.
+            if "\0" in request.scope["path"]:
+                return problem(404, "not_found", "the path holds NUL: nothing has such a name")
+            if b"%00" in request.scope["query_string"]:
+                return problem(422, "bad_text", "the query holds NUL (%00): leave it out")
             return await handle(request)
 
         return guarded

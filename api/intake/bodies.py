@@ -1,13 +1,16 @@
 """Fixes in a request's body: a JSON array, NDJSON, or CSV, told apart by the content type.
 
 A body that cannot be read at all is refused. Within a readable body each fix is judged alone: a
-value that is no number or no time becomes missing here, and the door says why it is doubted.
+value that is no number or no time becomes missing here, and the door says why it is doubted. An
+item that is no object names no unit, so it is a stranger's.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import re
+import zlib
 from collections.abc import Iterable
 
 import msgspec
@@ -16,14 +19,41 @@ import pandas as pd
 
 from layers.errors import BadFixesError
 from layers.fixes.intake import COLUMNS, NUMBERS
+from layers.places.columns import is_line
 
-JSON_TYPES = frozenset({"application/json", "application/geo+json"})
+JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 CSV_TYPES = frozenset({"text/csv", "application/csv"})
+#: What a body may be packed with.
+ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 MEDIA_TYPES = JSON_TYPES | NDJSON_TYPES | CSV_TYPES
 
-_ZONED = re.compile(r"(?:[zZ]|[+-]\d\d:?\d\d)\s*$")
+_ZONED = re.compile(r"\d(?:[zZ]|[+-]\d\d:?\d\d)$")
+_DATED = re.compile(r"\d{4}-\d\d-\d\d[tT ]\d\d:\d\d")
+_PLAIN_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+_MOST_PATROL_CHARACTERS = 200
+_BEYOND_IDENTIFIERS = 10**30
 _DECODE = msgspec.json.Decoder()
+
+
+def unpacked(body: bytes, encoding: str, *, limit: int) -> bytes:
+    """``body`` without its Content-Encoding (gzip, deflate or none) and at most ``limit`` bytes.
+
+    Raises BadFixesError for what is not so packed and for more than ``limit``: a small body can
+    hold very much.
+    """
+    if encoding in {"", "identity"}:
+        return body
+    packed = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: told from the header, gzip or zlib
+    try:
+        found = packed.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadFixesError(f"the body is not {encoding}, its Content-Encoding: {error}") from None
+    if len(found) > limit:
+        raise BadFixesError(f"the body unpacks to more than {limit:,} bytes: send it in parts")
+    if not packed.eof or packed.unused_data:
+        raise BadFixesError(f"the {encoding} body is cut short or has something after its end")
+    return found
 
 
 def parse(body: bytes, media_type: str, *, max_batch: int) -> pd.DataFrame:
@@ -40,60 +70,78 @@ def parse(body: bytes, media_type: str, *, max_batch: int) -> pd.DataFrame:
 
 
 def _array(body: bytes) -> list[object]:
-    try:
-        found = _DECODE.decode(body)
-    except msgspec.DecodeError as error:
-        raise BadFixesError(f"the body is not JSON: {error}") from None
-    if isinstance(found, dict):
+    found = _value(body, "the body")
+    if isinstance(found, dict) and "unit" in found:
         found = [found]
     if not isinstance(found, list):
-        raise BadFixesError("the body is no JSON array of fixes")
+        raise BadFixesError("the body is no JSON array of fixes, nor one fix with its unit")
     return found
+
+
+def _value(given: bytes, where: str) -> object:
+    """A JSON value; raises BadFixesError.
+
+    What the quick reader refuses the slow one may take: NaN and Infinity, which many programs
+    write, and numbers that no double holds. One such number must not cost a batch.
+    """
+    try:
+        return _DECODE.decode(given)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError) as error:
+        raise BadFixesError(f"{where} is not JSON: {error}") from None
 
 
 def _lines(body: bytes) -> list[object]:
     found = []
-    for number, line in enumerate(body.splitlines(), 1):
+    for number, line in enumerate(body.split(b"\n"), 1):
         if not line.strip():
             continue
-        try:
-            found.append(_DECODE.decode(line))
-        except msgspec.DecodeError as error:
-            raise BadFixesError(f"line {number} is not JSON: {error}") from None
+        found.append(_value(line, f"line {number}"))
     return found
 
 
 def _records(items: Iterable[object]) -> pd.DataFrame:
+    nothing: dict[str, object] = {}
     rows = []
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise BadFixesError(f"item {index} is no fix: give objects with unit, time, lon, lat")
-        rows.append([item.get(name) for name in COLUMNS])
+    for item in items:
+        fix = item if isinstance(item, dict) else nothing
+        rows.append([fix.get(name) for name in COLUMNS])
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def _csv(body: bytes) -> pd.DataFrame:
     try:
         text = body.decode("utf-8-sig")
-        read = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+        # Without a header of its own, pandas neither renames a column that is there twice nor
+        # takes the first for an index where a row is longer than the header.
+        read = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, header=None)
     except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise BadFixesError(f"the body is not CSV in UTF-8: {str(error).splitlines()[0]}") from None
-    missing = [name for name in ("unit", "time", "lon", "lat") if name not in read.columns]
+    names = [str(name).strip() for name in read.iloc[0]]
+    read = read.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise BadFixesError(f"the CSV has the column {twice[0]} more than once: give it once")
+    missing = [name for name in ("unit", "time", "lon", "lat") if name not in names]
     if missing:
         raise BadFixesError(
             f"the CSV has no column {', '.join(missing)}: its first line names them"
         )
-    return read.reindex(columns=list(COLUMNS)).astype(object)
+    ours = read[[name for name in COLUMNS if name in names]]
+    return ours.reindex(columns=list(COLUMNS)).astype(object)
 
 
 def typed(batch: pd.DataFrame) -> pd.DataFrame:
     """The columns of a batch as the door takes them; what cannot be read becomes missing."""
     made = pd.DataFrame(index=batch.index)
-    made["unit"] = [_identifier(value) for value in batch["unit"]]
+    made["unit"] = [identifier(value) for value in batch["unit"]]
     made["time"] = moments(batch["time"])
     for name in NUMBERS:
         made[name] = [_number(value) for value in batch[name]]
-    made["patrol_id"] = [_identifier(value) for value in batch["patrol_id"]]
+    made["patrol_id"] = [_patrol(value) for value in batch["patrol_id"]]
     return made[list(COLUMNS)]
 
 
@@ -101,22 +149,33 @@ def moments(values: pd.Series) -> pd.Series:
     """RFC 3339 times in UTC; NaT for what is no time, or has no zone (it is never guessed)."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return values.dt.tz_convert("UTC").dt.as_unit("us")
-    text = pd.Series(
-        [v if isinstance(v, str) and _ZONED.search(v) else None for v in values],
-        index=values.index,
-        dtype="str",
-    )
-    return pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").dt.as_unit("us")
+    text = pd.Series([_zoned(value) for value in values], index=values.index, dtype="str")
+    found = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").dt.as_unit("us")
+    # An offset may carry a time out of the calendar, where neither Python nor a table takes it.
+    return found.where(found.dt.year.between(1, 9999))
 
 
-def _identifier(value: object) -> str | None:
-    if isinstance(value, bool) or value is None:
+def _zoned(value: object) -> str | None:
+    """A text that is a date, a time of day and a zone."""
+    if not isinstance(value, str):
         return None
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, int | np.integer):
-        return str(value)
-    return None
+    text = value.strip()
+    return text.upper() if _DATED.match(text) and _ZONED.search(text) else None
+
+
+def identifier(value: object) -> str | None:
+    """A unit's identifier as enrolment has it: a whole number is its digits; else None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        value = str(value) if abs(value) < _BEYOND_IDENTIFIERS else None
+    # No unit is enrolled under a text with a control character.
+    return value.strip() or None if isinstance(value, str) and is_line(value.strip()) else None
+
+
+def _patrol(value: object) -> str | None:
+    patrol = identifier(value)
+    return None if patrol is None or len(patrol) > _MOST_PATROL_CHARACTERS else patrol
 
 
 def _number(value: object) -> float:
@@ -127,9 +186,7 @@ def _number(value: object) -> float:
             return float(value)
         except OverflowError:
             return np.inf
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return np.nan
+    # float() would read 1_000 as well.
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+        return float(value)
     return np.nan

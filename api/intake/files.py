@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
-from rich.progress import Progress
 from sqlalchemy import Engine
 
 from api.intake.bodies import typed
+from api.progress import progress
 from api.settings import Settings
 from layers.db.engine import Principal
 from layers.errors import BadFileError
@@ -99,7 +99,7 @@ def _gpx(path: Path) -> pd.DataFrame:
             "time": points["time"],
             "lon": points.geometry.x.to_numpy(),
             "lat": points.geometry.y.to_numpy(),
-            "altitude_m": points["ele"] if "ele" in points else None,
+            "altitude_m": points.get("ele"),
         }
     )
     names = tracks["name"].dropna() if "name" in tracks else pd.Series(dtype="str")
@@ -137,7 +137,7 @@ def store_frame(
     order = fixes.sort_values(["unit", "time"], kind="stable", na_position="last").index
     total = {"accepted": 0, "duplicate": 0, "refused": 0, "breaches": 0}
     quarantined: list[Quarantined] = []
-    with Progress(transient=True) as bar:
+    with progress() as bar:
         task = bar.add_task(label, total=len(fixes))
         for first in range(0, len(order), BATCH):
             rows = order[first : first + BATCH]

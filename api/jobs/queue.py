@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import psycopg
+import contextlib
+from collections.abc import AsyncIterator
+
 from procrastinate import App, JobContext, PsycopgConnector
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from api.jobs.deliver import Courier
 from layers.db.engine import conninfo
@@ -11,6 +15,7 @@ from layers.outbox.deliveries import QUEUE, TASK
 
 #: Under this name a worker's jobs find the Courier.
 COURIER = "courier"
+_OPEN_S = 2.0  # the database answers within this, or is tried again
 
 
 async def deliver(context: JobContext, *, delivery_id: int) -> None:
@@ -20,19 +25,30 @@ async def deliver(context: JobContext, *, delivery_id: int) -> None:
     await courier.carry(delivery_id)
 
 
-def make_app(url: str) -> App:
-    """The queue of the database at ``url``; open it before use."""
-    app = App(
-        connector=PsycopgConnector(
-            conninfo=conninfo(url), min_size=1, max_size=4, configure=_as_writer
-        )
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[App]:
+    """The queue of the database at ``url``; raises OperationalError when it does not answer."""
+    pool = AsyncConnectionPool(
+        conninfo(url),
+        min_size=1,
+        max_size=4,
+        configure=_as_writer,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
     )
+    app = App(connector=PsycopgConnector(configure=_as_writer))
     # Not by a Blueprint: adding one to a second App renames its tasks once more.
     app.task(name=TASK, queue=QUEUE, pass_context=True)(deliver)
-    return app
+    # Ours and not the connector's, which would wait for 30 s and not hear of a stop meanwhile.
+    await pool.open(wait=True, timeout=_OPEN_S)
+    try:
+        async with app.open_async(pool):
+            yield app
+    finally:
+        await pool.close()
 
 
-async def _as_writer(connection: psycopg.AsyncConnection[object]) -> None:
+async def _as_writer(connection: AsyncConnection) -> None:
     """The queue too works under the unprivileged role."""
     await connection.execute("SET ROLE patrolgrid_write")
     await connection.commit()

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
+from psycopg import Error as PgError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from api.jobs.deliver import PAUSES_S, TIMEOUT_S, Courier, make_client
-from api.jobs.queue import COURIER, make_app
+from api.jobs.queue import COURIER, opened
 from api.jobs.receivers import Network
 from layers.db.engine import make_engine
 from layers.errors import DatabaseUnavailableError
@@ -78,7 +79,7 @@ async def run_worker(
         while not stop.is_set():
             try:
                 await _shift(url, courier, pace, stop)
-            except (ConnectorException, DBAPIError, DatabaseUnavailableError) as error:
+            except (ConnectorException, DBAPIError, PgError, DatabaseUnavailableError) as error:
                 logger.warning("the worker lost the database: %s", type(error).__name__)
             if not stop.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -107,8 +108,7 @@ async def _courier(
 
 async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) -> None:
     """Run jobs on one set of connections until ``stop`` is set or the database goes away."""
-    app = make_app(url)
-    async with app.open_async():
+    async with opened(url) as app:
         jobs = asyncio.create_task(
             app.run_worker_async(
                 queues=[QUEUE],

@@ -27,7 +27,7 @@ class Plan:
 
 
 def match(told: pd.DataFrame, found: pd.DataFrame) -> Plan:
-    """Pair ``told`` (index id; columns of breaches) with ``found`` (frame of geo.breaches.judge)."""
+    """Pair ``told`` (index id; columns of breaches) with ``found`` (frame of ``judge``)."""
     same: dict[int, int] = {}
     taken: dict[int, int] = {}
     groups = {

@@ -19,6 +19,10 @@ _SELECT = (
     " LEFT JOIN fence_versions v ON v.fence = b.fence AND v.version = b.fence_version"
     " LEFT JOIN units u ON u.id = b.unit"
 )
+_WAS_TIMES = frozenset(
+    {"entered_fix", "exited_fix", "entered_at", "entered_earliest", "entered_latest", "exited_at",
+     "exited_earliest", "exited_latest", "opened_at", "changed_at"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ def listed(
 ) -> list[Breach]:
     """Breaches that overlap the window, by id; ``fence`` is a fence's id or name."""
     west, south, east, north = bbox or (None, None, None, None)
+    # A box with west > east crosses 180°: it is one box up to there and one from there on.
+    across = bbox is not None and bbox[0] > bbox[2]
     rows = connection.execute(
         text(
             f"{_SELECT} WHERE b.id > :after AND b.state = ANY(:states)"
@@ -73,12 +79,14 @@ def listed(
             " AND (CAST(:start AS timestamptz) IS NULL OR b.exited_at IS NULL"
             "  OR b.exited_at >= :start)"
             " AND (CAST(:west AS double precision) IS NULL"
-            "  OR b.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326))"
+            "  OR b.geom && ST_MakeEnvelope(:west, :south, :to_east, :north, 4326)"
+            "  OR b.geom && ST_MakeEnvelope(:from_west, :south, :east, :north, 4326))"
             " ORDER BY b.id LIMIT :limit"
         ),
         {
             "after": after, "states": list(states), "fence": fence, "unit": unit, "start": start,
             "end": end, "west": west, "south": south, "east": east, "north": north, "limit": limit,
+            "to_east": 180.0 if across else east, "from_west": -180.0 if across else west,
         },
     )  # fmt: skip
     return [_breach(dict(row)) for row in rows.mappings()]
@@ -93,4 +101,16 @@ def history(connection: Connection, number: int) -> list[Mapping[str, object]]:
         ),
         {"id": number},
     )
-    return [dict(row) for row in rows.mappings()]
+    return [{**row, "was": _in_z(row["was"])} for row in rows.mappings()]
+
+
+def _in_z(was: Mapping[str, object]) -> dict[str, object]:
+    """A state as PostgreSQL wrote it as JSON, its times (all in UTC) with Z and ids as texts."""
+    tidy = {
+        name: value.removesuffix("+00:00") + "Z"
+        if name in _WAS_TIMES and isinstance(value, str)
+        else value
+        for name, value in was.items()
+    }
+    ids = {name: str(tidy[name]) for name in ("id", "merged_into") if tidy.get(name) is not None}
+    return {**tidy, **ids}

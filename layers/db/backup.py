@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,11 @@ from layers.db.engine import ROLES, SCHEMA, conninfo
 from layers.errors import BackupError
 
 _MAGIC = b"PGDMP"
+#: Where there is a row in one of these, a restore would let something go.
+_DATA = (
+    "grids", "settlements", "checkpoints", "posts", "post_areas", "cameras", "roads", "border",
+    "fences", "fence_versions", "teams", "units", "fixes", "subscriptions",
+)  # fmt: skip
 
 
 def backup(url: str, file: Path) -> int:
@@ -88,10 +94,7 @@ def _replay(url: str, file: Path) -> None:
         script.stdout.close()
         if psql.wait() or script.wait():
             complaints.seek(0)
-            lines = [line for line in complaints.read().decode().splitlines() if line.strip()]
-            raise BackupError(
-                f"{file}: {(lines or ['the restore failed'])[0]}; nothing was changed"
-            )
+            raise BackupError(f"{file}: {_reason(complaints.read().decode())}; nothing was changed")
 
 
 def _has_data(engine: Engine) -> bool:
@@ -100,9 +103,16 @@ def _has_data(engine: Engine) -> bool:
             return False
         return bool(
             connection.execute(
-                text("SELECT EXISTS (SELECT FROM grids) OR EXISTS (SELECT FROM units)")
+                text("SELECT " + " OR ".join(f"EXISTS (SELECT FROM {name})" for name in _DATA))
             ).scalar_one()
         )
+
+
+def _reason(complaints: str) -> str:
+    """The first of what programs wrote that is no mere notice."""
+    lines = [line.strip() for line in complaints.splitlines() if line.strip()]
+    wrong = [line for line in lines if re.search("error|fatal", line, re.IGNORECASE)]
+    return (wrong or lines or ["it failed"])[0]
 
 
 def _run(program: str, *arguments: str) -> str:
@@ -110,6 +120,5 @@ def _run(program: str, *arguments: str) -> str:
         [str(server_programs() / program), *arguments], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise BackupError(f"{program}: {(lines or ['it failed'])[0]}")
+        raise BackupError(f"{program}: {_reason(done.stderr)}")
     return done.stdout

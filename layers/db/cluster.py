@@ -71,7 +71,7 @@ class Cluster:
     programs: Path = field(default_factory=server_programs)
 
     def __post_init__(self) -> None:
-        self.data_dir = self.data_dir.expanduser().absolute()
+        self.data_dir = self.data_dir.expanduser().resolve()
 
     @property
     def folder(self) -> Path:
@@ -86,14 +86,11 @@ class Cluster:
     @contextlib.contextmanager
     def lease(self) -> Iterator[str]:
         """Hold the running cluster, starting it if need be; its URL. The last one out stops it."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        held = os.open(
-            self.data_dir / "cluster.lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        held = self._open_lease()
         try:
             with self._door():
                 fcntl.flock(held, fcntl.LOCK_SH)
-                self.ensure_running()
+                self._ensure_running()
             yield self.url
         finally:
             with self._door():
@@ -103,7 +100,35 @@ class Cluster:
                 os.close(held)
 
     def ensure_running(self) -> None:
-        """Make the cluster if there is none, start it if it is down, wait until it answers."""
+        """Start the server if it is down; for the holder of a lease. Waits until it answers."""
+        with self._door():
+            self._ensure_running()
+
+    def running(self) -> bool:
+        """Whether the server of this folder is up."""
+        return self._server() is not None
+
+    def stop(self) -> None:
+        """Stop the server, if it runs; sessions are ended, what was committed is kept."""
+        if self.running():
+            sockets = self._socket_folder()
+            self._run("pg_ctl", "-D", str(self.folder), "-m", "fast", "-w", "-t", "60", "stop")
+            with contextlib.suppress(OSError):
+                sockets.rmdir()
+
+    def _open_lease(self) -> int:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            return os.open(
+                self.data_dir / "cluster.lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            raise DatabaseUnavailableError(
+                f"the data folder {self.data_dir} cannot be used ({error.strerror}): set "
+                "PATROLGRID_DATA_DIR to a folder that may be written"
+            ) from error
+
+    def _ensure_running(self) -> None:
         if not (self.folder / "PG_VERSION").exists():
             self._create()
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -115,18 +140,28 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise DatabaseUnavailableError(
                     f"the private database in {self.folder} does not start: "
-                    f"{self._reason(done.stderr + done.stdout)}; see {self.folder}/log and start.log"
+                    f"{self._reason(done.stderr + done.stdout)}; see start.log and log/ there"
                 )
             time.sleep(0.3)
 
-    def running(self) -> bool:
-        """Whether the server of this folder is up."""
-        return self._run("pg_ctl", "-D", str(self.folder), "status").returncode == 0
+    def _server(self) -> int | None:
+        """Process of the running server, by the file that it keeps; None: it is down.
 
-    def stop(self) -> None:
-        """Stop the server, if it runs; sessions are ended, what was committed is kept."""
-        if self.running():
-            self._run("pg_ctl", "-D", str(self.folder), "-m", "fast", "-w", "-t", "60", "stop")
+        `pg_ctl status` would do, but after a crash the number in that file may be another
+        process's by now, and in a copied folder it is the original's server.
+        """
+        pid = self._noted()
+        with contextlib.suppress(OSError):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            return pid if os.fsencode(self.folder) in command else None
+        return None
+
+    def _noted(self) -> int | None:
+        """The living process whose number the server's file holds, whatever it is."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
+            return pid if Path(f"/proc/{pid}").exists() else None
+        return None
 
     @contextlib.contextmanager
     def _door(self) -> Iterator[None]:
@@ -163,6 +198,10 @@ class Cluster:
     def _start(self) -> subprocess.CompletedProcess[str]:
         if os.geteuid() == 0:
             grant_passage(self.data_dir, self._account())
+        # Left by a crash or a copy and naming a stranger's process, the file would bar the start.
+        # What it guards against, sessions of a killed server, the server also finds by itself.
+        if self._noted() is not None:
+            (self.folder / "postmaster.pid").unlink()
         options = f"-k {self._make_socket_folder()}"
         return self._run(
             "pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(self.folder / "start.log"),
@@ -178,7 +217,7 @@ class Cluster:
             with (self.data_dir / "cluster.out").open("w+") as out:
                 code = subprocess.run(
                     command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out,
-                    stderr=out, **self._identity(),
+                    stderr=out, check=False, **self._identity(),
                 ).returncode  # fmt: skip
                 out.seek(0)
                 return subprocess.CompletedProcess(command, code, "", out.read())
@@ -204,14 +243,13 @@ class Cluster:
 
     def _socket_folder(self) -> Path:
         """Where the running server put its socket, else where it will put it."""
-        with contextlib.suppress(OSError, IndexError):
-            line = (self.folder / "postmaster.pid").read_text().splitlines()[4]
-            if line:
-                return Path(line)
+        if self.running():
+            with contextlib.suppress(OSError, IndexError):
+                return Path((self.folder / "postmaster.pid").read_text().splitlines()[4])
         # Socket paths end at 107 bytes, so not in the data folder.
         key = hashlib.sha256(os.fsencode(os.path.realpath(self.data_dir))).hexdigest()[:12]
         own = Path("/run") if os.geteuid() == 0 else Path(f"/run/user/{os.geteuid()}")
-        runtime = own if os.access(own, os.W_OK) else Path("/tmp")
+        runtime = own if os.access(own, os.W_OK) else Path("/tmp")  # noqa: S108  a folder of ours is made in it, 0700
         return runtime / f"patrolgrid-{key}"
 
     def _make_socket_folder(self) -> Path:

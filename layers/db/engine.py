@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from layers.errors import DatabaseUnavailableError
 
@@ -40,7 +40,13 @@ SYSTEM = Principal(name="system", scopes=frozenset({"read", "ingest", "plan", "a
 
 def parsed_url(url: str) -> URL:
     """``url`` as SQLAlchemy takes it, with psycopg 3 as the driver and our schema first."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The URL may hold a password: it is not repeated.
+        raise DatabaseUnavailableError(
+            "PATROLGRID_DATABASE_URL: this is no URL; give postgresql://USER@HOST/DATABASE"
+        ) from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise DatabaseUnavailableError(
             f"PATROLGRID_DATABASE_URL: {parsed.get_backend_name()} is not PostgreSQL; "

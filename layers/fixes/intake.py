@@ -26,6 +26,8 @@ COLUMNS = (
     "patrol_id",
 )  # fmt: skip
 NUMBERS = ("lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
+#: No tracker is older; without an edge a broken clock would make partitions of years long past.
+FIRST_DAY = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +141,9 @@ def _doubts(
         now=pd.Timestamp(moment),
         skew_s=clock_skew_s,
         worst_accuracy_m=worst,
-        oldest=pd.Timestamp(moment - timedelta(days=retention_days)) if retention_days else None,
+        oldest=pd.Timestamp(
+            max(FIRST_DAY, moment - timedelta(days=retention_days)) if retention_days else FIRST_DAY
+        ),
     )
 
 

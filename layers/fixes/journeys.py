@@ -77,7 +77,7 @@ def runs(
         begun = run["start"].iloc[0]
         made.append(
             Run(
-                id=f"{unit}@{begun.isoformat()}",
+                id=f"{unit}@{begun.isoformat().replace('+00:00', 'Z')}",
                 coordinates=np.column_stack([lon, lat]).tolist(),
                 properties={
                     "unit": unit,

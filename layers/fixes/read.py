@@ -79,7 +79,8 @@ def _numbers(
     """Units by number; those that have left, too: what they did stays true."""
     rows = connection.execute(
         text(
-            "SELECT unit_no, id FROM units WHERE (CAST(:units AS text[]) IS NULL OR id = ANY(:units))"
+            "SELECT unit_no, id FROM units"
+            " WHERE (CAST(:units AS text[]) IS NULL OR id = ANY(:units))"
             " AND (CAST(:only AS int[]) IS NULL OR unit_no = ANY(:only))"
         ),
         {

@@ -74,8 +74,8 @@ def place(
     """
     fixes = fixes.assign(
         unit_no=fixes["unit"].map(units["unit_no"]).astype(np.int64),
-        accuracy_m=fixes["accuracy_m"].astype(np.float32),
         received_at=pd.Timestamp(moment),
+        **{name: _single(fixes[name]) for name in _VALUES},
     )
     fixes["patrol_no"] = _patrol_numbers(connection, fixes["patrol_id"])
     stored = _stored_at(connection, fixes)
@@ -106,6 +106,13 @@ def place(
             for number, time in changed.groupby("unit_no")["time"].min().items()
         },
     )
+
+
+def _single(values: pd.Series) -> pd.Series:
+    """Values as the table's ``real`` holds them; what is beyond its range is missing."""
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    return single.where(np.isfinite(single))
 
 
 def _key(frame: pd.DataFrame, suffix: str) -> pd.Series:
@@ -171,7 +178,8 @@ def _insert(connection: Connection, fixes: pd.DataFrame) -> None:
 
 
 def _replace(connection: Connection, fixes: pd.DataFrame) -> None:
-    for row in _records(fixes):
+    rows = _records(fixes)
+    if rows:
         connection.execute(
             text(
                 "UPDATE fixes SET lon = :lon, lat = :lat, accuracy_m = :accuracy_m,"
@@ -179,7 +187,7 @@ def _replace(connection: Connection, fixes: pd.DataFrame) -> None:
                 " battery = :battery, patrol_no = :patrol_no, received_at = :received_at"
                 " WHERE unit_no = :unit_no AND time = :time"
             ),
-            row,
+            rows,
         )
 
 
@@ -207,7 +215,8 @@ def _note_patrols(connection: Connection, same: pd.DataFrame) -> None:
 
 def _note_latest(connection: Connection, fixes: pd.DataFrame) -> None:
     newest = fixes.sort_values(["unit_no", "time"]).drop_duplicates("unit_no", keep="last")
-    for row in _records(newest):
+    rows = _records(newest)
+    if rows:
         connection.execute(
             text(
                 "INSERT INTO latest_fixes AS l (unit_no, time, lon, lat, accuracy_m, speed_ms,"
@@ -219,7 +228,7 @@ def _note_latest(connection: Connection, fixes: pd.DataFrame) -> None:
                 " altitude_m = excluded.altitude_m, battery = excluded.battery,"
                 " received_at = excluded.received_at WHERE l.time <= excluded.time"
             ),
-            row,
+            rows,
         )
 
 
@@ -234,13 +243,14 @@ def quarantine(
 def quarantine_rows(connection: Connection, fixes: pd.DataFrame, moment: datetime) -> None:
     """Set fixes with a column ``reason`` aside; a repeat of the same doubt is one row."""
     names = ("unit", "time", "lon", "lat", *_VALUES, "patrol_id", "reason")
-    for row in _records(fixes.reindex(columns=list(names))):
+    rows = [{**row, "received_at": moment} for row in _records(fixes.reindex(columns=list(names)))]
+    if rows:
         connection.execute(
             text(
                 f"INSERT INTO quarantine ({', '.join(names)}, received_at) VALUES"
                 f" ({', '.join(':' + name for name in names)}, :received_at) ON CONFLICT DO NOTHING"
             ),
-            {**row, "received_at": moment},
+            rows,
         )
 
 

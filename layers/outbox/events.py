@@ -91,11 +91,22 @@ def publish(connection: Connection, events: Sequence[NewEvent]) -> list[int]:
     return ids
 
 
-def after(connection: Connection, after_id: int, limit: int) -> list[Event]:
-    """At most ``limit`` events with an id above ``after_id``, by id."""
+def after(
+    connection: Connection,
+    after_id: int,
+    limit: int,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[Event]:
+    """At most ``limit`` events with an id above ``after_id``, by id, told in the window."""
     rows = connection.execute(
-        text(f"{_SELECT} WHERE id > :after ORDER BY id LIMIT :limit"),
-        {"after": after_id, "limit": limit},
+        text(
+            f"{_SELECT} WHERE id > :after"
+            " AND (CAST(:start AS timestamptz) IS NULL OR time >= :start)"
+            " AND (CAST(:end AS timestamptz) IS NULL OR time < :end) ORDER BY id LIMIT :limit"
+        ),
+        {"after": after_id, "limit": limit, "start": start, "end": end},
     )
     return [Event(**row) for row in rows.mappings()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ _FALSE = {"false", "f", "no", "n", "0"}
 #: PostgreSQL's int; no count of ours comes near it.
 _MOST_INTEGER = 2**31 - 1
 _MOST_CHARACTERS = 1000
+_NO_LINE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +101,17 @@ def text_of(value: object) -> str:
     if not isinstance(value, str | int | float | np.number):
         raise ValueError("no text")
     text = str(value).strip()
-    if len(text) > _MOST_CHARACTERS or not text.isprintable():
+    if len(text) > _MOST_CHARACTERS or not is_line(text):
         raise ValueError("too long, or holds control characters")
     return text
+
+
+def is_line(text: str) -> bool:
+    """Whether a text holds no control character, line end or half of a pair (UTF-16).
+
+    Not ``isprintable``: Mongolian script joins by invisible characters, and so do emoji.
+    """
+    return text.isprintable() or _NO_LINE.isdisjoint(map(unicodedata.category, text))
 
 
 def _integer(value: object) -> int:

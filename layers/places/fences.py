@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from layers.errors import BadFeatureError, BadValueError
+from layers.places.columns import is_line
 
 RULES = ("keep_out", "keep_in", "line", "presence")
 DIRECTIONS = ("any", "left_to_right", "right_to_left")
@@ -110,6 +111,6 @@ def _dates(entry: Any, where: str) -> dict[str, str]:
 
 
 def _word(entry: Any, where: str) -> str:
-    if not isinstance(entry, str) or not entry.strip() or not entry.isprintable():
+    if not isinstance(entry, str) or not entry.strip() or not is_line(entry):
         raise BadValueError(f"{where} is {entry!r}: give a word")
     return entry.strip()

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from layers import versions
 from layers.errors import BadUnitError, FeatureExistsError, NoSuchUnitError
+from layers.places.columns import is_line
 from layers.region import Region
 
 _COLUMNS = "id AS unit, call_sign, kind, team, max_gap_s, top_speed_ms, accuracy_m, enrolled_at"
@@ -50,10 +51,18 @@ def enrol(
         " top_speed_ms = excluded.top_speed_ms, accuracy_m = excluded.accuracy_m,"
         " disenrolled_at = NULL" + clash + " RETURNING id"
     )
+    # Deferred, the reference to the team would be looked at only at the commit.
+    connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     for row in rows:
-        if connection.execute(statement, row).one_or_none() is None:
+        try:
+            done = connection.execute(statement, row).one_or_none()
+        except IntegrityError as error:
+            raise BadUnitError(
+                f"unit {row['unit']}: there is no team {row['team']!r}: make it first with"
+                " POST /api/teams"
+            ) from error
+        if done is None:
             raise FeatureExistsError(f"unit {row['unit']} is enrolled already: change it with PUT")
-    _check_teams(connection)
     versions.bump(connection, "units")
     return [*units(connection, [str(r["unit"]) for r in rows]).reset_index().to_dict("records")]
 
@@ -114,8 +123,14 @@ def latest(
 def _complete(enrolment: Enrolment, region: Region) -> dict[str, object]:
     """The row of an enrolment, with what it leaves out taken from its kind."""
     row = asdict(enrolment)
-    if not enrolment.unit or len(enrolment.unit) > 200:
-        raise BadUnitError(f"unit {enrolment.unit[:40]!r}: an identifier has 1 to 200 characters")
+    if not 1 <= len(enrolment.unit) <= 200 or enrolment.unit != enrolment.unit.strip():
+        raise BadUnitError(
+            f"unit {enrolment.unit[:40]!r}: an identifier has 1 to 200 characters, and no blank"
+            " before or after them"
+        )
+    for name in ("unit", "call_sign"):
+        if not is_line(row[name] or ""):
+            raise BadUnitError(f"unit {enrolment.unit!r}: {name} holds a control character")
     kind = region.kinds.get(enrolment.kind)
     if kind is None:
         raise BadUnitError(
@@ -128,10 +143,3 @@ def _complete(enrolment: Enrolment, region: Region) -> dict[str, object]:
             raise BadUnitError(f"unit {enrolment.unit}: {name} {value} must be more than 0")
         row[name] = value
     return row
-
-
-def _check_teams(connection: Connection) -> None:
-    try:
-        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-    except IntegrityError as error:
-        raise BadUnitError("the team does not exist: make it first with POST /api/teams") from error

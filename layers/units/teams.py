@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,6 +11,17 @@ from sqlalchemy.exc import IntegrityError
 
 from layers import versions
 from layers.errors import BadUnitError, InUseError, NoSuchTeamError
+from layers.places.columns import is_line
+
+_CIRCLE = """
+WITH RECURSIVE up (id, above) AS (
+    SELECT id, parent FROM teams WHERE id = ANY(:ids) AND parent IS NOT NULL
+    UNION
+    SELECT up.id, t.parent FROM up JOIN teams t ON t.id = up.above
+    WHERE t.parent IS NOT NULL AND up.above <> up.id
+)
+SELECT id FROM up WHERE above = id ORDER BY id LIMIT 1
+"""
 
 #: The ranks of teams, highest first.
 KINDS = ("division", "brigade", "team")
@@ -40,6 +52,11 @@ def put(connection: Connection, teams: Sequence[Team]) -> None:
             raise BadUnitError(
                 f"team {team.team!r}: it needs an id, and another team as its parent"
             )
+        if not all(is_line(word) for word in asdict(team).values() if isinstance(word, str)):
+            raise BadUnitError(f"team {team.team!r}: it holds a control character")
+    twice = [name for name, times in Counter(t.team for t in teams).items() if times > 1]
+    if twice:
+        raise BadUnitError(f"team {twice[0]!r} is there twice: give each once")
     connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     try:
         connection.execute(
@@ -58,6 +75,9 @@ def put(connection: Connection, teams: Sequence[Team]) -> None:
             f"team {', '.join(t.team for t in teams[:3])}: its parent does not exist, or its "
             "number of people is below 0"
         ) from error
+    circle = connection.execute(text(_CIRCLE), {"ids": [t.team for t in teams]}).first()
+    if circle:
+        raise BadUnitError(f"team {circle[0]!r}: it is its own ancestor: mend its parent")
     versions.bump(connection, "teams")
 
 

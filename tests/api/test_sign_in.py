@@ -41,7 +41,7 @@ def test_an_expired_link_opens_nothing(anybody: httpx.Client, engine: Engine) ->
     assert anybody.get("/auth/session").status_code == 401
 
 
-def test_a_link_is_no_token_and_a_session_is_no_token(anybody: httpx.Client, engine: Engine) -> None:
+def test_neither_a_link_nor_a_session_is_a_token(anybody: httpx.Client, engine: Engine) -> None:
     code = _link(engine)
     shown = {"Authorization": f"Bearer {code}"}
     assert anybody.get("/api/layers", headers=shown).status_code == 401

@@ -20,6 +20,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from standardwebhooks import Webhook
@@ -27,7 +28,7 @@ from standardwebhooks import Webhook
 from api.jobs import receivers
 from api.jobs.deliver import PAUSES_S
 from api.jobs.worker import Pace, run_worker
-from layers.db.engine import SYSTEM, acting
+from layers.db.engine import SYSTEM, acting, make_engine
 from layers.outbox import deliveries, subscriptions
 from layers.outbox.deliveries import Delivery
 from layers.outbox.events import NewEvent, publish
@@ -39,6 +40,28 @@ QUICK = Pace(
     timeout_s=3, pauses_s=(0.05,) * 200,
 )  # fmt: skip
 OPENED = NewEvent(type="breach.opened", breach=None, data={"unit": "马队-1", "revision": 1})
+
+
+@pytest.fixture(scope="module")
+def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
+    """One database for this file: a clone for each of its tests would take most of their time."""
+    name = f"webhooks_{os.getpid()}"
+    server_url = cluster_url.replace("/patrolgrid?", "/postgres?").replace("+psycopg", "")
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
+        yield cluster_url.replace("/patrolgrid?", f"/{name}?")
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on that database, emptied."""
+    made = make_engine(database_url)
+    with made.begin() as connection:
+        for table in ("subscriptions", "events", "breaches", "procrastinate_jobs"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    yield made
+    made.dispose()
 
 
 class Inbox(ThreadingHTTPServer):
@@ -369,6 +392,13 @@ def test_the_worker_outlives_its_database_connections(engine: Engine, database_u
         tell(engine, 3)
         until(all_are(engine, made, "delivered"))
     assert len(set(inbox.ids)) == 4
+
+
+def test_a_worker_whose_database_never_came_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with working(f"postgresql://nobody@/nothing?host={tmp_path}"):
+        time.sleep(0.2)
+    assert time.monotonic() - began < 5
 
 
 @contextlib.contextmanager

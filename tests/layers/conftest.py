@@ -47,7 +47,12 @@ class Post:
     def fence(self, fence: str, wkt: str, rule: str = "keep_out", **more: Any) -> None:
         """Put a fence."""
         applies_to = more.pop("applies_to", None)
-        columns = {"id": fence, "rule": rule, "applies_to": applies_to and json.dumps(applies_to), **more}
+        columns = {
+            "id": fence,
+            "rule": rule,
+            "applies_to": applies_to and json.dumps(applies_to),
+            **more,
+        }
         with acting(self.engine, SYSTEM, "patrolgrid_write") as connection:
             connection.execute(
                 text(

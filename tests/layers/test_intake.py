@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Fixes = Callable[..., pd.DataFrame]
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 BOX = "POLYGON((100 40,100.01 40,100.01 40.01,100 40.01,100 40))"
+HOME = "POLYGON((99.99 39.99,100.012 39.99,100.012 40.02,99.99 40.02,99.99 39.99))"
 #: What two runs are compared by: ids, revisions and history depend on the order of arrival.
 COMPARED = (
     "unit", "fence", "fence_version", "rule", "direction", "state", "evidence", "entered_at",
@@ -154,7 +156,9 @@ def test_a_fix_of_1970_gets_its_partition(post: Post) -> None:
 
 def test_fixes_older_than_the_retention_edge_are_too_old(post: Post, fixes: Fixes) -> None:
     post.enrol("v1")
-    receipt = post.send(fixes("v1", (0, 100.0, 40.0)), now=NOON + timedelta(days=40), retention_days=30)
+    receipt = post.send(
+        fixes("v1", (0, 100.0, 40.0)), now=NOON + timedelta(days=40), retention_days=30
+    )
     assert [q.reason for q in receipt.quarantined] == ["too_old"]
 
 
@@ -177,7 +181,12 @@ WALKS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(walk=WALKS, data=st.data())
 def test_breaches_do_not_depend_on_the_order_or_batches_in_which_fixes_came(
     post: Post, walk: list[tuple[int, tuple[float, float], float | None]], data: st.DataObject
@@ -188,8 +197,7 @@ def test_breaches_do_not_depend_on_the_order_or_batches_in_which_fixes_came(
     if number == 0:
         post.fence("box", BOX, dwell_s=30)
         post.fence("wide", BOX, margin_m=300)
-        post.fence("home", "POLYGON((99.99 39.99,100.012 39.99,100.012 40.02,99.99 40.02,99.99 39.99))",
-                   "keep_in")  # fmt: skip
+        post.fence("home", HOME, "keep_in")
         post.fence("line", "LINESTRING(99.9 40.005,100.005 40.005,100.1 40.01)", "line")
     rows = intake.frame(
         [
@@ -200,9 +208,8 @@ def test_breaches_do_not_depend_on_the_order_or_batches_in_which_fixes_came(
     )  # fmt: skip
     order = data.draw(st.permutations(range(len(rows))))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(rows)), max_size=5)) | {0, len(rows)})
-    for first, last in zip(cuts, cuts[1:], strict=False):
-        if first < last:
-            post.send(rows.iloc[list(order)[first:last]])
+    for first, last in pairwise(cuts):
+        post.send(rows.iloc[list(order)[first:last]])
     with acting(post.engine, SYSTEM, "patrolgrid_read") as connection:
         expected = judge(
             rows, parameters(connection, [unit]), frames.fence_versions(connection),

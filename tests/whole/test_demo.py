@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,13 +15,15 @@ from service import Service
 
 
 @pytest.fixture(scope="module")
-def client(demo_service: Service) -> httpx.Client:
-    return demo_service.client()
+def client(demo_service: Service) -> Iterator[httpx.Client]:
+    with demo_service.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
 def answers(demo_service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((demo_service.data_dir / "demo" / "answers.json").read_text())
+    file = demo_service.data_dir / "demo" / "answers.json"
+    found: dict[str, Any] = json.loads(file.read_text())
     return found
 
 
@@ -58,10 +61,11 @@ def test_the_breaches_are_those_of_the_answer_key_and_no_others(
     end = _time(answers["end"])
     found = [b for b in _breaches(client) if _time(b["entered_at"]) < end]
     for wanted in answers["breaches"]:
+        what = wanted["unit"], wanted["fence"], wanted["rule"]
         tolerance = timedelta(seconds=wanted["tolerance_s"])
         hits = [
             b for b in found
-            if (b["unit"], b["fence_id"], b["rule"]) == (wanted["unit"], wanted["fence"], wanted["rule"])
+            if (b["unit"], b["fence_id"], b["rule"]) == what
             and abs(_time(b["entered_at"]) - _time(wanted["entered_at"])) <= tolerance
             and (wanted["direction"] is None or b["direction"] == wanted["direction"])
         ]  # fmt: skip
@@ -88,7 +92,7 @@ def test_what_the_script_spoiled_was_not_believed(
 def test_coverage_of_a_level_adds_up_to_the_tracks_own_time(
     client: httpx.Client, answers: dict[str, Any], level: str
 ) -> None:
-    window = {"from": answers["start"].replace("+00:00", "Z"), "to": answers["end"].replace("+00:00", "Z")}
+    window = {"from": answers["start"], "to": answers["end"]}
     found = client.get("/api/coverage", params={"level": level, **window}).json()
     grids = [feature["properties"] for feature in found["features"]]
     assert len(grids) == answers["counts"][f"grids_{level}"]
@@ -101,9 +105,9 @@ def test_coverage_of_a_level_adds_up_to_the_tracks_own_time(
 
 def test_time_on_patrol_agrees_with_the_plan(client: httpx.Client, answers: dict[str, Any]) -> None:
     unit = "H01"
-    tracks = client.get(
-        f"/api/units/{unit}/track", params={"to": answers["end"].replace("+00:00", "Z")}
-    ).json()["features"]
+    tracks = client.get(f"/api/units/{unit}/track", params={"to": answers["end"]}).json()[
+        "features"
+    ]
     patrol_s = sum(track["properties"]["patrol_s"] for track in tracks)
     assert 0.5 * answers["units"][unit]["moving_s"] < patrol_s <= answers["units"][unit]["out_s"]
 

@@ -12,7 +12,7 @@ from api.http.answers import (
     Between,
     Cursor,
     Limit,
-    after,
+    after_number,
     answer,
     collection,
     feature,
@@ -20,7 +20,6 @@ from api.http.answers import (
     point,
 )  # fmt: skip
 from api.http.context import Reading
-from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
 from layers import breaches, versions
 from layers.breaches.query import Breach
@@ -49,12 +48,9 @@ def list_breaches(
     cursor: Cursor = None,
 ) -> Response:
     """Breaches that overlap the window, by id; withdrawn ones only when asked for."""
-    last = after(cursor)
-    if last is not None and not last.isdigit():
-        raise ApiError(422, "bad_cursor", "cursor: take it from a `next` link")
     rows = breaches.listed(
         connection, start=window.start, end=window.end, fence=fence, unit=unit,
-        states=(state,) if state else ("open", "closed"), bbox=bbox, after=int(last or 0),
+        states=(state,) if state else ("open", "closed"), bbox=bbox, after=after_number(cursor),
         limit=limit + 1,
     )  # fmt: skip
     more = rows[limit - 1].id if len(rows) > limit else None

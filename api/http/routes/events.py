@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api.http.answers import JSON, answer
+from api.http.answers import JSON, Between, Window, answer
 from api.http.context import Parts, Who
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
@@ -35,12 +36,14 @@ async def feed(
     request: Request,
     service: Parts,
     principal: Who,
+    window: Between,
     after: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="an event's id")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     last_event_id: Annotated[str | None, Header(max_length=30)] = None,
 ) -> Response:
     """Events with an id above ``after``; with Accept: text/event-stream they stream as they come.
 
+    ``from`` and ``to`` bound the time at which a page's events were told.
     A stream without ``after`` and Last-Event-ID begins with what happens next.
     """
     if STREAM in request.headers.get("accept", ""):
@@ -53,22 +56,24 @@ async def feed(
             media_type=STREAM,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-    return await run_in_threadpool(_page, request, service.engine, principal, after or 0, limit)
+    return await run_in_threadpool(
+        _page, request, service.engine, principal, window, after or 0, limit
+    )
 
 
 def _resumed(after: int | None, last_event_id: str | None) -> int | None:
     if last_event_id is None:
         return after
-    if not last_event_id.isdigit():
+    if not re.fullmatch("[0-9]{1,18}", last_event_id):
         raise ApiError(422, "bad_event_id", "Last-Event-ID: it is the id of an event")
     return int(last_event_id)
 
 
 def _page(
-    request: Request, engine: Engine, principal: Principal, after: int, limit: int
+    request: Request, engine: Engine, principal: Principal, window: Window, after: int, limit: int
 ) -> Response:
     with acting(engine, principal, "patrolgrid_read") as connection:
-        found = events.after(connection, after, limit)
+        found = events.after(connection, after, limit, start=window.start, end=window.end)
         version = versions.read(connection, ["breaches"])
     payload = {
         "events": [event.document() for event in found],

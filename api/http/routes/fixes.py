@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.http.answers import JSON, Between, Cursor, Limit, after, answer, encode, next_link
+from api.http.answers import JSON, Between, Cursor, Limit, after_number, answer, encode, next_link
 from api.http.context import Parts, Reading, Who
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
@@ -40,13 +40,19 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
     if media_type not in bodies.MEDIA_TYPES:
         raise ApiError(
             415, "unknown_media_type",
-            f"Content-Type {media_type or '(none)'}: send application/json, application/x-ndjson "
-            "or text/csv",
+            f"Content-Type {media_type[:100] or '(none)'}: send application/json, "
+            "application/x-ndjson or text/csv",
         )  # fmt: skip
-    body = await request.body()
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in bodies.ENCODINGS:
+        raise ApiError(
+            415, "unknown_encoding", f"Content-Encoding {encoding[:40]}: send gzip, deflate or none"
+        )
+    sent = await request.body()
 
     def work() -> intake.Receipt:
         settings = service.settings
+        body = bodies.unpacked(sent, encoding, limit=int(settings.max_body_mb * 1_000_000))
         batch = bodies.parse(body, media_type, max_batch=settings.max_batch)
         return intake.store_batch(
             service.engine,
@@ -83,12 +89,9 @@ def list_quarantine(
     cursor: Cursor = None,
 ) -> Response:
     """Fixes of enrolled units that were not believed, with the reason of each."""
-    start_after = after(cursor)
-    if start_after is not None and not start_after.isdigit():
-        raise ApiError(422, "bad_cursor", "cursor: take it from a `next` link")
     rows = quarantine.listed(
         connection, start=window.start, end=window.end, unit=unit, reason=reason,
-        after=int(start_after or 0), limit=limit + 1,
+        after=after_number(cursor), limit=limit + 1,
     )  # fmt: skip
     last = str(rows[limit - 1]["id"]) if len(rows) > limit else None
     payload = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Query, Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from api.http.answers import (
     GEOJSON,
     JSON,
+    VARY,
     Bbox,
     Cursor,
     Limit,
@@ -17,6 +19,7 @@ from api.http.answers import (
     answer,
     collection,
     encode,
+    is_known,
     next_link,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Writing
@@ -75,16 +78,16 @@ def list_features(
     return answer(request, payload, versions.read(connection, [kind.name]))
 
 
-@router.get("/api/layers/{layer}/{feature_id}")
+@router.get("/api/layers/{layer}/{feature_id:path}")
 @needs("read")
 def get_feature(request: Request, connection: Reading, layer: str, feature_id: str) -> Response:
     """One feature; its ETag is what If-Match wants."""
     kind = places.layer(layer)
     found = places.feature(connection, kind.name, feature_id)
     etag = places.etag(found)
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": etag})
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": VARY}
+    if is_known(request, etag):
+        return Response(status_code=304, headers=headers)
     return Response(encode(found), headers=headers, media_type=GEOJSON)
 
 
@@ -97,11 +100,12 @@ def create_feature(service: Parts, connection: Writing, layer: str, body: Featur
         connection, kind.name, body, lowest_level=service.region.lowest_level,
         levels=service.region.level_names,
     )  # fmt: skip
-    headers = {"ETag": places.etag(made), "Location": f"/api/layers/{kind.name}/{made['id']}"}
+    location = f"/api/layers/{kind.name}/{quote(str(made['id']), safe='')}"
+    headers = {"ETag": places.etag(made), "Location": location}
     return Response(encode(made), 201, headers, GEOJSON)
 
 
-@router.put("/api/layers/{layer}/{feature_id}")
+@router.put("/api/layers/{layer}/{feature_id:path}")
 @needs("admin")
 def replace_feature(
     service: Parts,
@@ -123,7 +127,7 @@ def replace_feature(
     return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
 
 
-@router.delete("/api/layers/{layer}/{feature_id}", status_code=204)
+@router.delete("/api/layers/{layer}/{feature_id:path}", status_code=204)
 @needs("admin")
 def delete_feature(
     connection: Writing,

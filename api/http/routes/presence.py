@@ -6,10 +6,10 @@ from typing import Any
 
 import shapely
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.http.answers import answer, collection, feature, point, rfc3339
+from api.http.answers import Moment, answer, collection, feature, point, rfc3339
 from api.http.context import Reading
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
@@ -25,8 +25,8 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     polygon: dict[str, Any]
-    start: AwareDatetime = Field(alias="from")
-    end: AwareDatetime = Field(alias="to")
+    start: Moment = Field(alias="from")
+    end: Moment = Field(alias="to")
 
 
 @router.post("/api/presence-search")
@@ -38,9 +38,7 @@ def search(request: Request, connection: Reading, question: Question) -> Respons
     polygon = _polygon(question.polygon)
     found = presence.search(connection, polygon, start=question.start, end=question.end)
     features = [
-        feature(
-            f"{row['unit']}@{row['entered_at'].isoformat()}", point(row["lon"], row["lat"]), row
-        )
+        feature(f"{row['unit']}@{rfc3339(row['entered_at'])}", point(row["lon"], row["lat"]), row)
         for row in found
     ]
     payload = collection(features, **{"from": rfc3339(question.start), "to": rfc3339(question.end)})

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.http.answers import JSON, answer, encode
+from api.http.answers import JSON, Moment, answer, encode
 from api.http.context import Parts, Service, Who, Writing
 from api.http.identity import Guarded, needs
 from api.jobs import receivers
@@ -35,7 +35,7 @@ class ReplayIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     after: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = None
 
 

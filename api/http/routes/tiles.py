@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.http.answers import JSON, answer, tagged
-from api.http.context import Reading
+from api.http.context import Parts, Reading
 from api.http.identity import Guarded, needs
 from layers import places, versions
 from layers.tiles import tile as cutting
@@ -39,10 +39,13 @@ def tile(
 
 @router.get("/tiles.json")
 @needs("read")
-def tilejson(request: Request, connection: Reading, layers: Layers = None) -> Response:
+def tilejson(
+    request: Request, service: Parts, connection: Reading, layers: Layers = None
+) -> Response:
     """TileJSON 3 of the layers asked for."""
     named = _named(layers)
-    base = str(request.base_url).rstrip("/")
+    base = (service.settings.public_url or str(request.base_url)).rstrip("/")
+    bounds = places.bounds(connection)
     fields = dict.fromkeys(cutting.SHARED_FIELDS, "String")
     payload = {
         "tilejson": "3.0.0",
@@ -50,7 +53,7 @@ def tilejson(request: Request, connection: Reading, layers: Layers = None) -> Re
         "tiles": [f"{base}/tiles/{{z}}/{{x}}/{{y}}.mvt?layers={','.join(named)}"],
         "minzoom": 0,
         "maxzoom": cutting.MAX_ZOOM,
-        "bounds": places.bounds(connection),
+        **({"bounds": bounds} if bounds else {}),
         "vector_layers": [
             {"id": name, "fields": fields | dict.fromkeys(cutting.FIELDS[name], "String")}
             for name in named

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)  # fmt: skip
 from starlette.responses import Response
 
 from api.http.answers import (
@@ -33,37 +41,73 @@ from layers.units import enrolment, teams
 
 router = APIRouter(route_class=Guarded, tags=["units"])
 
-Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+#: As at the door of fixes: a number is understood as its digits, blanks around it do not count.
+Identifier = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Positive = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
 
 
-class UnitIn(BaseModel):
-    """A unit to enrol; what is left out is its kind's."""
+class UnitPut(BaseModel):
+    """What a unit is to be; what is left out is its kind's."""
 
     model_config = ConfigDict(extra="forbid")
 
-    unit: Annotated[Identifier, Field(validation_alias=AliasChoices("unit", "id"))]
-    kind: str
-    call_sign: Annotated[str | None, Field(max_length=200)] = None
-    team: Annotated[str | None, Field(max_length=200)] = None
+    unit: Annotated[
+        Identifier | None, Field(validation_alias=AliasChoices("unit", "id"))
+    ] = None  #: the path's, when it is given
+    kind: Line
+    call_sign: Line | None = None
+    team: Identifier | None = None
     max_gap_s: Positive | None = None
     top_speed_ms: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
     accuracy_m: Positive | None = None
 
 
-class TeamIn(BaseModel):
-    """A team; how many belong to it, never who."""
+class UnitIn(UnitPut):
+    """A unit to enrol; what is left out is its kind's."""
+
+    unit: Annotated[Identifier, Field(validation_alias=AliasChoices("unit", "id"))]
+
+
+class TeamPut(BaseModel):
+    """What a team is to be; how many belong to it, never who."""
 
     model_config = ConfigDict(extra="forbid")
 
-    team: Annotated[Identifier, Field(validation_alias=AliasChoices("team", "id"))]
-    name: Annotated[str | None, Field(max_length=200)] = None
-    name_zh: Annotated[str | None, Field(max_length=200)] = None
-    name_mn: Annotated[str | None, Field(max_length=200)] = None
-    name_en: Annotated[str | None, Field(max_length=200)] = None
-    kind: str = "team"
-    parent: Annotated[str | None, Field(max_length=200)] = None
+    team: Annotated[
+        Identifier | None, Field(validation_alias=AliasChoices("team", "id"))
+    ] = None  #: the path's, when it is given
+    name: Line | None = None
+    name_zh: Line | None = None
+    name_mn: Line | None = None
+    name_en: Line | None = None
+    kind: Line = "team"
+    parent: Identifier | None = None
     people: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
+
+
+class TeamIn(TeamPut):
+    """A team to make."""
+
+    team: Annotated[Identifier, Field(validation_alias=AliasChoices("team", "id"))]
+
+
+def _one_or_many(body: object) -> str:
+    return "many" if isinstance(body, list) else "one"
+
+
+Units = Annotated[
+    Annotated[UnitIn, Tag("one")] | Annotated[list[UnitIn], Tag("many")],
+    Discriminator(_one_or_many),
+]
+Teams = Annotated[
+    Annotated[TeamIn, Tag("one")] | Annotated[list[TeamIn], Tag("many")],
+    Discriminator(_one_or_many),
+]
 
 
 def _seen(row: dict[str, object], service: Service, now: datetime) -> dict[str, object]:
@@ -100,7 +144,7 @@ def list_units(
 @router.post("/api/units", status_code=201)
 @needs("admin")
 def enrol_unit(
-    service: Parts, connection: Writing, body: Annotated[UnitIn | list[UnitIn], Body()]
+    service: Parts, connection: Writing, body: Annotated[Units, Body()]
 ) -> Response:
     """Enrol one unit, or a list of them: all or none."""
     many = body if isinstance(body, list) else [body]
@@ -112,36 +156,8 @@ def enrol_unit(
     return Response(encode(payload), 201, media_type=JSON)
 
 
-@router.get("/api/units/{unit}")
-@needs("read")
-def get_unit(request: Request, service: Parts, connection: Reading, unit: str) -> Response:
-    """One unit with its newest fix."""
-    rows = enrolment.latest(connection, unit=unit)
-    if not rows:
-        raise NoSuchUnitError(f"{unit}: no such unit")
-    seen = _seen(dict(rows[0]), service, datetime.now(UTC))
-    return answer(request, seen, versions.read(connection, ["units", "fixes"]))
-
-
-@router.put("/api/units/{unit}")
-@needs("admin")
-def put_unit(service: Parts, connection: Writing, unit: str, body: UnitIn) -> Response:
-    """Change a unit's properties."""
-    if body.unit != unit:
-        raise ApiError(422, "other_unit", f"unit: it is {body.unit!r} in the body, not {unit!r}")
-    row = enrolment.change(connection, enrolment.Enrolment(**body.model_dump()), service.region)
-    return Response(encode(row), media_type=JSON)
-
-
-@router.delete("/api/units/{unit}", status_code=204)
-@needs("admin")
-def disenrol_unit(connection: Writing, unit: str) -> Response:
-    """End an enrolment: later fixes are refused, history stays."""
-    enrolment.disenrol(connection, unit)
-    return Response(status_code=204)
-
-
-@router.get("/api/units/{unit}/track")
+# Before the unit itself: identifiers may hold slashes.
+@router.get("/api/units/{unit:path}/track")
 @needs("read")
 def track(request: Request, connection: Reading, unit: str, window: Between) -> Response:
     """A unit's patrols: each run of legs without a gap is one line."""
@@ -158,6 +174,36 @@ def track(request: Request, connection: Reading, unit: str, window: Between) -> 
     )
 
 
+@router.get("/api/units/{unit:path}")
+@needs("read")
+def get_unit(request: Request, service: Parts, connection: Reading, unit: str) -> Response:
+    """One unit with its newest fix."""
+    rows = enrolment.latest(connection, unit=unit)
+    if not rows:
+        raise NoSuchUnitError(f"{unit}: no such unit")
+    seen = _seen(dict(rows[0]), service, datetime.now(UTC))
+    return answer(request, seen, versions.read(connection, ["units", "fixes"]))
+
+
+@router.put("/api/units/{unit:path}")
+@needs("admin")
+def put_unit(service: Parts, connection: Writing, unit: str, body: UnitPut) -> Response:
+    """Change a unit's properties."""
+    if body.unit not in {None, unit}:
+        raise ApiError(422, "other_unit", f"unit: it is {body.unit!r} in the body, not {unit!r}")
+    asked = enrolment.Enrolment(**{**body.model_dump(), "unit": unit})
+    row = enrolment.change(connection, asked, service.region)
+    return Response(encode(row), media_type=JSON)
+
+
+@router.delete("/api/units/{unit:path}", status_code=204)
+@needs("admin")
+def disenrol_unit(connection: Writing, unit: str) -> Response:
+    """End an enrolment: later fixes are refused, history stays."""
+    enrolment.disenrol(connection, unit)
+    return Response(status_code=204)
+
+
 @router.get("/api/teams")
 @needs("read")
 def list_teams(request: Request, connection: Reading) -> Response:
@@ -168,7 +214,7 @@ def list_teams(request: Request, connection: Reading) -> Response:
 
 @router.post("/api/teams", status_code=201)
 @needs("admin")
-def make_team(connection: Writing, body: Annotated[TeamIn | list[TeamIn], Body()]) -> Response:
+def make_team(connection: Writing, body: Annotated[Teams, Body()]) -> Response:
     """Make one team, or a list of them in any order: all or none."""
     many = body if isinstance(body, list) else [body]
     if not 1 <= len(many) <= 10_000:
@@ -183,18 +229,18 @@ def make_team(connection: Writing, body: Annotated[TeamIn | list[TeamIn], Body()
     return Response(encode(rows if isinstance(body, list) else rows[0]), 201, media_type=JSON)
 
 
-@router.put("/api/teams/{team}")
+@router.put("/api/teams/{team:path}")
 @needs("admin")
-def put_team(connection: Writing, team: str, body: TeamIn) -> Response:
+def put_team(connection: Writing, team: str, body: TeamPut) -> Response:
     """Change a team."""
-    if body.team != team:
+    if body.team not in {None, team}:
         raise ApiError(422, "other_team", f"team: it is {body.team!r} in the body, not {team!r}")
     teams.teams(connection, team)
-    teams.put(connection, [teams.Team(**body.model_dump())])
+    teams.put(connection, [teams.Team(**{**body.model_dump(), "team": team})])
     return Response(encode(teams.teams(connection, team)[0]), media_type=JSON)
 
 
-@router.delete("/api/teams/{team}", status_code=204)
+@router.delete("/api/teams/{team:path}", status_code=204)
 @needs("admin")
 def remove_team(connection: Writing, team: str) -> Response:
     """Delete a team that nothing refers to."""

@@ -4,7 +4,7 @@ FROM deliveries d
 WHERE d.state = 'pending'
     AND NOT EXISTS (
         SELECT FROM procrastinate_jobs j
-        WHERE j.lock = 'delivery ' || d.id AND j.status IN ('todo', 'doing')
+        WHERE j.queueing_lock = 'delivery ' || d.id AND j.status IN ('todo', 'doing')
     )
 ORDER BY d.event
 LIMIT :limit

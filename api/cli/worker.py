@@ -1,0 +1,27 @@
+"""The worker alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api import processes
+from api.database import database
+from api.jobs.worker import work
+from api.logs import configure_logging
+from api.settings import read_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def worker(
+    parent: Annotated[int | None, typer.Option(hidden=True, help="end with this process")] = None,
+) -> None:
+    """Run the worker alone: webhook deliveries and housekeeping."""
+    settings = read_settings()
+    configure_logging(settings)
+    processes.end_with(parent)
+    with database(settings) as url:
+        work(url, allowed=settings.webhook_allow)
