@@ -1,4 +1,5 @@
 -- The first schema. Names of tables and columns are the words of the interface.
+-- NaN counts as more than Infinity, so `< 'Infinity'` keeps both out.
 
 CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;
 
@@ -36,7 +37,7 @@ CREATE TABLE grids (
     parent text REFERENCES grids (id) DEFERRABLE INITIALLY DEFERRED CHECK (parent <> id),
     kind text NOT NULL DEFAULT 'rural' CHECK (kind IN ('rural', 'urban', 'dedicated')),
     team text,
-    area_m2 double precision NOT NULL CHECK (area_m2 > 0),
+    area_m2 double precision NOT NULL CHECK (area_m2 > 0 AND area_m2 < 'Infinity'),
     geom public.geometry(MultiPolygon, 4326) NOT NULL CHECK (on_earth(geom) AND public.ST_IsValid(geom)),
     geom_3857 public.geometry(Geometry, 3857) GENERATED ALWAYS AS (mercator(geom)) STORED
 );
@@ -118,7 +119,8 @@ CREATE INDEX ON roads USING gist (geom_3857);
 CREATE TABLE border (
     id text PRIMARY KEY CHECK (id <> '' AND length(id) <= 200),
     name text, name_zh text, name_mn text, name_en text,
-    chainage_start_km double precision NOT NULL DEFAULT 0,
+    chainage_start_km double precision NOT NULL DEFAULT 0
+        CHECK (abs(chainage_start_km) < 'Infinity'),
     geom public.geometry(LineString, 4326) NOT NULL CHECK (on_earth(geom)),
     geom_3857 public.geometry(Geometry, 3857) GENERATED ALWAYS AS (mercator(geom)) STORED
 );
@@ -216,9 +218,10 @@ CREATE TABLE units (
     kind text NOT NULL CHECK (kind IN
         ('vehicle', 'motorcycle', 'horse', 'foot', 'drone', 'robot', 'collar', 'sensor')),
     team text REFERENCES teams (id) DEFERRABLE INITIALLY DEFERRED,
-    max_gap_s double precision NOT NULL CHECK (max_gap_s > 0),
-    top_speed_ms double precision NOT NULL CHECK (top_speed_ms >= 0),
-    accuracy_m double precision NOT NULL CHECK (accuracy_m > 0),
+    max_gap_s double precision NOT NULL CHECK (max_gap_s > 0 AND max_gap_s < 'Infinity'),
+    top_speed_ms double precision NOT NULL
+        CHECK (top_speed_ms >= 0 AND top_speed_ms < 'Infinity'),
+    accuracy_m double precision NOT NULL CHECK (accuracy_m > 0 AND accuracy_m < 'Infinity'),
     enrolled_at timestamptz NOT NULL DEFAULT now(),
     disenrolled_at timestamptz
 );
@@ -259,7 +262,7 @@ CREATE TABLE fixes (
     time timestamptz NOT NULL,
     lon double precision NOT NULL CHECK (lon >= -180 AND lon <= 180),
     lat double precision NOT NULL CHECK (lat >= -90 AND lat <= 90),
-    accuracy_m real CHECK (accuracy_m >= 0),
+    accuracy_m real CHECK (accuracy_m >= 0 AND accuracy_m < 'Infinity'),
     speed_ms real,
     heading_deg real,
     altitude_m real,
