@@ -180,10 +180,11 @@ def _said(name: str) -> str:
 
 
 def test_the_settings_of_the_readme_are_those_of_the_code_with_their_defaults() -> None:
-    told = {}
-    for names, defaults, _ in _rows("variable"):
-        for name, default in zip(_spans(names), defaults.split(", "), strict=True):
-            told[name] = default
+    told = {
+        name: default
+        for names, defaults, _ in _rows("variable")
+        for name, default in zip(_spans(names), defaults.split(", "), strict=True)
+    }
     assert told == {f"{PREFIX}{name.upper()}": _said(name) for name in Settings.model_fields}
 
 
@@ -203,7 +204,7 @@ def test_the_readme_says_why_each_dependency_is_there() -> None:
     assert sorted(told) == sorted(names)
 
 
-# Examples and the rest -----------------------------------------------------------------------------
+# Examples and the rest ----------------------------------------------------------------------------
 
 
 def test_the_readmes_fixes_are_read_as_they_stand() -> None:

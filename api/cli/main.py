@@ -8,6 +8,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+import psycopg
 import typer
 from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
@@ -72,8 +73,9 @@ def main() -> None:
         app()
     except REFUSED as error:
         sys.exit(f"patrolgrid: {_one_line(error)}")
-    except DBAPIError as error:
-        sys.exit(f"patrolgrid: the database refused: {_one_line(error.orig or error)}")
+    except (DBAPIError, psycopg.Error) as error:
+        reason = getattr(error, "orig", None) or error
+        sys.exit(f"patrolgrid: the database refused: {_one_line(reason)}")
     except BrokenPipeError:
         sys.exit(1)
 

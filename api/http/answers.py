@@ -30,6 +30,12 @@ Limit = Annotated[int, Query(ge=1, le=10_000, description="features in an answer
 Cursor = Annotated[str | None, Query(max_length=500, description="where the page before ended")]
 
 
+class GeoJson(Response):
+    """An answer in GeoJSON, as the OpenAPI document is to have it."""
+
+    media_type = GEOJSON
+
+
 def rfc3339(moment: datetime | None) -> str | None:
     """A time as the interface writes it: RFC 3339, UTC, with a Z."""
     if moment is None or moment is pd.NaT:
@@ -76,10 +82,14 @@ def answer(
     return tagged(request, encode(members), media_type)
 
 
+def right_of(principal: Principal) -> str:
+    """What ``principal`` may see, as part of a key: equal rights see equal answers."""
+    return f"{sorted(principal.scopes)}|{principal.area}|{principal.team}"
+
+
 def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Response:
     """``body`` with its ETag, or 304."""
-    principal: Principal = request.state.principal
-    right = f"{sorted(principal.scopes)}|{principal.area}|{principal.team}".encode()
+    right = right_of(request.state.principal).encode()
     etag = (
         '"'
         + hashlib.blake2b(

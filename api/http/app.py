@@ -75,12 +75,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=int(settings.max_body_mb * 1_000_000),
     )
     app.state.service = Service(settings=settings, engine=engine, region=region, demo=demo)
     errors.install(app, limit_mb=settings.max_body_mb)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=errors.RESPONSES)
     page.mount_assets(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Identity, engine=engine)

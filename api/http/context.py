@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -14,6 +16,32 @@ from layers.db.engine import Principal, acting
 from layers.region import Region
 
 
+class Kept:
+    """The newest few answers that were costly to compute, by all that they depend on.
+
+    A key holds the data's version and the asker's right, so what is kept is never stale and
+    never shown to others; it is this process's own, and may be lost at any time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._answers: OrderedDict[Hashable, dict[str, object]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, compute: Callable[[], dict[str, object]]) -> dict[str, object]:
+        """The answer under ``key``, computed if there is none; the caller leaves it unchanged."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        made = compute()
+        with self._lock:
+            self._answers[key] = made
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        return made
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """The parts that every request shares; built once, in ``create_app``."""
@@ -22,7 +50,7 @@ class Service:
     engine: Engine
     region: Region
     demo: bool = False  #: whether the service is ready only with the demo in
-    state: dict[str, object] = field(default_factory=dict)
+    kept: Kept = field(default_factory=lambda: Kept(most=16))
 
 
 def _service(request: Request) -> Service:

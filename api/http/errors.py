@@ -56,6 +56,32 @@ _TITLES = {
 }  # fmt: skip
 
 
+_DOCUMENT = {
+    "schema": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "what, where and what to do"},
+            "code": {"type": "string", "description": "stable, for programs"},
+        },
+    }
+}
+_FAILURES: tuple[tuple[int | str, str], ...] = (
+    (401, "no identity"),
+    (403, "the scope is missing"),
+    (422, "the request cannot be understood"),
+    ("default", "any other failure"),
+)
+#: What every route may answer beside what it is for, as OpenAPI has it.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": told, "content": {"application/problem+json": _DOCUMENT}}
+    for status, told in _FAILURES
+}
+
+
 def problem(
     status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: object
 ) -> Response:
@@ -83,6 +109,8 @@ def status_of(error: Exception) -> int:
 
 def code_of(error: Exception) -> str:
     """A stable code from the class's name: NoSuchUnitError is ``no_such_unit``."""
+    if isinstance(error, RegionError):
+        return "not_of_this_region"
     name = re.sub(r"Error$", "", type(error).__name__)
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 

@@ -14,9 +14,10 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import problem
 from layers.access import tokens
@@ -122,6 +123,28 @@ def _same_origin(headers: Headers) -> bool:
     return origin is not None and origin.split("://")[-1] == headers.get("host")
 
 
+def _limited(request: Request) -> Request:
+    """``request`` with a body of at most the setting's size; more raises HTTPException(413).
+
+    Not FastAPI's own limit: that one stands before identity, and answers in plain text.
+    """
+    limit = int(request.app.state.service.settings.max_body_mb * 1_000_000)
+    told = request.headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and int(told) > limit:
+        raise HTTPException(413)
+    left = limit
+
+    async def receive() -> Message:
+        nonlocal left
+        message = await request.receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413)
+        return message
+
+    return Request(request.scope, receive)
+
+
 class Guarded(APIRoute):
     """A route that checks its right before its path and body are looked at."""
 
@@ -143,6 +166,6 @@ class Guarded(APIRoute):
                 return problem(404, "not_found", "the path holds NUL: nothing has such a name")
             if b"%00" in request.scope["query_string"]:
                 return problem(422, "bad_text", "the query holds NUL (%00): leave it out")
-            return await handle(request)
+            return await handle(_limited(request))
 
         return guarded

@@ -168,7 +168,7 @@ def identifier(value: object) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        value = str(value) if abs(value) < _BEYOND_IDENTIFIERS else None
+        value = str(value) if abs(int(value)) < _BEYOND_IDENTIFIERS else None
     # No unit is enrolled under a text with a control character.
     return value.strip() or None if isinstance(value, str) and is_line(value.strip()) else None
 

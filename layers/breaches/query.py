@@ -63,16 +63,16 @@ def listed(
     unit: str | None = None,
     states: Sequence[str] = ("open", "closed"),
     bbox: tuple[float, float, float, float] | None = None,
-    after: int = 0,
+    after: str = "",
     limit: int = 1000,
 ) -> list[Breach]:
-    """Breaches that overlap the window, by id; ``fence`` is a fence's id or name."""
+    """Breaches that overlap the window, by id as text; ``fence`` is a fence's id or name."""
     west, south, east, north = bbox or (None, None, None, None)
     # A box with west > east crosses 180°: it is one box up to there and one from there on.
     across = bbox is not None and bbox[0] > bbox[2]
     rows = connection.execute(
         text(
-            f"{_SELECT} WHERE b.id > :after AND b.state = ANY(:states)"
+            f"{_SELECT} WHERE b.id::text COLLATE \"C\" > :after AND b.state = ANY(:states)"
             " AND (CAST(:fence AS text) IS NULL OR b.fence = :fence OR v.name = :fence)"
             " AND (CAST(:unit AS text) IS NULL OR b.unit = :unit)"
             " AND (CAST(:end AS timestamptz) IS NULL OR b.entered_at < :end)"
@@ -81,7 +81,7 @@ def listed(
             " AND (CAST(:west AS double precision) IS NULL"
             "  OR b.geom && ST_MakeEnvelope(:west, :south, :to_east, :north, 4326)"
             "  OR b.geom && ST_MakeEnvelope(:from_west, :south, :east, :north, 4326))"
-            " ORDER BY b.id LIMIT :limit"
+            ' ORDER BY b.id::text COLLATE "C" LIMIT :limit'
         ),
         {
             "after": after, "states": list(states), "fence": fence, "unit": unit, "start": start,

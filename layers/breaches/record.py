@@ -38,14 +38,14 @@ class Revision:
 
 
 def told(connection: Connection, since: Mapping[str, datetime | None]) -> pd.DataFrame:
-    """Breaches of units (not withdrawn ones) whose deciding fix is at or after a moment, by id."""
+    """Breaches of units (not withdrawn ones) decided after a moment, by id."""
     rows = connection.execute(
         text(
             f"SELECT b.id, {', '.join('b.' + c for c in _COLUMNS)}, b.revision,"
             " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b"
             " JOIN unnest(CAST(:units AS text[]), CAST(:since AS timestamptz[])) AS w (unit, since)"
             " USING (unit) WHERE b.state <> 'withdrawn'"
-            " AND (w.since IS NULL OR b.entered_fix >= w.since) ORDER BY b.id"
+            " AND (w.since IS NULL OR b.entered_fix > w.since) ORDER BY b.id"
         ),
         {"units": list(since), "since": list(since.values())},
     )

@@ -1,8 +1,8 @@
-"""Fixes from the store as frames for ``geo``, by binary COPY straight into arrays."""
+"""Fixes from the store as frames for ``geo``: packed by the server, read straight into arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,20 +12,21 @@ from sqlalchemy import Connection, text
 
 from layers.db.engine import raw
 
-# A row of COPY … (FORMAT BINARY): the number of fields, then each with its length before it.
+# One fix as the server packs it; one value a unit comes over, not one row a fix, which Python
+# would have to handle one by one.
 _ROW = np.dtype(
     [
-        ("fields", ">i2"), ("l0", ">i4"), ("unit_no", ">i4"), ("l1", ">i4"), ("time", ">i8"),
-        ("l2", ">i4"), ("lon", ">f8"), ("l3", ">i4"), ("lat", ">f8"), ("l4", ">i4"),
-        ("accuracy_m", ">f4"), ("l5", ">i4"), ("patrol_no", ">i4"),
+        ("unit_no", ">i4"), ("time", ">i8"), ("lon", ">f8"), ("lat", ">f8"),
+        ("accuracy_m", ">f4"), ("patrol_no", ">i4"),
     ]
 )  # fmt: skip
-_HEADER_BYTES, _TRAILER_BYTES = 19, 2
-_POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01
 # Missing values would make rows of uneven length: NaN and 0 stand for them.
-_COLUMNS = (
-    "f.unit_no, f.time, f.lon, f.lat, coalesce(f.accuracy_m, 'NaN'), coalesce(f.patrol_no, 0)"
+_PACKED = (
+    "int4send(f.unit_no) || timestamptz_send(f.time) || float8send(f.lon) || float8send(f.lat)"
+    " || float4send(coalesce(f.accuracy_m, 'NaN')) || int4send(coalesce(f.patrol_no, 0))"
 )
+_POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01
+_COLUMNS = "f.unit_no, f.time, f.lon, f.lat, f.accuracy_m, f.patrol_no"
 #: How many fixes beyond a window are read with it: the outlier rule looks at neighbours.
 CONTEXT = 3
 
@@ -43,11 +44,11 @@ def fixes(
     that cross its ends are whole. Columns: unit, time (UTC), lon, lat, accuracy_m, patrol_id.
     """
     numbers = _numbers(connection, units)
-    parts = [_copy(raw(connection), _inside(start, end), numbers)]
+    parts = [_of_units(raw(connection), _inside(start, end), numbers)]
     if start is not None:
-        parts.append(_copy(raw(connection), _beside("<", "DESC", start), numbers))
+        parts.append(_of_units(raw(connection), _beside("<", "DESC", start), numbers))
     if end is not None:
-        parts.append(_copy(raw(connection), _beside(">=", "ASC", end), numbers))
+        parts.append(_of_units(raw(connection), _beside(">=", "ASC", end), numbers))
     rows = np.concatenate(parts)
     rows = rows[np.lexsort((rows["time"], rows["unit_no"]))]
     return _frame(connection, rows, numbers)
@@ -62,7 +63,7 @@ def fixes_since(connection: Connection, since: dict[int, datetime | None]) -> pd
         " LATERAL (SELECT * FROM fixes WHERE unit_no = w.u AND time >= w.since ORDER BY time"
         " OFFSET 0) f"
     )
-    rows = _copied(raw(connection), query)
+    rows = _fetched(raw(connection), query)
     rows = rows[np.lexsort((rows["time"], rows["unit_no"]))]
     return _frame(connection, rows, numbers)
 
@@ -104,41 +105,48 @@ def _beside(side: str, order: str, moment: datetime) -> str:
     )
 
 
-def _copy(
+def _of_units(
     connection: Psycopg[tuple[object, ...]], query: str, numbers: dict[int, str]
 ) -> np.ndarray:
     joint = " AND " if " LATERAL " not in query else " WHERE "
     listed = ", ".join(str(int(number)) for number in numbers) or "NULL"
-    return _copied(connection, f"{query}{joint}f.unit_no IN ({listed})")
+    return _fetched(connection, f"{query}{joint}f.unit_no IN ({listed})")
 
 
-def _copied(connection: Psycopg[tuple[object, ...]], query: str) -> np.ndarray:
-    # Only numbers and times of our own making are written into the text of a COPY.
-    with connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode()) as copy:
-        data = b"".join(copy)
-    count = (len(data) - _HEADER_BYTES - _TRAILER_BYTES) // _ROW.itemsize
-    return np.frombuffer(data, _ROW, count, _HEADER_BYTES)
+def _fetched(connection: Psycopg[tuple[object, ...]], query: str) -> np.ndarray:
+    # Only numbers and times of our own making are written into the text of a query.
+    packed = f"SELECT string_agg({_PACKED}, '') FROM ({query}) f GROUP BY f.unit_no"
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(packed.encode())
+        return np.frombuffer(b"".join(row[0] for row in cursor), _ROW)  # type: ignore[misc]
 
 
 def _frame(connection: Connection, rows: np.ndarray, numbers: dict[int, str]) -> pd.DataFrame:
-    known = pd.Series(numbers, dtype="str")
     patrol_no = rows["patrol_no"].astype(np.int64)
     wanted = [int(n) for n in np.unique(patrol_no) if n]
-    names: dict[int, str] = {}
+    names: dict[int, str | None] = {0: None}
     if wanted:
         found = connection.execute(
             text("SELECT patrol_no, id FROM patrols WHERE patrol_no = ANY(:wanted)"),
             {"wanted": wanted},
         )
-        names = dict(found.all())
+        names.update(dict(found.all()))
     time_us = rows["time"].astype(np.int64) + _POSTGRES_EPOCH_US
     return pd.DataFrame(
         {
-            "unit": known.reindex(rows["unit_no"].astype(np.int64)).to_numpy(),
+            "unit": _named(rows["unit_no"].astype(np.int64), numbers),
             "time": pd.DatetimeIndex(time_us.view("datetime64[us]"), tz="UTC"),
             "lon": rows["lon"].astype(np.float64),
             "lat": rows["lat"].astype(np.float64),
             "accuracy_m": rows["accuracy_m"].astype(np.float64),
-            "patrol_id": pd.Series(names, dtype="str").reindex(patrol_no).to_numpy(),
+            "patrol_id": _named(patrol_no, names),
         }
     )
+
+
+def _named(
+    numbers: np.ndarray, names: Mapping[int, str] | Mapping[int, str | None]
+) -> pd.api.extensions.ExtensionArray:
+    """The name of each number, taken from one small array of names."""
+    found, position = np.unique(numbers, return_inverse=True)
+    return pd.array([names[int(number)] for number in found], dtype="str").take(position)

@@ -146,9 +146,7 @@ def _merge(
         )
         inserted = cursor.rowcount
         cursor.execute(sql.SQL("DROP TABLE {}").format(stage))
-    return Written(
-        inserted=inserted, updated=updated, unchanged=len(ids) - inserted - updated
-    )
+    return Written(inserted=inserted, updated=updated, unchanged=len(ids) - inserted - updated)
 
 
 def _update(table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]) -> sql.Composed:

@@ -53,9 +53,7 @@ class Column:
         try:
             parsed = _PARSERS[self.kind](value)
         except (TypeError, ValueError, OverflowError) as error:
-            raise BadValueError(
-                f"{self.name} is {_shown(value)}: give {self._wanted()}"
-            ) from error
+            raise BadValueError(f"{self.name} is {_shown(value)}: give {self._wanted()}") from error
         self._check_limits(parsed)
         return self.check(parsed) if self.check else parsed
 

@@ -65,9 +65,7 @@ def features(
     return Page(features=found, next=str(found[-1]["id"]) if len(rows) > limit else None)
 
 
-def feature(
-    connection: Connection, name: str, feature_id: str, *, lock: bool = False
-) -> Feature:
+def feature(connection: Connection, name: str, feature_id: str, *, lock: bool = False) -> Feature:
     """One feature; ``lock`` keeps others from changing it until the transaction ends.
 
     Raises NoSuchLayerError, NoSuchFeatureError.

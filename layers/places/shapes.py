@@ -82,9 +82,7 @@ def check_on_earth(geometries: Geometries, where: Where) -> None:
     )
 
 
-def settle(
-    layer: Layer, geometries: Geometries, where: Where, *, repair: bool = True
-) -> Settled:
+def settle(layer: Layer, geometries: Geometries, where: Where, *, repair: bool = True) -> Settled:
     """Geometries in degrees as ``layer`` stores them; several parts of a line are told apart.
 
     With ``repair``, invalid polygons are made valid (GEOS MakeValid, method *structure*: the

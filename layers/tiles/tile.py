@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from geo.earth import tile_bounds_3857
+from geo.errors import OutOfRangeError
 from layers.errors import NoSuchLayerError
 
 _STATEMENT = text(Path(__file__).with_name("tile.sql").read_text())
@@ -42,6 +43,8 @@ def tile(connection: Connection, z: int, x: int, y: int, layers: Sequence[str]) 
 
     Raises NoSuchLayerError, and OutOfRangeError for a tile that is not of this world.
     """
+    if z > MAX_ZOOM:
+        raise OutOfRangeError(f"tile {z}/{x}/{y}: there are tiles up to zoom {MAX_ZOOM}")
     tile_bounds_3857(z, x, y)
     wrong = [name for name in layers if name not in FIELDS]
     if wrong:

@@ -46,9 +46,7 @@ class Installed:
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment; neither PYTHONPATH nor our settings reach it."""
-        ours = {
-            k: v for k, v in os.environ.items() if not k.startswith(("PATROLGRID_", "PYTHON"))
-        }
+        ours = {k: v for k, v in os.environ.items() if not k.startswith(("PATROLGRID_", "PYTHON"))}
         environment = {**ours, "PATROLGRID_DATA_DIR": str(self.elsewhere / "data")}
         return subprocess.run(
             [str(self.folder / "bin" / program), *arguments],
@@ -107,9 +105,7 @@ def test_the_wheel_holds_every_module_and_statement_of_the_work_tree(names: set[
 
 
 def test_the_wheel_holds_the_built_page_whole(names: set[str]) -> None:
-    built = {
-        path.relative_to(ROOT).as_posix() for path in PAGE.parent.rglob("*") if path.is_file()
-    }
+    built = {path.relative_to(ROOT).as_posix() for path in PAGE.parent.rglob("*") if path.is_file()}
     assert any("/assets/" in name and name.endswith(".js") for name in built)
     assert built - names == set()
 

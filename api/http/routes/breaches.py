@@ -11,8 +11,9 @@ from api.http.answers import (
     Bbox,
     Between,
     Cursor,
+    GeoJson,
     Limit,
-    after_number,
+    after,
     answer,
     collection,
     feature,
@@ -27,14 +28,14 @@ from layers.breaches.query import Breach
 router = APIRouter(route_class=Guarded, tags=["breaches"])
 
 READS = ("breaches", "fences", "units")
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="a breach's id")]
 
 
 def _feature(found: Breach) -> dict[str, object]:
     return feature(found.id, point(found.lon, found.lat), found.properties())
 
 
-@router.get("/api/breaches")
+@router.get("/api/breaches", response_class=GeoJson)
 @needs("read")
 def list_breaches(
     request: Request,
@@ -42,7 +43,7 @@ def list_breaches(
     window: Between,
     bbox: Bbox,
     fence: Annotated[str | None, Query(max_length=200, description="a fence's id or name")] = None,
-    unit: Annotated[str | None, Query(max_length=200)] = None,
+    unit: Annotated[str | None, Query(max_length=200, description="its identifier")] = None,
     state: Annotated[Literal["open", "closed", "withdrawn"] | None, Query()] = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
@@ -50,7 +51,7 @@ def list_breaches(
     """Breaches that overlap the window, by id; withdrawn ones only when asked for."""
     rows = breaches.listed(
         connection, start=window.start, end=window.end, fence=fence, unit=unit,
-        states=(state,) if state else ("open", "closed"), bbox=bbox, after=after_number(cursor),
+        states=(state,) if state else ("open", "closed"), bbox=bbox, after=after(cursor) or "",
         limit=limit + 1,
     )  # fmt: skip
     more = rows[limit - 1].id if len(rows) > limit else None
@@ -58,7 +59,7 @@ def list_breaches(
     return answer(request, payload, versions.read(connection, READS))
 
 
-@router.get("/api/breaches/{number}")
+@router.get("/api/breaches/{number}", response_class=GeoJson)
 @needs("read")
 def get_breach(request: Request, connection: Reading, number: Number) -> Response:
     """One breach with the history of its revisions."""

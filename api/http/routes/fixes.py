@@ -83,8 +83,8 @@ def list_quarantine(
     request: Request,
     connection: Reading,
     window: Between,
-    unit: Annotated[str | None, Query(max_length=200)] = None,
-    reason: Annotated[str | None, Query(max_length=100)] = None,
+    unit: Annotated[str | None, Query(max_length=200, description="its identifier")] = None,
+    reason: Annotated[str | None, Query(max_length=100, description="as the receipt said")] = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> Response:

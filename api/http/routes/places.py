@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Header, Query, Request
+from fastapi import APIRouter, Body, Header, Path, Query, Request
 from starlette.responses import Response
 
 from api.http.answers import (
@@ -14,6 +14,7 @@ from api.http.answers import (
     VARY,
     Bbox,
     Cursor,
+    GeoJson,
     Limit,
     after,
     answer,
@@ -30,6 +31,9 @@ from layers.errors import BadFeatureError, StaleFeatureError
 
 router = APIRouter(route_class=Guarded, tags=["layers"])
 
+LayerName = Annotated[str, Path(description="a layer's name, or its singular")]
+FeatureId = Annotated[str, Path(description="the feature's id; it may hold slashes")]
+IfMatch = Annotated[str | None, Header(description="the ETag that GET answered with")]
 Feature = Annotated[dict[str, Any], Body(description="a GeoJSON feature")]
 
 
@@ -58,12 +62,12 @@ def list_layers(request: Request, connection: Reading) -> Response:
     )
 
 
-@router.get("/api/layers/{layer}")
+@router.get("/api/layers/{layer}", response_class=GeoJson)
 @needs("read")
 def list_features(
     request: Request,
     connection: Reading,
-    layer: str,
+    layer: LayerName,
     bbox: Bbox,
     level: Annotated[str | None, Query(max_length=100, description="of grids")] = None,
     limit: Limit = 1000,
@@ -78,9 +82,11 @@ def list_features(
     return answer(request, payload, versions.read(connection, [kind.name]))
 
 
-@router.get("/api/layers/{layer}/{feature_id:path}")
+@router.get("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)
 @needs("read")
-def get_feature(request: Request, connection: Reading, layer: str, feature_id: str) -> Response:
+def get_feature(
+    request: Request, connection: Reading, layer: LayerName, feature_id: FeatureId
+) -> Response:
     """One feature; its ETag is what If-Match wants."""
     kind = places.layer(layer)
     found = places.feature(connection, kind.name, feature_id)
@@ -91,9 +97,11 @@ def get_feature(request: Request, connection: Reading, layer: str, feature_id: s
     return Response(encode(found), headers=headers, media_type=GEOJSON)
 
 
-@router.post("/api/layers/{layer}", status_code=201)
+@router.post("/api/layers/{layer}", status_code=201, response_class=GeoJson)
 @needs("admin")
-def create_feature(service: Parts, connection: Writing, layer: str, body: Feature) -> Response:
+def create_feature(
+    service: Parts, connection: Writing, layer: LayerName, body: Feature
+) -> Response:
     """Create a feature; its id is the one given, else made."""
     kind = places.layer(layer)
     made = places.create(
@@ -105,15 +113,15 @@ def create_feature(service: Parts, connection: Writing, layer: str, body: Featur
     return Response(encode(made), 201, headers, GEOJSON)
 
 
-@router.put("/api/layers/{layer}/{feature_id:path}")
+@router.put("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)
 @needs("admin")
 def replace_feature(
     service: Parts,
     connection: Writing,
-    layer: str,
-    feature_id: str,
+    layer: LayerName,
+    feature_id: FeatureId,
     body: Feature,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Put a feature as GET gave it, changed; If-Match says which state was changed."""
     kind = places.layer(layer)
@@ -131,9 +139,9 @@ def replace_feature(
 @needs("admin")
 def delete_feature(
     connection: Writing,
-    layer: str,
-    feature_id: str,
-    if_match: Annotated[str | None, Header()] = None,
+    layer: LayerName,
+    feature_id: FeatureId,
+    if_match: IfMatch = None,
 ) -> Response:
     """Delete a feature; If-Match says which state was looked at."""
     kind = places.layer(layer)
@@ -142,7 +150,9 @@ def delete_feature(
     return Response(status_code=204)
 
 
-def _check_state(connection: Writing, layer: str, feature_id: str, if_match: str | None) -> None:
+def _check_state(
+    connection: Writing, layer: LayerName, feature_id: str, if_match: str | None
+) -> None:
     """Lock the feature and hold its state against If-Match."""
     found = places.feature(connection, layer, feature_id, lock=True)
     if if_match is None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.http.answers import Moment, answer, collection, feature, point, rfc3339
+from api.http.answers import GeoJson, Moment, answer, collection, feature, point, rfc3339
 from api.http.context import Reading
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
@@ -29,7 +29,7 @@ class Question(BaseModel):
     end: Moment = Field(alias="to")
 
 
-@router.post("/api/presence-search")
+@router.post("/api/presence-search", response_class=GeoJson)
 @needs("read")
 def search(request: Request, connection: Reading, question: Question) -> Response:
     """The stays and passages of units inside a polygon within a window."""

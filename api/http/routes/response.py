@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api.http.answers import answer, collection
+from api.http.answers import GeoJson, answer, collection
 from api.http.context import Parts, Reading
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
@@ -22,8 +22,10 @@ router = APIRouter(route_class=Guarded, tags=["response"])
 
 #: An answer is asked for by one person who waits: more minutes than these are for planners' tools.
 MOST_MINUTES = 120.0
-Longitude = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)]
-Latitude = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[
+    float, Query(ge=-180, le=180, allow_inf_nan=False, description="degrees, WGS84")
+]
+Latitude = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="degrees, WGS84")]
 Mode = Annotated[str, Query(max_length=50, description="how help travels")]
 Stale = Annotated[bool, Query(description="units with a stale fix, too")]
 
@@ -50,7 +52,7 @@ def _finite(number: float) -> float | None:
     return round(number, 1) if math.isfinite(number) else None
 
 
-@router.get("/api/response")
+@router.get("/api/response", response_class=GeoJson)
 @needs("read")
 def get_response(
     request: Request,
@@ -59,7 +61,10 @@ def get_response(
     minutes: Minutes,
     lon: Longitude | None = None,
     lat: Latitude | None = None,
-    source: Annotated[Literal["checkpoints", "posts", "units"] | None, Query()] = None,
+    source: Annotated[
+        Literal["checkpoints", "posts", "units"] | None,
+        Query(description="start from all of these"),
+    ] = None,
     mode: Mode = "vehicle",
     stale: Stale = False,
 ) -> Response:
@@ -87,7 +92,7 @@ def get_response(
     return answer(request, payload, versions.read(connection, reads))
 
 
-@router.get("/api/response/settlements")
+@router.get("/api/response/settlements", response_class=GeoJson)
 @needs("read")
 def get_settlements(
     request: Request,
@@ -113,7 +118,7 @@ def get_settlements(
     return answer(request, payload, versions.read(connection, reads))
 
 
-@router.get("/api/dispatch")
+@router.get("/api/dispatch", response_class=GeoJson)
 @needs("read")
 def get_dispatch(
     request: Request,
@@ -121,8 +126,10 @@ def get_dispatch(
     connection: Reading,
     lon: Longitude,
     lat: Latitude,
-    limit: Annotated[int, Query(ge=1, le=50)] = 5,
-    within_minutes: Annotated[float, Query(gt=0, le=600, allow_inf_nan=False)] = 120,
+    limit: Annotated[int, Query(ge=1, le=50, description="units in the answer")] = 5,
+    within_minutes: Annotated[
+        float, Query(gt=0, le=600, allow_inf_nan=False, description="slower ones are left out")
+    ] = 120,
     stale: Stale = False,
 ) -> Response:
     """The nearest units by travel time, each with its ETA, the age of its fix and its route."""

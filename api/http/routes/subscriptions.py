@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -104,7 +104,7 @@ def list_deliveries(
     request: Request,
     connection: Writing,
     subscription: str,
-    state: Annotated[str | None, Query(max_length=20)] = None,
+    state: Annotated[Literal["pending", "delivered", "failed"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> Response:
     """Its deliveries, newest first: tried how often, with what answer, and when next."""

@@ -16,6 +16,14 @@ from layers.tiles import tile as cutting
 router = APIRouter(route_class=Guarded, tags=["tiles"])
 
 MVT = "application/vnd.mapbox-vector-tile"
+
+
+class Mvt(Response):
+    """A vector tile, as the OpenAPI document is to have it."""
+
+    media_type = MVT
+
+
 Layers = Annotated[
     str | None, Query(max_length=400, description="layer names, comma-separated; all without it")
 ]
@@ -24,10 +32,11 @@ Layers = Annotated[
 def _named(layers: str | None) -> list[str]:
     if not layers:
         return [name for name in cutting.FIELDS if name != "breaches"]
-    return [places.canonical(part.strip()) for part in layers.split(",") if part.strip()]
+    parts = [part.strip() for part in layers.split(",") if part.strip()]
+    return [part if part in cutting.FIELDS else places.canonical(part) for part in parts]
 
 
-@router.get("/tiles/{z}/{x}/{y}.mvt")
+@router.get("/tiles/{z}/{x}/{y}.mvt", response_class=Mvt)
 @needs("read")
 def tile(
     request: Request, connection: Reading, z: int, x: int, y: int, layers: Layers = None

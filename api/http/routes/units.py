@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Path, Request
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -22,6 +22,7 @@ from api.http.answers import (
     JSON,
     Between,
     Cursor,
+    GeoJson,
     Limit,
     after,
     answer,
@@ -48,6 +49,8 @@ Identifier = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
 ]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+UnitId = Annotated[str, Path(description="the identifier given at enrolment")]
+TeamId = Annotated[str, Path(description="the team's id")]
 Positive = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
 
 
@@ -56,9 +59,9 @@ class UnitPut(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    unit: Annotated[
-        Identifier | None, Field(validation_alias=AliasChoices("unit", "id"))
-    ] = None  #: the path's, when it is given
+    unit: Annotated[Identifier | None, Field(validation_alias=AliasChoices("unit", "id"))] = (
+        None  #: the path's, when it is given
+    )
     kind: Line
     call_sign: Line | None = None
     team: Identifier | None = None
@@ -78,9 +81,9 @@ class TeamPut(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    team: Annotated[
-        Identifier | None, Field(validation_alias=AliasChoices("team", "id"))
-    ] = None  #: the path's, when it is given
+    team: Annotated[Identifier | None, Field(validation_alias=AliasChoices("team", "id"))] = (
+        None  #: the path's, when it is given
+    )
     name: Line | None = None
     name_zh: Line | None = None
     name_mn: Line | None = None
@@ -120,7 +123,7 @@ def _seen(row: dict[str, object], service: Service, now: datetime) -> dict[str, 
     return feature(str(row["unit"]), point(row["lon"], row["lat"]), properties)  # type: ignore[arg-type]
 
 
-@router.get("/api/units")
+@router.get("/api/units", response_class=GeoJson)
 @needs("read")
 def list_units(
     request: Request,
@@ -143,9 +146,7 @@ def list_units(
 
 @router.post("/api/units", status_code=201)
 @needs("admin")
-def enrol_unit(
-    service: Parts, connection: Writing, body: Annotated[Units, Body()]
-) -> Response:
+def enrol_unit(service: Parts, connection: Writing, body: Annotated[Units, Body()]) -> Response:
     """Enrol one unit, or a list of them: all or none."""
     many = body if isinstance(body, list) else [body]
     if not 1 <= len(many) <= 10_000:
@@ -157,9 +158,9 @@ def enrol_unit(
 
 
 # Before the unit itself: identifiers may hold slashes.
-@router.get("/api/units/{unit:path}/track")
+@router.get("/api/units/{unit:path}/track", response_class=GeoJson)
 @needs("read")
-def track(request: Request, connection: Reading, unit: str, window: Between) -> Response:
+def track(request: Request, connection: Reading, unit: UnitId, window: Between) -> Response:
     """A unit's patrols: each run of legs without a gap is one line."""
     runs = journeys.runs(connection, unit, start=window.start, end=window.end)
     features = [
@@ -174,9 +175,9 @@ def track(request: Request, connection: Reading, unit: str, window: Between) -> 
     )
 
 
-@router.get("/api/units/{unit:path}")
+@router.get("/api/units/{unit:path}", response_class=GeoJson)
 @needs("read")
-def get_unit(request: Request, service: Parts, connection: Reading, unit: str) -> Response:
+def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId) -> Response:
     """One unit with its newest fix."""
     rows = enrolment.latest(connection, unit=unit)
     if not rows:
@@ -187,7 +188,7 @@ def get_unit(request: Request, service: Parts, connection: Reading, unit: str) -
 
 @router.put("/api/units/{unit:path}")
 @needs("admin")
-def put_unit(service: Parts, connection: Writing, unit: str, body: UnitPut) -> Response:
+def put_unit(service: Parts, connection: Writing, unit: UnitId, body: UnitPut) -> Response:
     """Change a unit's properties."""
     if body.unit not in {None, unit}:
         raise ApiError(422, "other_unit", f"unit: it is {body.unit!r} in the body, not {unit!r}")
@@ -198,7 +199,7 @@ def put_unit(service: Parts, connection: Writing, unit: str, body: UnitPut) -> R
 
 @router.delete("/api/units/{unit:path}", status_code=204)
 @needs("admin")
-def disenrol_unit(connection: Writing, unit: str) -> Response:
+def disenrol_unit(connection: Writing, unit: UnitId) -> Response:
     """End an enrolment: later fixes are refused, history stays."""
     enrolment.disenrol(connection, unit)
     return Response(status_code=204)
@@ -231,7 +232,7 @@ def make_team(connection: Writing, body: Annotated[Teams, Body()]) -> Response:
 
 @router.put("/api/teams/{team:path}")
 @needs("admin")
-def put_team(connection: Writing, team: str, body: TeamPut) -> Response:
+def put_team(connection: Writing, team: TeamId, body: TeamPut) -> Response:
     """Change a team."""
     if body.team not in {None, team}:
         raise ApiError(422, "other_team", f"team: it is {body.team!r} in the body, not {team!r}")
@@ -242,7 +243,7 @@ def put_team(connection: Writing, team: str, body: TeamPut) -> Response:
 
 @router.delete("/api/teams/{team:path}", status_code=204)
 @needs("admin")
-def remove_team(connection: Writing, team: str) -> Response:
+def remove_team(connection: Writing, team: TeamId) -> Response:
     """Delete a team that nothing refers to."""
     teams.remove(connection, team)
     return Response(status_code=204)
