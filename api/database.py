@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import sys
+import threading
 from collections.abc import Iterator
+from types import FrameType
 
 from sqlalchemy import Engine, create_engine, text
 
@@ -20,12 +24,34 @@ def database(settings: Settings) -> Iterator[str]:
     Without PATROLGRID_DATABASE_URL this holds a lease on the private cluster, starting it if no
     running service did, and makes its database when it is new.
     """
-    if settings.database_url:
-        yield settings.database_url
+    with _ended_in_order():
+        if settings.database_url:
+            yield settings.database_url
+            return
+        with Cluster(data_dir=settings.data_dir).lease() as url:
+            _make_database(url)
+            yield url
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C is taken, so that leases are given back and half files are removed.
+
+    Whoever listens for it already, or will, is left alone.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
         return
-    with Cluster(data_dir=settings.data_dir).lease() as url:
-        _make_database(url)
-        yield url
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _make_database(url: str) -> None:

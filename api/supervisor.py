@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,7 +41,27 @@ PORT_WITHIN_S = 3
 
 
 class _StopRequestedError(Exception):
-    """SIGTERM or SIGINT came."""
+    """SIGTERM or SIGINT came while the service was starting."""
+
+
+@dataclass(kw_only=True)
+class Stop:
+    """Whether SIGTERM or SIGINT came.
+
+    A start is cut short by an exception; a running service looks here, so that no library can
+    take the exception for a failure of its own.
+    """
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    starting: bool = True
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """Handle a signal; once is enough: a second must not cut the clean end short."""
+        if self.asked.is_set():
+            return
+        self.asked.set()
+        if self.starting:
+            raise _StopRequestedError(signal.Signals(number).name)
 
 
 @dataclass(kw_only=True)
@@ -100,26 +121,37 @@ def run(settings: Settings, *, demo: bool) -> None:
     """Run everything until SIGTERM or SIGINT."""
     region = Region.read(settings.region_file)
     _check_port(settings)
-    with _stoppable(), contextlib.suppress(_StopRequestedError), database(settings) as url:
-        engine = make_engine(url, pool_size=3)
-        migrate.upgrade(engine)
-        wanted = demo and demonstration.wanted(engine)
-        children = [
-            _child("HTTP", ["serve", *(["--demo"] if wanted else [])], url),
-            _child("worker", ["worker"], url),
-        ]
+    with _stoppable() as stop:
         try:
-            for child in children:
-                child.start()
-            if wanted:
-                _load_demo(settings, engine, region)
-                children.append(_replay(settings, engine, url))
-            _await_http(settings, children[0])
-            _greet(settings, engine)
-            _watch(settings, engine, children)
-        finally:
-            _stop(children)
-            engine.dispose()
+            with database(settings) as url:
+                _run(settings, region, url, stop, demo=demo)
+        except Exception:
+            # What a signal cut short may end as any library's own exception.
+            if not stop.asked.is_set():
+                raise
+
+
+def _run(settings: Settings, region: Region, url: str, stop: Stop, *, demo: bool) -> None:
+    engine = make_engine(url, pool_size=3)
+    migrate.upgrade(engine)
+    wanted = demo and demonstration.wanted(engine)
+    children = [
+        _child("HTTP", ["serve", *(["--demo"] if wanted else [])], url),
+        _child("worker", ["worker"], url),
+    ]
+    try:
+        for child in children:
+            child.start()
+        if wanted:
+            _load_demo(settings, engine, region)
+            children.append(_replay(settings, engine, url))
+        _await_http(settings, children[0])
+        _greet(settings, engine)
+        stop.starting = False
+        _watch(settings, engine, children, stop)
+    finally:
+        _stop(children)
+        engine.dispose()
 
 
 def _load_demo(settings: Settings, engine: Engine, region: Region) -> None:
@@ -174,16 +206,11 @@ def _check_port(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    def stop(number: int, _: FrameType | None) -> None:
-        # Once is enough: a second signal must not cut the clean end short.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise _StopRequestedError(signal.Signals(number).name)
-
+def _stoppable() -> Iterator[Stop]:
+    stop = Stop()
     before = {s: signal.signal(s, stop) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -219,10 +246,9 @@ def _greet(settings: Settings, engine: Engine) -> None:
     sys.stdout.flush()
 
 
-def _watch(settings: Settings, engine: Engine, children: list[Child]) -> None:
+def _watch(settings: Settings, engine: Engine, children: list[Child], stop: Stop) -> None:
     cluster = None if settings.database_url else Cluster(data_dir=settings.data_dir)
-    while True:
-        time.sleep(0.5)
+    while not stop.asked.wait(0.5):
         for child in children:
             child.look_after()
         if cluster is not None and not _answers(engine):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import signal
 import sys
-from types import FrameType
 from typing import Any
 
 import psycopg
@@ -68,7 +66,6 @@ REFUSED = (LayersError, GeoError, RegionError, SettingsError)
 
 def main() -> None:
     """Run the command; a refusal is one line on standard error and exit code 1."""
-    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except REFUSED as error:
@@ -78,11 +75,6 @@ def main() -> None:
         sys.exit(f"patrolgrid: the database refused: {_one_line(reason)}")
     except BrokenPipeError:
         sys.exit(1)
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    """End as on Ctrl-C: leases are given back, and what was half done is cleared away."""
-    sys.exit(128 + number)
 
 
 def _one_line(error: object) -> str:

@@ -8,7 +8,8 @@ import random
 
 import httpx
 import pytest
-from words import at, box, breaches, code, enrol, feature, fix, put, send
+
+from tests.api.api_words import at, box, breaches, code, enrol, feature, fix, put, send
 
 JSON = {"Content-Type": "application/json"}
 
@@ -54,7 +55,7 @@ def test_the_same_fix_in_every_spelling_is_one_fix(admin: httpx.Client) -> None:
     ]  # fmt: skip
     assert send(admin, spellings)["accepted"] == 1
     assert send(admin, spellings)["duplicate"] == len(spellings)
-    csv = "﻿unit, time, lon, lat, driver\r\n7, 2026-03-02T04:00:00Z, 100, 40.5, Bob\r\n\r\n"
+    csv = "\ufeffunit, time, lon, lat, driver\r\n7, 2026-03-02T04:00:00Z, 100, 40.5, Bob\r\n\r\n"
     for answer in (
         _post(admin, json.dumps(one), "Application/JSON; charset=utf-8"),
         _post(admin, json.dumps(one) + "\n\n", "application/x-ndjson"),

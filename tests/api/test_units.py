@@ -6,7 +6,8 @@ import json
 from urllib.parse import quote
 
 import httpx
-from words import code, enrol, fix, send
+
+from tests.api.api_words import code, enrol, fix, send
 
 JSON = {"Content-Type": "application/json"}
 
@@ -81,7 +82,9 @@ def test_a_disenrolled_unit_is_a_stranger_until_it_comes_back(admin: httpx.Clien
 
 
 def test_teams_stand_in_a_tree(admin: httpx.Client) -> None:
-    made = admin.post("/api/teams", json=[{"id": "t", "parent": "b"}, {"id": "b", "kind": "brigade"}])
+    made = admin.post(
+        "/api/teams", json=[{"id": "t", "parent": "b"}, {"id": "b", "kind": "brigade"}]
+    )
     assert made.status_code == 201
     enrol(admin, "v1", team="t")
     for body, expected in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -18,10 +19,10 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from service import Service
 
 from layers.db.cluster import Cluster
 from layers.db.engine import conninfo
+from service import Service
 
 FENCE = {
     "type": "Feature",
@@ -260,7 +261,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_and_nothing_twice(running:
     thread = threading.Thread(target=sender.run)
     thread.start()
     try:
-        for victim in ["database", "http", *["database"] * 3, "all", *["database"] * 3, "http"]:
+        for victim in [*["database"] * 4, "all", *["database"] * 4, "http"]:
             so_far = sender.acknowledged
             until(lambda so_far=so_far: sender.acknowledged > so_far + 2, f"before {victim}")
             time.sleep(chance.random() * 0.3)
@@ -300,7 +301,7 @@ def _holds_exactly(service: Service, sender: Sender) -> None:
     assert len(stored) - len(expected) in {0, sender.batch}
     batches = len(stored) // sender.batch
     assert [state for _, state in told] == ["closed"] * batches
-    gaps = {(b[0] - a[0]).total_seconds() for a, b in zip(told, told[1:], strict=False)}
+    gaps = {(b[0] - a[0]).total_seconds() for a, b in itertools.pairwise(told)}
     assert gaps <= {30.0 * sender.batch}
     assert opened == [(batches, batches)]
 
@@ -396,11 +397,12 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_of_it_cleanly(running: Service, number: signal.Signals) -> None:
     pids = [*children(running).values(), running.server_pid()]
+    before = len(running.log.read_text())
     assert running.process is not None
     running.process.send_signal(number)
     assert running.process.wait(30) == 0
     nothing_is_left(running, *pids)
-    assert "Traceback" not in running.log.read_text()
+    assert "Traceback" not in running.log.read_text()[before:]
 
 
 def test_a_setting_that_cannot_be_is_refused_before_anything_starts(tmp_path: Path) -> None:

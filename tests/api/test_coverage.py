@@ -1,0 +1,79 @@
+"""Coverage over HTTP: by hand, whole, and the same as the command says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import answers
+from tests.api.api_words import at, box, code, enrol, feature, fix, put, send
+
+
+def test_the_figures_add_up_and_the_command_says_the_same(
+    admin: httpx.Client,
+    token: Callable[[str], str],
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enrol(admin, "v1")
+    for n, west in enumerate((100.0, 100.01, 100.02)):
+        put(admin, "grids", feature(f"c{n}", box(west, 40, 0.01), level="cell"))
+    # Ten minutes over c0 and c1 by equal parts, then an hour unknown within c1, then away.
+    send(admin, [fix("v1", 0, 100.0), fix("v1", 10, 100.02), fix("v1", 11, 100.015),
+                 fix("v1", 71, 100.016), fix("v1", 75, 100.016, 40.02)])  # fmt: skip
+    window = {"from": at(0), "to": at(80), "level": "cell", "swath_m": "100"}
+    told = admin.get("/api/coverage", params=window)
+    found = told.json()
+    by_id = {one["id"]: one["properties"] for one in found["features"]}
+    assert list(by_id) == ["c0", "c1", "c2"]
+    assert by_id["c0"]["patrol_s"] == pytest.approx(300, abs=0.1)
+    assert (by_id["c1"]["unknown_s"], by_id["c2"]["patrol_s"]) == (3600, 0)
+    # 100 m of the cell's 1110 m.
+    assert by_id["c0"]["visited_share"] == pytest.approx(100 / 1110.3, rel=0.01)
+    totals = found["totals"]
+    inside = sum(one["patrol_s"] + one["unknown_s"] for one in by_id.values())
+    assert inside + totals["outside_s"] == pytest.approx(75 * 60)
+    assert by_id["c1"]["last_visit"].endswith("Z")
+    assert found["data_version"].startswith("fixes.")
+
+    half = admin.get("/api/coverage", params={**window, "to": at(5)}).json()
+    assert half["totals"]["patrol_s"] == pytest.approx(300)
+    # Kept answers are of the same data and the same right only.
+    tag = told.headers["ETag"]
+    known = admin.get("/api/coverage", params=window, headers={"If-None-Match": tag})
+    assert known.status_code == 304
+    reader = {"Authorization": f"Bearer {token('read')}"}
+    assert admin.get("/api/coverage", params=window, headers=reader).headers["ETag"] != tag
+    send(admin, [fix("v1", 79, 100.016, 40.02)])
+    newer = admin.get("/api/coverage", params=window).json()
+    assert newer["totals"]["outside_s"] > totals["outside_s"]
+
+    monkeypatch.setenv("PATROLGRID_DATABASE_URL", database_url)
+    monkeypatch.setenv("PATROLGRID_DATA_DIR", str(tmp_path))
+    out = tmp_path / "coverage.geojson"
+    asked = ["coverage", "--from", at(0), "--to", at(80), "--level", "cell", "--swath-m", "100"]
+    done = CliRunner().invoke(answers.app, [*asked, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    written = {one["properties"]["id"]: one for one in json.loads(out.read_text())["features"]}
+    for one in newer["features"]:
+        for name in ("visited_share", "patrol_s", "patrol_m", "unknown_s", "visits"):
+            theirs = written[one["id"]]["properties"][name]
+            assert theirs == pytest.approx(one["properties"][name]), (one["id"], name)
+
+
+def test_an_odd_question_has_an_answer_or_a_reason(admin: httpx.Client) -> None:
+    coming = {"from": "2199-01-01T00:00:00Z", "to": "2199-01-02T00:00:00Z"}
+    empty = admin.get("/api/coverage", params=coming).json()
+    assert (empty["features"], empty["totals"]["patrol_s"]) == ([], 0)
+    assert admin.get("/api/coverage/border", params=coming).json()["features"] == []
+    assert code(admin.get("/api/coverage?level=nope")) == "422 not_of_this_region"
+    for query in ("swath_m=0", "swath_m=nan", "swath_m=1e9", "from=2199-01-01T00:00:00Z",
+                  "to=0001-01-01T00:00:00Z", f"from={at(0)}&to={at(0)}"):  # fmt: skip
+        assert admin.get(f"/api/coverage?{query}").status_code == 422, query
+    assert admin.get("/api/coverage/border?segment_m=1").status_code == 422
