@@ -37,6 +37,8 @@ from layers.region import Region
 
 logger = logging.getLogger("patrolgrid.run")
 STOP_WITHIN_S = 10
+#: On a machine that compiles everything for the first time, with a demo to load beside.
+READY_WITHIN_S = 300
 PORT_WITHIN_S = 3
 
 
@@ -218,7 +220,7 @@ def _stoppable() -> Iterator[Stop]:
 
 def _await_http(settings: Settings, child: Child) -> None:
     """Wait until HTTP answers; a process that keeps falling is a failure of the start."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         child.look_after()
         if child.failures >= 3:
@@ -228,7 +230,7 @@ def _await_http(settings: Settings, child: Child) -> None:
             socket.create_connection(address, timeout=1).close()
             return
         time.sleep(0.1)
-    raise LayersError("the HTTP service does not answer within 60 s")
+    raise LayersError(f"the HTTP service does not answer within {READY_WITHIN_S} s")
 
 
 def _greet(settings: Settings, engine: Engine) -> None:

@@ -160,4 +160,4 @@ def store_frame(
 
 
 def _first(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).splitlines() or [type(error).__name__])[0].split("; It might")[0]

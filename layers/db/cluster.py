@@ -132,17 +132,26 @@ class Cluster:
         if not (self.folder / "PG_VERSION").exists():
             self._create()
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.running():
-            done = self._start()
-            if done.returncode == 0 or self.running():
-                break
+        while not self._answers():
+            if self.running():  # it is still starting, or was just killed
+                said = "it does not answer"
+            else:
+                done = self._start()
+                if done.returncode == 0:
+                    continue
+                said = self._reason(done.stderr + done.stdout)
             # After kill -9 of the server its children need a moment to let go of shared memory.
             if time.monotonic() > deadline:
                 raise DatabaseUnavailableError(
                     f"the private database in {self.folder} does not start: "
-                    f"{self._reason(done.stderr + done.stdout)}; see start.log and log/ there"
+                    f"{said}; see start.log and log/ there"
                 )
-            time.sleep(0.3)
+            time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        if not self.running():
+            return False
+        return self._run("pg_isready", "-q", "-h", str(self._socket_folder())).returncode == 0
 
     def _server(self) -> int | None:
         """Process of the running server, by the file that it keeps; None: it is down.

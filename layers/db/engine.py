@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from layers.errors import DatabaseUnavailableError
 
@@ -23,6 +23,9 @@ ROLES = Path(__file__).with_name("roles.sql")
 Role = Literal["patrolgrid_read", "patrolgrid_write", "patrolgrid_gate"]
 
 _OPTIONS = f"-c search_path={SCHEMA},public -c timezone=UTC -c statement_timeout=120000"
+
+
+_AWAY = "the database does not answer; it is tried again with your next request"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +88,32 @@ def acting(engine: Engine, principal: Principal, role: Role) -> Iterator[Connect
 
     Every transaction that answers or changes something comes through here; row-level security
     reads ``patrolgrid.principal``, ``.area`` and ``.team``. Commits at the end, rolls back on
-    any exception. Raises DatabaseUnavailableError when no connection can be had.
+    any exception. Raises DatabaseUnavailableError when no connection can be had, or it is lost on
+    the way: whether the transaction was committed is then unknown.
     """
     try:
         connection = engine.connect()
     except OperationalError as error:
-        raise DatabaseUnavailableError(
-            "the database does not answer; it is tried again with your next request"
-        ) from error
+        raise DatabaseUnavailableError(_AWAY) from error
+    try:
+        with _transaction(connection, principal, role):
+            yield connection
+    except (DBAPIError, psycopg.Error) as error:
+        if _lost(error):
+            raise DatabaseUnavailableError(_AWAY) from error
+        raise
+
+
+def _lost(error: DBAPIError | psycopg.Error) -> bool:
+    """Whether the connection went away; what libpq says of itself has no SQLSTATE."""
+    beneath = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(beneath, psycopg.OperationalError):
+        return False
+    return beneath.sqlstate is None or beneath.sqlstate.startswith(("08", "57P"))
+
+
+@contextlib.contextmanager
+def _transaction(connection: Connection, principal: Principal, role: Role) -> Iterator[None]:
     # A reader sees one state of the data from its first statement to its last.
     isolation = "REPEATABLE READ" if role == "patrolgrid_read" else "READ COMMITTED"
     with connection.execution_options(isolation_level=isolation), connection.begin():
@@ -110,7 +131,7 @@ def acting(engine: Engine, principal: Principal, role: Role) -> Iterator[Connect
                 "team": principal.team or "",
             },
         )
-        yield connection
+        yield
 
 
 def raw(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:

@@ -40,7 +40,7 @@ def test_a_stay_a_passage_and_what_dwell_and_margin_make_of_them(admin: httpx.Cl
     send(admin, [fix("d", 0, WEST), fix("d", 1, INSIDE), fix("d", 2, EAST)])
     assert breaches(admin, unit="d") == []
     send(
-        admin, [fix("d", 10, WEST), fix("d", 11, INSIDE), fix("d", 14, INSIDE), fix("d", 15, EAST)]
+        admin, [fix("d", 30, WEST), fix("d", 31, INSIDE), fix("d", 34, INSIDE), fix("d", 35, EAST)]
     )
     assert len(breaches(admin, unit="d")) == 1
 
@@ -49,13 +49,13 @@ def test_a_stay_a_passage_and_what_dwell_and_margin_make_of_them(admin: httpx.Cl
     send(
         admin, [fix("m", 0, WEST), fix("m", 1, INSIDE), fix("m", 2, 100.0105), fix("m", 3, INSIDE)]
     )
-    (stay,) = breaches(admin, unit="m")
-    assert (stay["state"], stay["exited_at"]) == ("open", None)
+    (told,) = breaches(admin, unit="m")
+    assert (told["state"], told["exited_at"]) == ("open", None)
 
     _only(admin, "gap", "g", "keep_out")
     send(admin, [fix("g", 0, WEST), fix("g", 1, INSIDE), fix("g", 61, INSIDE), fix("g", 62, EAST)])
-    (stay,) = breaches(admin, unit="g")
-    assert stay["unknown_s"] == 3600
+    (told,) = breaches(admin, unit="g")
+    assert told["unknown_s"] == 3600
 
 
 def test_keep_in_and_line_are_broken_in_their_direction(admin: httpx.Client) -> None:
@@ -105,7 +105,7 @@ def test_what_happened_is_judged_by_the_fence_as_it_was(admin: httpx.Client) -> 
     match = {"If-Match": shown.headers["ETag"]}
     put_back = admin.put("/api/layers/fences/box", json=changed, headers=match)
     assert put_back.json()["properties"]["version"] == 2
-    send(admin, [fix("v", 10, WEST), fix("v", 11, INSIDE), fix("v", 12, EAST)])
+    send(admin, [fix("v", 30, WEST), fix("v", 31, INSIDE), fix("v", 32, EAST)])
     assert {(b["fence_version"], b["severity"]) for b in breaches(admin)} == {(1, "medium")}
     again = {"If-Match": put_back.headers["ETag"]}
     assert admin.delete("/api/layers/fences/box", headers=again).status_code == 204
@@ -114,7 +114,7 @@ def test_what_happened_is_judged_by_the_fence_as_it_was(admin: httpx.Client) -> 
 
 def test_breaches_are_asked_for_by_time_place_fence_unit_and_state(admin: httpx.Client) -> None:
     _only(admin, "box", "v", "keep_out")
-    walk = [(n * 3 + k, lon) for n in range(12) for k, lon in enumerate((WEST, INSIDE, EAST))]
+    walk = [(n * 30 + k, lon) for n in range(12) for k, lon in enumerate((WEST, INSIDE, EAST))]
     send(admin, [fix("v", *step) for step in walk])
     every = breaches(admin)
     assert len(every) == 12

@@ -60,7 +60,7 @@ def test_the_figures_add_up_and_the_command_says_the_same(
     asked = ["coverage", "--from", at(0), "--to", at(80), "--level", "cell", "--swath-m", "100"]
     done = CliRunner().invoke(answers.app, [*asked, "--out", str(out)])
     assert done.exit_code == 0, done.output
-    written = {one["properties"]["id"]: one for one in json.loads(out.read_text())["features"]}
+    written = {one["id"]: one for one in json.loads(out.read_text())["features"]}
     for one in newer["features"]:
         for name in ("visited_share", "patrol_s", "patrol_m", "unknown_s", "visits"):
             theirs = written[one["id"]]["properties"][name]

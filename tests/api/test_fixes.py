@@ -70,7 +70,9 @@ def test_the_same_fix_in_every_spelling_is_one_fix(admin: httpx.Client) -> None:
 
 def test_an_empty_list_is_a_batch_of_nothing(admin: httpx.Client) -> None:
     for body, media_type in (
-        ("[]", "application/json"), ("", "application/x-ndjson"), ("unit,time,lon,lat\n", "text/csv"),
+        ("[]", "application/json"),
+        ("", "application/x-ndjson"),
+        ("unit,time,lon,lat\n", "text/csv"),
     ):  # fmt: skip
         assert _post(admin, body, media_type).json() == {
             "accepted": 0, "duplicate": 0, "refused": 0, "quarantined": [], "breaches": 0,
@@ -80,7 +82,8 @@ def test_an_empty_list_is_a_batch_of_nothing(admin: httpx.Client) -> None:
 def test_what_is_no_batch_is_refused_and_says_why(admin: httpx.Client) -> None:
     for body, media_type in (
         ("", "application/json"), ("{", "application/json"), ("{}", "application/json"),
-        ("1", "application/json"), ("[" * 200_000, "application/json"), (b"\xff", "application/json"),
+        ("1", "application/json"), ("[" * 200_000, "application/json"),
+        (b"\xff", "application/json"),
         ("{\n", "application/x-ndjson"), ("", "text/csv"), (b"\xff\xfe", "text/csv"),
         ("v1,2026-03-02T04:00:00Z,100,40\n", "text/csv"), ("unit;time;lon;lat\n", "text/csv"),
         ("unit,time,lon,lat,lon\nv1,x,1,2,3\n", "text/csv"),
@@ -111,9 +114,11 @@ def test_a_body_over_the_limit_is_too_large_only_for_who_may_send(
 
 def test_values_beyond_their_columns_do_not_cost_a_fix(admin: httpx.Client) -> None:
     enrol(admin, "v1")
-    odd = [{"speed_ms": 1e300}, {"battery": "1e999"}, {"heading_deg": 1e-300}, {"altitude_m": -1e99},
-           {"patrol_id": "x" * 500}, {"patrol_id": "n\0"}, {"patrol_id": 7}, {"patrol_id": [1]},
-           {"accuracy_m": 1e-320}, {"lon": 1e-320}]  # fmt: skip
+    odd: list[dict[str, object]] = [
+        {"speed_ms": 1e300}, {"battery": "1e999"}, {"heading_deg": 1e-300}, {"altitude_m": -1e99},
+        {"patrol_id": "x" * 500}, {"patrol_id": "n\0"}, {"patrol_id": 7}, {"patrol_id": [1]},
+        {"accuracy_m": 1e-320}, {"lon": 1e-320},
+    ]  # fmt: skip
     receipt = send(admin, [fix("v1", n, 100.0) | more for n, more in enumerate(odd)])
     assert receipt["accepted"] == len(odd), receipt
     assert receipt["quarantined"] == []

@@ -87,7 +87,8 @@ def test_what_cannot_be_a_feature_is_refused(admin: httpx.Client) -> None:
         answer = admin.post(FENCES, content=body, headers=JSON)
         assert code(answer) == "422 bad_feature", (geometry, properties)
     for content, expected in (
-        ("[]", "422 invalid_request"), ("{", "422 invalid_request"), ("[" * 100_000, "400 bad_body"),
+        ("[]", "422 invalid_request"), ("{", "422 invalid_request"),
+        ("[" * 100_000, "400 bad_body"),
         ('{"type": "FeatureCollection", "features": []}', "422 bad_feature"),
     ):  # fmt: skip
         assert code(admin.post(FENCES, content=content, headers=JSON)) == expected, content[:30]

@@ -50,7 +50,8 @@ def test_the_nearest_unit_is_sent_and_a_stale_one_left_out(admin: httpx.Client) 
     now = datetime.now(UTC).isoformat()
     send(admin, [{"unit": "far", "time": now, "lon": 100.02, "lat": 40},
                  {"unit": "near", "time": now, "lon": 100.01, "lat": 40},
-                 {"unit": "old", "time": "2026-01-01T00:00:00Z", "lon": 100, "lat": 40}])  # fmt: skip
+                 {"unit": "old", "time": "2026-01-01T00:00:00Z", "lon": 100, "lat": 40},
+                 ])  # fmt: skip
     found = admin.get("/api/dispatch", params=PLACE).json()["features"]
     assert [(one["id"], one["properties"]["rank"]) for one in found] == [("near", 1), ("far", 2)]
     assert found[0]["geometry"]["type"] == "LineString"
