@@ -164,5 +164,6 @@ def _beside(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise BadFileError(f"{target}: it cannot be written ({error.strerror})") from error
     finally:
-        for left in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm", "-journal"))):
-            left.unlink(missing_ok=True)
+        # SQLite, which GeoPackage is, may leave these beside.
+        for ending in ("", "-wal", "-shm", "-journal"):
+            draft.with_name(draft.name + ending).unlink(missing_ok=True)

@@ -104,3 +104,23 @@ def test_teams_stand_in_a_tree(admin: httpx.Client) -> None:
     assert code(admin.delete("/api/teams/nope")) == "404 no_such_team"
     admin.put("/api/units/v1", json={"kind": "vehicle"})
     assert admin.delete("/api/teams/t").status_code == 204
+
+
+def test_a_unit_whose_longest_gap_changes_is_judged_again(admin: httpx.Client) -> None:
+    admin.post("/api/units", json={"unit": "v1", "kind": "vehicle", "max_gap_s": 600})
+    box = [[100, 40], [100.01, 40], [100.01, 40.01], [100, 40.01], [100, 40]]
+    fence = {
+        "type": "Feature", "id": "box", "properties": {"rule": "keep_out"},
+        "geometry": {"type": "Polygon", "coordinates": [box]},
+    }  # fmt: skip
+    assert admin.post("/api/layers/fences", json=fence).status_code == 201
+    through = [
+        {"unit": "v1", "time": f"2026-03-02T04:0{minute}:00Z", "lon": lon, "lat": 40.005}
+        for minute, lon in ((0, 99.99), (5, 100.02))
+    ]
+    assert admin.post("/api/fixes", json=through).json()["breaches"] == 1
+    # A path of five minutes is none when two minutes are the longest gap.
+    admin.put("/api/units/v1", json={"kind": "vehicle", "max_gap_s": 120})
+    assert admin.get("/api/breaches").json()["features"] == []
+    admin.put("/api/units/v1", json={"kind": "vehicle", "max_gap_s": 600})
+    assert len(admin.get("/api/breaches").json()["features"]) == 1

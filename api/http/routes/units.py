@@ -35,7 +35,7 @@ from api.http.answers import (
 from api.http.context import Parts, Reading, Service, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
-from layers import versions
+from layers import breaches, versions
 from layers.errors import NoSuchUnitError
 from layers.fixes import journeys
 from layers.units import enrolment, teams
@@ -189,11 +189,12 @@ def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId
 @router.put("/api/units/{unit:path}")
 @needs("admin")
 def put_unit(service: Parts, connection: Writing, unit: UnitId, body: UnitPut) -> Response:
-    """Change a unit's properties."""
+    """Change a unit's properties; its stored fixes are judged again by what it now is."""
     if body.unit not in {None, unit}:
         raise ApiError(422, "other_unit", f"unit: it is {body.unit!r} in the body, not {unit!r}")
     asked = enrolment.Enrolment(**{**body.model_dump(), "unit": unit})
     row = enrolment.change(connection, asked, service.region)
+    breaches.recompute(connection, service.region, now=datetime.now(UTC), units=[unit])
     return Response(encode(row), media_type=JSON)
 
 
