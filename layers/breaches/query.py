@@ -38,6 +38,10 @@ class Breach:
         """Its properties in JSON's words, times as datetimes."""
         return dict(self.told)
 
+    def notice(self) -> dict[str, object]:
+        """What is told of it to subscribers: its properties and the place of entry in degrees."""
+        return {**self.told, "lon": self.lon, "lat": self.lat}
+
 
 def _breach(row: Mapping[str, object]) -> Breach:
     told = {name: value for name, value in row.items() if name not in {"lon", "lat"}}

@@ -69,7 +69,7 @@ def apply(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
                 NewEvent(
                     type=f"breach.{revision.change}",
                     breach=revision.breach,
-                    data=stored_breach(connection, revision.breach).properties(),
+                    data=stored_breach(connection, revision.breach).notice(),
                 )
                 for revision in revisions
             ],

@@ -278,4 +278,5 @@ class Cluster:
     def _reason(text: str) -> str:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         wrong = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()]
-        return (wrong or lines or ["no reason was given"])[-1]
+        # The first is the cause; the rest tell of clearing up.
+        return (wrong[:1] or lines[-1:] or ["no reason was given"])[0]

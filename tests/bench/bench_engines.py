@@ -98,8 +98,8 @@ def main() -> None:
     clip_s = median_s(lambda: by_clip(cells, legs))
     print(
         f"coverage, all figures   {ours_s:8.2f} s   {len(legs) / ours_s:12,.0f} legs/s   "
-        f"buffer + overlay (share alone) and clip (metres alone): {(share_s + clip_s) / ours_s:.1f} "
-        "times as long"
+        "buffer + overlay (share alone) and clip (metres alone): "
+        f"{(share_s + clip_s) / ours_s:.1f} times as long"
     )
     judged_s = median_s(lambda: breaches.judge(fixes, units, fences, timezone="Asia/Shanghai"))
     print(f"breaches, whole history {judged_s:8.2f} s   {len(fixes) / judged_s:12,.0f} fixes/s")

@@ -14,6 +14,7 @@ from api.http.answers import JSON, Moment, answer, encode
 from api.http.context import Parts, Service, Who, Writing
 from api.http.identity import Guarded, needs
 from api.jobs import receivers
+from layers.db.engine import acting
 from layers.outbox import deliveries, subscriptions
 
 router = APIRouter(route_class=Guarded, tags=["webhooks"])
@@ -53,14 +54,14 @@ def list_subscriptions(request: Request, connection: Writing) -> Response:
 
 @router.post("/api/subscriptions", status_code=201)
 @needs("admin")
-def subscribe(
-    service: Parts, principal: Who, connection: Writing, body: SubscriptionIn
-) -> Response:
+def subscribe(service: Parts, principal: Who, body: SubscriptionIn) -> Response:
     """Subscribe a receiver; the answer shows its secret, this once."""
+    # Before the transaction: a name may take seconds to resolve.
     _check(service, body.url)
-    made = subscriptions.create(
-        connection, url=body.url, types=body.types, note=body.note, created_by=principal.name
-    )
+    with acting(service.engine, principal, "patrolgrid_write") as connection:
+        made = subscriptions.create(
+            connection, url=body.url, types=body.types, note=body.note, created_by=principal.name
+        )
     payload = {**asdict(made.subscription), "secret": made.secret}
     headers = {
         "Location": f"/api/subscriptions/{made.subscription.id}",
@@ -79,14 +80,15 @@ def get_subscription(request: Request, connection: Writing, subscription: str) -
 @router.put("/api/subscriptions/{subscription}")
 @needs("admin")
 def change_subscription(
-    service: Parts, connection: Writing, subscription: str, body: SubscriptionIn
+    service: Parts, principal: Who, subscription: str, body: SubscriptionIn
 ) -> Response:
     """Change a subscription; deliveries that wait go to the new address."""
     _check(service, body.url)
-    changed = subscriptions.change(
-        connection, subscription, url=body.url, types=body.types, note=body.note,
-        active=body.active,
-    )  # fmt: skip
+    with acting(service.engine, principal, "patrolgrid_write") as connection:
+        changed = subscriptions.change(
+            connection, subscription, url=body.url, types=body.types, note=body.note,
+            active=body.active,
+        )  # fmt: skip
     return Response(encode(asdict(changed)), media_type=JSON)
 
 
@@ -105,11 +107,12 @@ def list_deliveries(
     connection: Writing,
     subscription: str,
     state: Annotated[Literal["pending", "delivered", "failed"] | None, Query()] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="a delivery's id")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> Response:
     """Its deliveries, newest first: tried how often, with what answer, and when next."""
     subscriptions.get(connection, subscription)
-    rows = deliveries.listed(connection, subscription, state=state, limit=limit)
+    rows = deliveries.listed(connection, subscription, state=state, before=before, limit=limit)
     return answer(request, {"deliveries": [asdict(row) for row in rows]}, media_type=JSON)
 
 

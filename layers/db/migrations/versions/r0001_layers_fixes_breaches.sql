@@ -364,6 +364,7 @@ CREATE TABLE breaches (
 );
 CREATE INDEX ON breaches USING gist (geom);
 CREATE INDEX ON breaches USING gist (geom_3857);
+CREATE INDEX ON breaches ((id::text) COLLATE "C");
 CREATE INDEX ON breaches (entered_at);
 CREATE INDEX ON breaches (unit, entered_at);
 CREATE INDEX ON breaches (fence, entered_at);
@@ -412,6 +413,11 @@ CREATE TABLE deliveries (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (subscription, event)
 );
+
+-- A breach, an event and a subscription take what hangs on them along; the rescue looks for pending.
+CREATE INDEX ON events (breach);
+CREATE INDEX ON deliveries (event);
+CREATE INDEX ON deliveries (id) WHERE state = 'pending';
 
 -- Identity ----------------------------------------------------------------------------------
 
