@@ -57,7 +57,7 @@ def read(path: Path, plan: Plan) -> Source:
         dropped=["all other tags"],
         row_word="way",
         closed=closed,
-        notes=[f"{left} ways left out: planned, being built, or no road"] if left else [],
+        notes=[f"left out {left} of {len(ways)} ways: planned, being built, or no road"] if left else [],
     )
 
 

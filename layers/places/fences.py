@@ -79,10 +79,7 @@ def _weekly(entry: Any, where: str) -> dict[str, Any]:
     given = _members(entry, where, ("days", "from", "to"))
     out: dict[str, Any] = {}
     if given.get("days") is not None:
-        out["days"] = [d.lower()[:3] for d in _entries(given["days"], f"{where}.days", _word)]
-        wrong = [day for day in out["days"] if day not in DAYS]
-        if wrong:
-            raise BadValueError(f"{where}.days has {wrong[0]!r}: give {', '.join(DAYS)}")
+        out["days"] = _entries(given["days"], f"{where}.days", _day)
     for end in ("from", "to"):
         clock = given.get(end)
         if clock is None:
@@ -93,6 +90,13 @@ def _weekly(entry: Any, where: str) -> dict[str, Any]:
             raise BadValueError(f"{where}.{end} is {clock!r}: give a time such as 22:00")
         out[end] = clock
     return out
+
+
+def _day(entry: Any, where: str) -> str:
+    day = _word(entry, where).lower()
+    if day not in DAYS:
+        raise BadValueError(f"{where} is {day!r}: give one of {', '.join(DAYS)}")
+    return day
 
 
 def _dates(entry: Any, where: str) -> dict[str, str]:
