@@ -23,15 +23,16 @@ _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @pytest.fixture(scope="session")
-def demo_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def demo_service() -> Iterator[Service]:
     """The whole service on the demo region, started once a session."""
-    service = Service(data_dir=tmp_path_factory.mktemp("demo") / "data")
-    service.start()
-    try:
-        service.wait_until_ready()
-        yield service
-    finally:
-        service.end()
+    with tempfile.TemporaryDirectory(prefix="patrolgrid-demo-") as folder:
+        service = Service(data_dir=Path(folder) / "data")
+        service.start()
+        try:
+            service.wait_until_ready()
+            yield service
+        finally:
+            service.end()
 
 
 @pytest.fixture(scope="session")

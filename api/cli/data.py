@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import geopandas as gpd
+import pyarrow as pa
 import typer
+from pyogrio.errors import DataSourceError
 from sqlalchemy import Connection
 
 from api.cli.options import Mapping, pairs
@@ -110,7 +112,12 @@ def _ground(connection: Connection, area: Path | None, within: str | None) -> gp
     if area is not None:
         if not area.is_file():
             raise BadFileError(f"{area}: there is no such file")
-        ground = gpd.read_parquet(area) if area.suffix == ".parquet" else gpd.read_file(area)
+        try:
+            ground = gpd.read_parquet(area) if area.suffix == ".parquet" else gpd.read_file(area)
+        except (DataSourceError, pa.ArrowException, ValueError):
+            ground = None
+        if not isinstance(ground, gpd.GeoDataFrame):
+            raise BadFileError(f"{area}: no polygons can be read from it: give a vector file")
         if ground.crs is None:
             raise BadFileError(f"{area}: it declares no CRS: set it before drawing")
         return ground.to_crs(4326)
