@@ -59,9 +59,7 @@ def fence_versions(connection: Connection) -> gpd.GeoDataFrame:
     kinds: dict[str, Kind] = {"fence": "text", "version": "integer", "valid_to": "time"}
     kinds |= {c.name: c.kind for c in of.columns.values() if c.name in table.c}
     fields = [column for column in table.c if column.name != "geom"]
-    query = select(*fields, func.ST_AsBinary(table.c.geom)).order_by(
-        table.c.fence, table.c.version
-    )
+    query = select(*fields, func.ST_AsBinary(table.c.geom)).order_by(table.c.fence, table.c.version)
     frame = _frame(connection, query, {column.name: kinds[column.name] for column in fields})
     return frame.astype({"version": "int64"})
 

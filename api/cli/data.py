@@ -36,6 +36,7 @@ def load(
         list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
     ] = None,
     crs: Annotated[str | None, typer.Option(help="where the file declares none: EPSG:…")] = None,
+    layer_name: Annotated[str | None, typer.Option(help="which of the file's layers")] = None,
 ) -> None:
     """Load a layer from a file: all rows or none; loading again updates by id."""
     settings = read_settings()
@@ -48,6 +49,7 @@ def load(
             mapping=pairs(mapping, "--map"),
             settings=pairs(setting, "--set"),
             crs=crs,
+            source_layer=layer_name,
             lowest_level=region.lowest_level,
             levels=region.level_names,
         )
@@ -56,8 +58,11 @@ def load(
 
 def _print(report: Report) -> None:
     typer.echo(
-        f"{report.layer}: {report.read} read, {report.inserted} new, {report.updated} updated"
+        f"{report.layer}: {report.read} read, {report.inserted} new, {report.updated} updated, "
+        f"{report.unchanged} unchanged"
     )
+    for line in report.notes:
+        typer.echo(f"note: {line}")
     for line in report.repaired:
         typer.echo(f"repaired: {line}")
     if report.dropped_columns:

@@ -43,9 +43,7 @@ def given(values: Sequence[Any], where: Where) -> list[str]:
     return found
 
 
-def made(
-    layer: Layer, geometries: Geometries, columns: Mapping[str, Sequence[Any]]
-) -> Identified:
+def made(layer: Layer, geometries: Geometries, columns: Mapping[str, Sequence[Any]]) -> Identified:
     """Ids from each row's geometry and values; a row that repeats another in all gets its id."""
     wkb = shapely.to_wkb(shapely.force_2d(geometries), byte_order=1)
     cells = zip(*columns.values(), strict=True) if columns else [()] * len(wkb)

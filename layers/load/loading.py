@@ -78,9 +78,7 @@ def load(
         raise BadFileError(f"{file.name}: it has no {source.row_word}s: give a file with some")
     try:
         rows = _rows(connection, file, plan, source, lowest_level)
-        written = places.put(
-            connection, of, rows.ids, rows.columns, rows.geometries, levels=levels
-        )
+        written = places.put(connection, of, rows.ids, rows.columns, rows.geometries, levels=levels)
     except BadFeatureError as error:
         raise BadFileError(f"{file.name}: {error}") from error
     return Report(

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from layers.errors import BadFileError
 from layers.load.plan import Plan
@@ -19,11 +19,15 @@ _NO_ROAD = {
     "emergency_bay", "no", "planned", "platform", "proposed", "raceway", "razed", "rest_area",
     "services",
 }  # fmt: skip
+_WHY_NOT = "planned, being built, or no road"
 #: Ways of these kinds run one way where their tags do not say.
 _IMPLIED_ONEWAY = {"roundabout", "circular"}
 _TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 _SPEED = re.compile(r"(\d+(?:\.\d+)?)\s*(km/h|kmh|kph|mph|knots)?")
 _KMH = {"mph": 1.609344, "knots": 1.852}
+_MOST_HEADER_BYTES = 64 * 1024  # by the format
+#: The last field of a block's header: tag 0x18 and a varint.
+_DATA_SIZE = re.compile(rb"\x18([\x80-\xff]*[\x00-\x7f])$", re.DOTALL)
 _NAMES = ("id", "name", "name_zh", "name_mn", "name_en", "class", "surface", "oneway",
           "speed_kmh", "bridge", "tunnel")  # fmt: skip
 
@@ -33,6 +37,7 @@ def read(path: Path, plan: Plan) -> Source:
     if plan.layer.name != "roads":
         raise BadFileError(f"{path.name}: an OpenStreetMap extract loads as roads only")
     choice = plan.choose(path, _NAMES)
+    _check_whole(path)
     try:
         meta, table = pyogrio.raw.read_arrow(
             path,
@@ -40,8 +45,8 @@ def read(path: Path, plan: Plan) -> Source:
             columns=["osm_id", "name", "highway", "other_tags"],
             where="highway IS NOT NULL",
         )
-    except (DataSourceError, DataLayerError) as error:
-        said = str(error).split(";")[0].replace(f"'{path}'", "it")
+    except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+        said = str(error).splitlines()[0].split(";")[0].replace(f"'{path}'", "it")[:120]
         raise BadFileError(f"{path.name}: it cannot be read ({said}): fetch it again") from error
     ways = table.select(["osm_id", "name", "highway", "other_tags"]).to_pylist()
     wkb = table.column(meta["geometry_name"] or "wkb_geometry").to_pylist()
@@ -57,8 +62,34 @@ def read(path: Path, plan: Plan) -> Source:
         dropped=["all other tags"],
         row_word="way",
         closed=closed,
-        notes=[f"left out {left} of {len(ways)} ways: planned, being built, or no road"] if left else [],
+        notes=[f"left out {left} of {len(ways)} ways: {_WHY_NOT}"] if left else [],
     )
+
+
+def _check_whole(path: Path) -> None:
+    """Raise BadFileError for a file that ends within a block: GDAL would say nothing.
+
+    A block is the length of its header, the header (field 3: the length of what follows), and
+    that. See https://wiki.openstreetmap.org/wiki/PBF_Format.
+    """
+    size, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            header_bytes = int.from_bytes(file.read(4), "big")
+            if header_bytes > _MOST_HEADER_BYTES:
+                break
+            found = _DATA_SIZE.search(file.read(header_bytes))
+            if not found:
+                break
+            at += 4 + header_bytes + _varint(found[1])
+    if at != size:
+        raise BadFileError(f"{path.name}: it is not whole, or damaged: fetch it again")
+
+
+def _varint(digits: bytes) -> int:
+    """Base 128, least significant first."""
+    return sum((digit & 0x7F) << 7 * n for n, digit in enumerate(digits))
 
 
 def _road(way: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class Plan:
         column that the file does not have.
         """
         for ours, theirs in self.mapping.items():
+            if ours in COORDINATES and not geometry:
+                raise BadFileError(f"--map {ours}={theirs}: lon, lat and wkt are for CSV files")
             if theirs not in names:
                 near = difflib.get_close_matches(theirs, names, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""

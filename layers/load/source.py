@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -43,12 +44,16 @@ def from_wkb(file: Path, wkb: Sequence[bytes | None]) -> tuple[Geometries, list[
     given = np.empty(len(wkb), dtype=object)
     given[:] = wkb
     found = np.asarray(shapely.from_wkb(given, on_invalid="ignore"), dtype=object)
-    bad = np.flatnonzero(shapely.is_missing(found) & np.array([one is not None for one in wkb]))
+    bad = np.flatnonzero(shapely.is_missing(found) & ~_none(given))
     found[bad] = shapely.from_wkb(given[bad], on_invalid="fix")
     lost = bad[shapely.is_missing(found[bad])]
     if len(lost):
         raise BadFileError(f"{file.name}: feature {lost[0] + 1}: its geometry is broken: mend it")
     return found, bad.tolist()
+
+
+def _none(values: Geometries) -> NDArray[np.bool_]:
+    return np.array([one is None for one in values], dtype=bool)
 
 
 def declared_crs(file: Path, said: object) -> CRS | None:

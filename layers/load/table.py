@@ -118,9 +118,9 @@ def _from_wkt(path: Path, cells: list[str]) -> Geometries:
     given = np.empty(len(cells), dtype=object)
     given[:] = [None if is_missing(cell) else cell for cell in cells]
     found = np.asarray(shapely.from_wkt(given, on_invalid="ignore"), dtype=object)
-    lost = np.flatnonzero(shapely.is_missing(found) & np.array([one is not None for one in given]))
-    if len(lost):
-        raise BadFileError(
-            f"{path.name}: row {lost[0] + 1}: {str(given[lost[0]])[:40]!r} is no WKT: mend it"
-        )
+    for row in np.flatnonzero(shapely.is_missing(found)):
+        if given[row] is not None:
+            raise BadFileError(
+                f"{path.name}: row {row + 1}: {str(given[row])[:40]!r} is no WKT: mend it"
+            )
     return found

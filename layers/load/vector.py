@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from layers.errors import BadFileError
 from layers.load.plan import Plan
@@ -16,7 +17,8 @@ from layers.load.source import Source, declared_crs, from_wkb, named
 
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
 _FID = "fid"
-_NO_LAYER = "it has no layer with geometry: give a file that has one"
+#: What GDAL warns of and we tell in our own words.
+_KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
 
 
 def read(path: Path, plan: Plan) -> Source:
@@ -26,8 +28,12 @@ def read(path: Path, plan: Plan) -> Source:
         warnings.simplefilter("always")
         try:
             return _read(path, place, plan, caught)
-        except (DataSourceError, DataLayerError) as error:
-            said = str(error).split(";")[0].replace(f"'{place}'", "it")
+        except UnicodeDecodeError as error:
+            raise BadFileError(
+                f"{path.name}: a text in it is not UTF-8: write it again as UTF-8"
+            ) from error
+        except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+            said = str(error).splitlines()[0].split(";")[0].replace(f"'{place}'", "it")[:120]
             missing = path.suffix.lower() == ".shp" and not path.with_suffix(".shx").exists()
             hint = "its .shx is not beside it" if missing else said
             raise BadFileError(
@@ -35,11 +41,9 @@ def read(path: Path, plan: Plan) -> Source:
             ) from error
 
 
-def _read(
-    path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessage]
-) -> Source:
+def _read(path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessage]) -> Source:
     layer = _layer(path, place, plan)
-    info = pyogrio.read_info(place, layer=layer)
+    info = pyogrio.read_info(place, layer=layer, force_feature_count=True)
     names = [str(name) for name in info["fields"]]
     with_fid = _FID in plan.mapping.values() and _FID not in names
     choice = plan.choose(path, [*names, _FID] if with_fid else names)
@@ -50,6 +54,11 @@ def _read(
         return_fids=with_fid,
         datetime_as_string=True,
     )
+    if info["features"] not in (-1, table.num_rows):
+        raise BadFileError(
+            f"{path.name}: it says that it has {info['features']} features but {table.num_rows}"
+            " can be read: it is damaged; fetch it again"
+        )
     geometry = meta["geometry_name"] or "wkb_geometry"
     found, closed = from_wkb(path, table.column(geometry).to_pylist())
     given = {_FID if with_fid and name == meta["fid_column"] else name: name
@@ -64,7 +73,7 @@ def _read(
         crs=declared_crs(path, meta["crs"]),
         dropped=choice.dropped,
         closed=closed,
-        notes=[f"GDAL says: {one}" for one in said if "crs" not in one.lower()],
+        notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)],
     )
 
 
@@ -78,7 +87,7 @@ def _layer(path: Path, place: str, plan: Plan) -> str:
             )
         return plan.source_layer
     if not there:
-        raise BadFileError(f"{path.name}: {_NO_LAYER}")
+        raise BadFileError(f"{path.name}: it has no layer with geometry: give a file that has one")
     if len(there) == 1 or plan.layer.name in there:
         return plan.layer.name if plan.layer.name in there else there[0]
     raise BadFileError(

@@ -118,7 +118,7 @@ def conditions(
         found.append(of.table.c.level == level)
     if bbox is not None:
         geom = of.table.c.geom
-        boxes = [func.ST_MakeEnvelope(*box, 4326) for box in _boxes(bbox)]
+        boxes = [_envelope(*box) for box in _boxes(bbox)]
         # && by itself finds the index even where ST_Intersects may not use it.
         found.append(or_(*(geom.op("&&")(box) & func.ST_Intersects(geom, box) for box in boxes)))
     return found
@@ -133,6 +133,12 @@ def _boxes(bbox: Sequence[float]) -> list[Bounds]:
     if west <= east:
         return [(west, south, east, north)]
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def _envelope(west: float, south: float, east: float, north: float) -> ColumnElement[Any]:
+    """The box; of no width it is a line or a point, where ST_MakeEnvelope would meet nothing."""
+    corners = [func.ST_Point(west, south, 4326), func.ST_Point(east, north, 4326)]
+    return func.ST_Envelope(func.ST_MakeLine(*corners))
 
 
 def _fields(of: Layer) -> list[ColumnElement[Any]]:

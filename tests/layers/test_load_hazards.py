@@ -1,4 +1,4 @@
-"""One tiny file per hazard: bad ones are refused in a line and change nothing, others load right."""
+"""One tiny file per hazard: bad ones are refused in a line, change nothing; others load right."""
 
 from __future__ import annotations
 
@@ -6,40 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from layers import places
-from layers.db.engine import make_engine
 from layers.errors import BadFileError
 from layers.load import Report, load
+from scratch import rolled_back
 
 HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
 LEVELS = ("banner", "sumu", "cell")
 
 
-@pytest.fixture(scope="module")
-def shared_engine(cluster_url: str, template_database: str) -> Iterator[Engine]:
-    """One database for the whole module: every test rolls back."""
-    server = cluster_url.replace("/patrolgrid?", "/postgres?").replace("+psycopg", "")
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE hazards TEMPLATE {template_database}".encode())
-    made = make_engine(cluster_url.replace("/patrolgrid?", "/hazards?"))
-    yield made
-    made.dispose()
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(b"DROP DATABASE hazards WITH (FORCE)")
-
-
 @pytest.fixture
-def connection(shared_engine: Engine) -> Iterator[Connection]:
-    """A transaction as the writing role, rolled back at the end."""
-    with shared_engine.connect() as made:
-        with made.begin() as transaction:
-            made.execute(text("SET LOCAL ROLE patrolgrid_write"))
-            yield made
-            transaction.rollback()
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        yield made
 
 
 def put(connection: Connection, layer: str, name: str, **more: Any) -> Report:
@@ -164,9 +146,7 @@ def test_a_bow_tie_becomes_its_two_triangles_and_is_reported(connection: Connect
     assert stored["properties"]["area_m2"] == pytest.approx(8525 * 11104 / 2, rel=2e-3)
 
 
-@pytest.mark.parametrize(
-    ("name", "feature_id"), [("mercator.geojson", "A"), ("utm48.zip", "A")]
-)
+@pytest.mark.parametrize(("name", "feature_id"), [("mercator.geojson", "A"), ("utm48.zip", "A")])
 def test_a_declared_crs_is_turned_into_degrees(
     connection: Connection, name: str, feature_id: str
 ) -> None:

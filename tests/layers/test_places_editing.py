@@ -8,16 +8,16 @@ from typing import Any
 import geopandas as gpd
 import pytest
 import shapely
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from layers import places, versions
-from layers.db.engine import SYSTEM, acting
 from layers.errors import (
     BadFeatureError,
     FeatureExistsError,
     InUseError,
     NoSuchFeatureError,
 )
+from scratch import rolled_back
 
 LEVELS = ("banner", "sumu", "cell")
 FENCE = {
@@ -28,8 +28,8 @@ FENCE = {
 
 
 @pytest.fixture
-def connection(engine: Engine) -> Iterator[Connection]:
-    with acting(engine, SYSTEM, "patrolgrid_write") as made:
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
         yield made
 
 
@@ -137,14 +137,13 @@ def test_put_under_another_id_is_refused(connection: Connection) -> None:
     ],
 )  # fmt: skip
 def test_a_feature_that_cannot_be_stored_is_refused_and_changes_nothing(
-    engine: Engine, layer: str, given: dict[str, Any], words: str
+    connection: Connection, layer: str, given: dict[str, Any], words: str
 ) -> None:
-    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        with pytest.raises(BadFeatureError) as refusal:
-            create(connection, layer, given)
-        assert words in str(refusal.value)
-        assert places.summary(connection)[layer].count == 0
-        assert version(connection, layer) == f"{layer}.0"
+    with pytest.raises(BadFeatureError) as refusal:
+        create(connection, layer, given)
+    assert words in str(refusal.value)
+    assert places.summary(connection)[layer].count == 0
+    assert version(connection, layer) == f"{layer}.0"
 
 
 def test_a_polygon_that_crosses_itself_is_refused_with_the_place(connection: Connection) -> None:
