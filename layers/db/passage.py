@@ -8,6 +8,7 @@ given ``x``, which passes but does not list, by a POSIX access control list; nob
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import pwd
 import struct
@@ -15,6 +16,8 @@ import subprocess
 from pathlib import Path
 
 from layers.errors import DatabaseUnavailableError
+
+logger = logging.getLogger("patrolgrid.db")
 
 _XATTR = "system.posix_acl_access"
 _VERSION = 2
@@ -64,6 +67,7 @@ def _allow(folder: Path, account: pwd.struct_passwd) -> None:
             f"the database's user {account.pw_name} cannot pass through {folder} "
             f"({error.strerror}): run `chmod o+x {folder}`, or set PATROLGRID_DATA_DIR elsewhere"
         ) from error
+    logger.info("the database's user %s may pass through %s now", account.pw_name, folder)
 
 
 def _entries(folder: Path) -> dict[tuple[int, int], int]:
