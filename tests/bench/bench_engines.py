@@ -23,12 +23,14 @@ ROUNDS = 3
 def median_s(work: Callable[[], object]) -> float:
     """Median seconds of some rounds, after one to warm up."""
     work()
-    took = []
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - begun)
-    return statistics.median(took)
+    return statistics.median(once_s(work) for _ in range(ROUNDS))
+
+
+def once_s(work: Callable[[], object]) -> float:
+    """Seconds of one round."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
 
 
 def walks(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -94,8 +96,9 @@ def main() -> None:
     )  # fmt: skip
     print(f"{len(fixes):,} fixes, {len(legs):,} legs, {len(cells):,} cells, {len(middles)} fences")
     ours_s = median_s(lambda: coverage.coverage(cells, legs, swath_m=SWATH_M))
-    share_s = median_s(lambda: by_overlay(cells, legs))
-    clip_s = median_s(lambda: by_clip(cells, legs))
+    # Once each: they take a minute, and their ratio to ours is far above the noise.
+    share_s = once_s(lambda: by_overlay(cells, legs))
+    clip_s = once_s(lambda: by_clip(cells, legs))
     print(
         f"coverage, all figures   {ours_s:8.2f} s   {len(legs) / ours_s:12,.0f} legs/s   "
         "buffer + overlay (share alone) and clip (metres alone): "
