@@ -24,10 +24,9 @@ def presence(
     """The stays and passages inside ``polygon`` (degrees) that meet start..end, cut there.
 
     ``fixes`` should reach beyond the window by a leg on either side. Columns: unit, entered_at,
-    exited_at (of who was still inside at the last fix: the window's end,
-    NaT without one), evidence,
-    unknown_s (of the whole stay), lon, lat (of the entry, uncut). None is no end of the window.
-    Raises as ``stays``.
+    exited_at (of who was still inside at the last fix: the window's end, NaT without one),
+    evidence, unknown_s (of the whole stay), lon, lat (of the entry, uncut). None is no end of the
+    window. Raises as ``stays``.
     """
     frame = gpd.GeoDataFrame(
         {"fence": ["polygon"], "rule": ["presence"]}, geometry=[polygon], crs="EPSG:4326"

@@ -94,6 +94,7 @@ def _stored(
     sound = sound[~left]
     if strangers:
         store.count_strangers(connection, strangers, moment)
+    sound = store.as_kept(sound)
     settled = tracks.settle(sound)
     placed = store.place(connection, settled.kept, units, moment)
     quarantined = pd.concat([doubts, settled.conflicts["reason"], placed.conflicts["reason"]])

@@ -13,7 +13,12 @@ from sqlalchemy import Connection, text
 from geo.tracks.settling import CONFLICT
 from layers.db.engine import raw
 
-_VALUES = ("accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
+#: What a fix says beside its place, and from where to where each number means something.
+_LIMITS = {
+    "accuracy_m": (0, np.inf), "speed_ms": (0, np.inf), "heading_deg": (0, 360),
+    "altitude_m": (-np.inf, np.inf), "battery": (0, 100),
+}  # fmt: skip
+_VALUES = tuple(_LIMITS)
 _COLUMNS = ("unit_no", "time", "lon", "lat", *_VALUES, "patrol_no", "received_at")
 
 
@@ -64,18 +69,33 @@ def count_strangers(connection: Connection, fixes: int, moment: datetime) -> Non
     )
 
 
+def as_kept(fixes: pd.DataFrame) -> pd.DataFrame:
+    """``fixes`` with their numbers as the table holds them: ``real``, and missing if meaningless.
+
+    Trackers say -1 for a speed or heading that they do not know. Before fixes are compared with
+    each other: what decides between two must be what is stored.
+    """
+    return fixes.assign(**{name: _kept(fixes[name], *_LIMITS[name]) for name in _VALUES})
+
+
+def _kept(values: pd.Series, least: float, most: float) -> pd.Series:
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    return single.where(np.isfinite(single) & (single >= least) & (single <= most))
+
+
 def place(
     connection: Connection, fixes: pd.DataFrame, units: pd.DataFrame, moment: datetime
 ) -> Placed:
     """Store fixes that are one a unit and time; of two at one time the better stays.
 
     The better has the smaller accuracy_m (missing last), then the smaller (lon, lat): whichever
-    came first. The units must be locked. ``fixes`` keeps its index, which conflicts refer to.
+    came first. The units must be locked. ``fixes`` are ``as_kept`` and keep their index, which
+    conflicts refer to.
     """
     fixes = fixes.assign(
         unit_no=fixes["unit"].map(units["unit_no"]).astype(np.int64),
         received_at=pd.Timestamp(moment),
-        **{name: _single(fixes[name]) for name in _VALUES},
     )
     fixes["patrol_no"] = _patrol_numbers(connection, fixes["patrol_id"])
     stored = _stored_at(connection, fixes)
@@ -106,13 +126,6 @@ def place(
             for number, time in changed.groupby("unit_no")["time"].min().items()
         },
     )
-
-
-def _single(values: pd.Series) -> pd.Series:
-    """Values as the table's ``real`` holds them; what is beyond its range is missing."""
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    return single.where(np.isfinite(single))
 
 
 def _key(frame: pd.DataFrame, suffix: str) -> pd.Series:

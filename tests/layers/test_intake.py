@@ -147,6 +147,29 @@ def test_of_two_fixes_at_one_time_the_more_accurate_stays_whichever_came_first(
     assert post.scalar("SELECT count(*) FROM quarantine WHERE reason = 'conflicting_fix'") == 2
 
 
+@pytest.mark.parametrize("batches", [[[0, 1]], [[0], [1]], [[1], [0]]])
+def test_accuracies_that_are_stored_alike_decide_alike_in_one_batch_or_two(
+    post: Post, fixes: Fixes, batches: list[list[int]]
+) -> None:
+    post.enrol("v1")
+    # The table's single precision cannot tell these two accuracies apart, so the place decides.
+    both = fixes("v1", (0, 100.2, 40.0), (0, 100.1, 40.0)).assign(accuracy_m=[5.0, 5.00000001])
+    for rows in batches:
+        post.send(both.iloc[rows])
+    assert post.scalar("SELECT lon FROM fixes") == 100.1
+    assert post.scalar("SELECT lon FROM quarantine") == 100.2
+
+
+def test_numbers_that_mean_nothing_are_missing_and_the_fix_is_kept(
+    post: Post, fixes: Fixes
+) -> None:
+    post.enrol("v1")
+    said = {"speed_ms": -1.0, "heading_deg": 361.0, "altitude_m": np.inf, "battery": 255.0}
+    assert post.send(fixes("v1", (0, 100.2, 40.0)).assign(**said)).accepted == 1
+    for table in ("fixes", "latest_fixes"):
+        assert post.scalar(f"SELECT num_nonnulls({', '.join(said)}) FROM {table}") == 0
+
+
 def test_a_fix_of_1970_gets_its_partition(post: Post) -> None:
     post.enrol("v1")
     old = datetime(1970, 1, 2, tzinfo=UTC)

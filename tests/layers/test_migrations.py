@@ -86,6 +86,30 @@ def test_an_upgrade_from_every_revision_keeps_the_data(
         assert after == before
 
 
+def test_numbers_of_fixes_that_mean_nothing_become_missing_and_the_rest_stays(
+    empty: Engine, empty_url: str
+) -> None:
+    migrate.upgrade(empty, "0001")
+    fill(empty_url)
+    told = "speed_ms, heading_deg, altitude_m, battery"
+    with empty.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO fixes (unit_no, time, lon, lat, {told}) VALUES"
+            " (2, '2026-03-01 01:00Z', 100, 42, -1, 361, 'NaN', 101),"
+            " (2, '2026-03-01 01:01Z', 100, 42, 'NaN', -1, '-Infinity', 'NaN'),"
+            " (2, '2026-03-01 01:02Z', 100, 42, 0, 360, -154, 100)"
+        )
+        connection.exec_driver_sql("UPDATE latest_fixes SET speed_ms = 'NaN', heading_deg = 90")
+    migrate.upgrade(empty)
+    with empty.connect() as connection:
+        rows = connection.exec_driver_sql(
+            f"SELECT {told} FROM fixes WHERE unit_no = 2 ORDER BY time"
+        )
+        assert [tuple(row) for row in rows] == [(None,) * 4, (None,) * 4, (0, 360, -154, 100)]
+        latest = connection.exec_driver_sql("SELECT speed_ms, heading_deg FROM latest_fixes")
+        assert [tuple(row) for row in latest] == [(None, 90)]
+
+
 def test_two_processes_may_upgrade_at_once(empty: Engine, empty_url: str) -> None:
     script = (
         "import sys; from layers.db import migrate; from layers.db.engine import make_engine;"
@@ -245,6 +269,11 @@ BREACH = (
     " entered_fix, entered_at, exited_at, geom) VALUES ('u', 'f', 1, 'keep_out', 'low', 'v',"
 )
 
+MEANINGLESS = (
+    ("speed_ms", "-1"), ("speed_ms", "NaN"), ("heading_deg", "361"), ("heading_deg", "-1"),
+    ("altitude_m", "NaN"), ("altitude_m", "Infinity"), ("battery", "101"), ("battery", "NaN"),
+)  # fmt: skip
+
 BAD_ROWS = {
     "a grid with an empty id": f"{GRID} ('', 'cell', 1, NULL, 'rural', {SQUARE})",
     "a grid without a level": f"{GRID} ('x', '', 1, NULL, 'rural', {SQUARE})",
@@ -307,6 +336,14 @@ BAD_ROWS = {
     "a fix at no number": f"{FIX} (1, '2026-03-01 01:00Z', 'NaN', 42, 5)",
     "a fix less than exact": f"{FIX} (1, '2026-03-01 01:00Z', 100, 42, -1)",
     "a fix inexact by no number": f"{FIX} (1, '2026-03-01 01:00Z', 100, 42, 'NaN')",
+    **{
+        f"{table} whose {name} is {value}": f"INSERT INTO {table} (unit_no, time, lon, lat, {more}"
+        f"{name}) VALUES (9, '2026-03-01 01:00Z', 100, 42, {values}'{value}')"
+        for table, more, values in (("fixes", "", ""), ("latest_fixes", "received_at, ", "now(), "))
+        for name, value in MEANINGLESS
+    },
+    "a last fix beyond the pole": "UPDATE latest_fixes SET lat = 91",
+    "a last fix less than exact": "UPDATE latest_fixes SET accuracy_m = -1",
     "a second fix of a moment": f"{FIX} (1, '2026-03-01 20:01Z', 100, 42, 5)",
     "a fix of a day that has no room": f"{FIX} (1, '1980-01-01 01:00Z', 100, 42, 5)",
     "a fix at the end of time": f"{FIX} (1, 'infinity', 100, 42, 5)",
