@@ -17,7 +17,7 @@ run: setup  ## start everything on the demo region and print the page's address
 	@exec .venv/bin/patrolgrid run
 
 test: setup  ## run every test
-	@.ci/system chromium
+	@.ci/system browser
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's types
