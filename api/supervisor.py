@@ -137,18 +137,18 @@ def _run(settings: Settings, region: Region, url: str, stop: Stop, *, demo: bool
     engine = make_engine(url, pool_size=3)
     migrate.upgrade(engine)
     wanted = demo and demonstration.wanted(engine)
-    children = [
-        _child("HTTP", ["serve", *(["--demo"] if wanted else [])], url),
-        _child("worker", ["worker"], url),
-    ]
+    http = _child("HTTP", ["serve", *(["--demo"] if wanted else [])], url)
+    children = [http, _child("worker", ["worker"], url)]
     try:
-        for child in children:
-            child.start()
+        http.start()
         if wanted:
             _load_demo(settings, engine, region)
-            children.append(_replay(settings, engine, url))
-        _await_http(settings, children[0])
+        _await_http(settings, http)
         _greet(settings, engine)
+        # Not before: they would take the cores on which HTTP starts.
+        children[1].start()
+        if wanted:
+            children.append(_replay(settings, engine, url))
         stop.starting = False
         _watch(settings, engine, children, stop)
     finally:
