@@ -30,7 +30,7 @@ bench: setup  ## run the benchmarks; they print ratios against peers
 	@for file in tests/bench/bench_*.py; do PYTHONPATH=. $(PYTHON) "$$file" || exit 1; done
 
 lock:  ## write requirements.lock anew
-	.venv/bin/uv pip compile --quiet --upgrade --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock pyproject.toml
+	.venv/bin/uv pip compile --system-certs --quiet --upgrade --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock pyproject.toml
 
 clean:  ## remove what was built, and nothing of the data
 	rm -rf .venv api/web/dist api/web/node_modules
@@ -39,8 +39,8 @@ clean:  ## remove what was built, and nothing of the data
 	@.ci/system python
 	@test -x $(PYTHON) || python3 -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
-	.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.lock
-	.venv/bin/uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
+	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(PAGE): .venv/.installed $(PAGE_SOURCES)
