@@ -85,7 +85,7 @@ class Region:
 
     id: str
     name: Titles
-    note: str | None
+    note: Titles | None  #: shown on the page
     languages: tuple[str, ...]
     timezone: ZoneInfo
     bbox: tuple[float, float, float, float]  #: west, south, east, north in degrees
@@ -242,7 +242,7 @@ def _region(file: _Table) -> Region:
     region = Region(
         id=head.text("id", r"[a-z][a-z0-9_-]*", "one lower-case word, a letter first"),
         name=head.titles("name", languages),
-        note=head.text("note") if "note" in head.content else None,
+        note=_note(head, languages),
         languages=languages,
         timezone=_timezone(head),
         bbox=_bbox(head),
@@ -259,6 +259,14 @@ def _region(file: _Table) -> Region:
     for table in (head, coverage, response, fixes, file):
         table.done()
     return region
+
+
+def _note(head: _Table, languages: tuple[str, ...]) -> Titles | None:
+    """A remark by language; one text is for all of them."""
+    said = head.get("note", optional=True)
+    if isinstance(said, dict):
+        return head.titles("note", languages)
+    return None if said is None else dict.fromkeys(languages, head.text("note"))
 
 
 def _languages(head: _Table) -> tuple[str, ...]:

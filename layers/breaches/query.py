@@ -12,11 +12,14 @@ from layers.errors import NoSuchBreachError
 
 _SELECT = (
     "SELECT b.id, b.unit, u.call_sign, b.fence AS fence_id, coalesce(v.name, b.fence) AS fence,"
+    " jsonb_strip_nulls(jsonb_build_object('zh', f.name_zh, 'mn', f.name_mn, 'en', f.name_en))"
+    " AS fence_names,"
     " b.fence_version, b.rule, b.severity, b.direction, b.visit, b.state, b.evidence, b.entered_at,"
     " b.entered_earliest, b.entered_latest, b.exited_at, b.exited_earliest, b.exited_latest,"
     " b.unknown_s, b.revision, b.merged_into, b.opened_at, b.changed_at,"
     " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b"
     " LEFT JOIN fence_versions v ON v.fence = b.fence AND v.version = b.fence_version"
+    " LEFT JOIN fences f ON f.id = b.fence"
     " LEFT JOIN units u ON u.id = b.unit"
 )
 _WAS_TIMES = frozenset(

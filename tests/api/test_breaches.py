@@ -76,10 +76,12 @@ def test_keep_in_and_line_are_broken_in_their_direction(admin: httpx.Client) -> 
 
 
 def test_a_late_fix_amends_splits_and_withdraws(admin: httpx.Client) -> None:
-    _only(admin, "box", "v", "keep_out", name="遗址")
+    _only(admin, "box", "v", "keep_out", name="遗址", name_en="Relics")
     send(admin, [fix("v", 0, WEST), fix("v", 4, INSIDE), fix("v", 8, EAST)])
     (first,) = admin.get("/api/breaches", params={"fence": "遗址"}).json()["features"]
     assert first["geometry"]["type"] == "Point"
+    assert first["properties"]["fence"] == "遗址"
+    assert first["properties"]["fence_names"] == {"en": "Relics"}
     send(admin, [fix("v", 2, 99.999)])
     (then,) = breaches(admin, unit="v", fence="box")
     assert (then["id"], then["revision"]) == (first["id"], 2)
@@ -110,6 +112,7 @@ def test_what_happened_is_judged_by_the_fence_as_it_was(admin: httpx.Client) -> 
     again = {"If-Match": put_back.headers["ETag"]}
     assert admin.delete("/api/layers/fences/box", headers=again).status_code == 204
     assert len(breaches(admin, fence="box")) == 2
+    assert all(told["fence_names"] == {} for told in breaches(admin))
 
 
 def test_breaches_are_asked_for_by_time_place_fence_unit_and_state(admin: httpx.Client) -> None:

@@ -74,7 +74,31 @@ def test_a_roads_own_limit_and_surface_slow_a_mode_down(region: Region) -> None:
     assert region.mode("drone").straight
 
 
+NOTE = 'note = { zh = "虚构数据：并无此旗", mn = "Зохиомол: ийм хошуу байхгүй", '
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (None, {"en": "Invented: no such banner exists"}),
+        ('note = "For all"\n#', {"zh": "For all", "mn": "For all", "en": "For all"}),
+        ("#", {}),
+    ],
+)
+def test_a_note_is_by_language_or_one_for_all_or_none(
+    tmp_path: Path, written: str | None, read: dict[str, str]
+) -> None:
+    text = DEMO.read_text(encoding="utf-8")
+    assert NOTE in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(NOTE, written or NOTE), encoding="utf-8")
+    assert read.items() <= dict(Region.read(path).note or {}).items()
+    assert bool(read) == (Region.read(path).note is not None)
+
+
 MISTAKES = [
+    (NOTE, "note = { ", r"\[region.note\] zh is missing"),
+    (NOTE, "note = 7 #", r"\[region\] note is 7: give text"),
     ('timezone = "Asia/Shanghai"', 'timezone = "Asia/Nowhere"', r"\[region\] timezone .*IANA name"),
     ('timezone = "Asia/Shanghai"', "", r"\[region\] timezone is missing: add it"),
     ('languages = ["zh", "mn", "en"]', "languages = []", r"\[region\] languages"),

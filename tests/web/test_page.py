@@ -243,8 +243,8 @@ def test_the_page_speaks_the_languages_of_those_who_use_it(
     browser: Browser, demo_service: Service, link: str, tmp_path: Path
 ) -> None:
     spoken = {
-        "中文": ("zh", ["越界事件", "巡逻单元", "巡逻覆盖", "萨日乃旗"]),
-        "Монгол": ("mn", ["Зөрчил", "Нэгж", "Хамралт", "Сарнай хошуу"]),
+        "中文": ("zh", ["越界事件", "巡逻单元", "巡逻覆盖", "萨日乃旗", "烽燧群", "虚构数据"]),
+        "Монгол": ("mn", ["Зөрчил", "Нэгж", "Хамралт", "Сарнай хошуу", "Дохионы цамхгууд"]),
     }
     with _visit(browser, demo_service, tmp_path) as visit:
         _open(visit, link)

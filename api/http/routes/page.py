@@ -45,7 +45,7 @@ def region(request: Request, service: Parts) -> Response:
     payload = {
         "id": told.id,
         "name": dict(told.name),
-        "note": told.note,
+        "note": None if told.note is None else dict(told.note),
         "languages": told.languages,
         "timezone": str(told.timezone),
         "bbox": told.bbox,

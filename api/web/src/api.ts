@@ -25,7 +25,7 @@ export interface Region {
   minutes: number[];
   modes: string[];
   /** What everybody should know of this region, such as that it is invented. */
-  note: string;
+  note: Names | undefined;
 }
 export interface Session {
   scopes: string[];
@@ -53,6 +53,7 @@ export interface BreachProps {
   unit: string;
   call_sign?: string | null;
   fence: string;
+  fence_names?: Names;
   fence_id?: string;
   fence_version?: number;
   rule: string;
@@ -227,7 +228,7 @@ export const signOut = (): Promise<void> => post("/auth/sign-out", {});
 
 interface RegionAnswer extends Versioned {
   name: Names;
-  note?: string | null;
+  note?: Names | null;
   timezone: string;
   bbox?: Region["bbox"];
   levels: { level: string; rank: number; title: Names }[];
@@ -241,7 +242,7 @@ export async function region(): Promise<Region> {
   const top = Math.min(...levels.map(({ rank }) => rank));
   return {
     name, modes, minutes, swath_m,
-    note: note ?? "",
+    note: note ?? undefined,
     time_zone: timezone,
     bbox: bbox ?? null,
     levels: levels

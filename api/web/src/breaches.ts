@@ -9,7 +9,7 @@ import type { RegionMap } from "./map";
 import { hideCard, isPhone, open, panelHead, room, showCard, toast } from "./panels";
 import { onRestored, report } from "./status";
 import { duration, moment, until } from "./times";
-import { onLanguage, t, term, type Word } from "./words";
+import { onLanguage, t, term, titled, type Word } from "./words";
 
 type Breach = Feature<Point | null, BreachProps>;
 const WINDOWS = { w_24h: 24, w_7d: 24 * 7, w_30d: 24 * 30, w_all: 0 } as const;
@@ -61,7 +61,7 @@ export class Breaches {
     const note = h(
       "span", { class: `breach severity-${data.severity}` },
       glyph(severityShape(data.severity)),
-      h("span", {}, h("b", {}, `${t("new_breach")}: ${data.fence}`), h("br"), `${data.call_sign ?? data.unit} · ${term("r", data.rule)}`),
+      h("span", {}, h("b", {}, `${t("new_breach")}: ${fenceOf(data)}`), h("br"), `${data.call_sign ?? data.unit} · ${term("r", data.rule)}`),
     );
     toast(note, () => this.go(id) || this.go(this.idOf(data)));
   }
@@ -140,7 +140,7 @@ export class Breaches {
           onclick: () => this.go(`${breach.id}`),
         },
         glyph(severityShape(p.severity), "glyph", p.state === "open"),
-        h("span", { class: "who" }, h("b", {}, p.call_sign ?? p.unit), h("span", { class: "fence" }, p.fence)),
+        h("span", { class: "who" }, h("b", {}, p.call_sign ?? p.unit), h("span", { class: "fence" }, fenceOf(p))),
         h("span", { class: "what" }, times),
         h("span", { class: "tags" },
           tag(term("s", p.severity), "severity"), tag(term("r", p.rule)), tag(term("e", p.evidence), p.evidence),
@@ -156,7 +156,7 @@ export class Breaches {
     const exit = p.rule === "line" ? null : p.exited_at ? moment(p.exited_at, true) : t("still");
     const unit = h("button", { type: "button", onclick: () => this.openUnit(p.unit) }, p.call_sign ?? p.unit);
     showCard(
-      p.fence,
+      fenceOf(p),
       [
         h("p", { class: `breach severity-${p.severity} headline` },
           glyph(severityShape(p.severity), "glyph", p.state === "open"),
@@ -168,7 +168,7 @@ export class Breaches {
           [t("evidence"), term("e", p.evidence)],
           [t("unknown_time"), p.unknown_s ? duration(p.unknown_s) : null],
           [t("direction"), p.direction ? term("", p.direction) : null],
-          [t("fence"), p.fence_version ? `${p.fence} · ${t("version")} ${p.fence_version}` : p.fence],
+          [t("fence"), p.fence_version ? `${fenceOf(p)} · ${t("version")} ${p.fence_version}` : fenceOf(p)],
           [t("revision"), p.revision ?? null],
         ]),
       ],
@@ -181,6 +181,9 @@ export class Breaches {
     if (this.opened) hideCard();
   }
 }
+
+/** The fence's name in the page's language; of one that was deleted, the name that it had. */
+const fenceOf = ({ fence, fence_names: names }: BreachProps): string => titled(names, fence);
 
 /** A keep-in fence is broken by leaving, a line by crossing. */
 function words(rule: string): [Word, Word] {

@@ -8,7 +8,7 @@ import { LAYERS, type LayerName } from "./look";
 import { panelHead, room } from "./panels";
 import { report } from "./status";
 import { onTheme, palette } from "./theme";
-import { onLanguage, t, term } from "./words";
+import { onLanguage, t, term, titled, type Names } from "./words";
 import type { Coverage } from "./coverage";
 
 /** Computed answers that can be hidden like a layer; their style ids start with the same word. */
@@ -22,7 +22,7 @@ export class Layers {
     private readonly map: RegionMap,
     private readonly coverage: Coverage,
     private readonly scopes: string[],
-    private readonly note: string,
+    private readonly note: Names | undefined,
   ) {
     onLanguage(() => this.redraw());
     onTheme(() => this.redraw());
@@ -45,7 +45,7 @@ export class Layers {
     room("layers").replaceChildren(
       panelHead("layers"),
       h("ul", { class: "switches scroll" }, ...rows, h("li", {}, legend()),
-        this.note ? h("li", { class: "hint" }, this.note) : null,
+        this.note ? h("li", { class: "hint" }, titled(this.note, "")) : null,
         h("li", { class: "who-am-i" },
           h("span", { class: "hint" }, t("signed_in_as", { scopes: this.scopes.join(", ") || t("none") })),
           h("button", { type: "button", onclick: leave }, t("sign_out")))),

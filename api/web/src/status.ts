@@ -27,10 +27,12 @@ time.append(hours, zone);
 export function startStatus({ name, note: remark }: Region): void {
   const languages = h("div", { class: "languages", role: "group" });
   const themes = h("button", { type: "button", class: "icon", onclick: flipTheme });
-  const heading = h("div", { class: "heading" }, brand, h("p", { class: "link" }, dot, state, data), remark ? h("p", { class: "remark" }, remark) : null);
+  const remarked = h("p", { class: "remark" });
+  const heading = h("div", { class: "heading" }, brand, h("p", { class: "link" }, dot, state, data), remark ? remarked : null);
   bar.replaceChildren(heading, time, languages, themes);
   const draw = (): void => {
     brand.textContent = titled(name, "patrolgrid");
+    remarked.textContent = titled(remark, "");
     document.title = `${brand.textContent} · patrolgrid`;
     languages.setAttribute("aria-label", t("language"));
     languages.replaceChildren(...LANGUAGES.map(languageButton));

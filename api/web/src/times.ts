@@ -39,7 +39,10 @@ function monthDay(time: Date): string {
   return lang() === "mn" ? `${month}/${date}` : format(time, { day: "numeric", month: "short" });
 }
 export const clock = (): string => format(new Date(), HMS);
-export const clockZone = (): string => timeZone.split("/").pop()?.replaceAll("_", " ") ?? timeZone;
+export const clockZone = (): string =>
+  new Intl.DateTimeFormat(locale(), { timeZone, timeZoneName: "longGeneric" })
+    .formatToParts()
+    .find(({ type }) => type === "timeZoneName")?.value ?? timeZone;
 
 const digits = (value: number, most: number): string =>
   new Intl.NumberFormat(lang() === "mn" ? "en-GB" : locale(), { maximumFractionDigits: most }).format(value);
