@@ -87,3 +87,25 @@ def engine(database_url: str) -> Iterator[Engine]:
     made = make_engine(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="module")
+def file_database_url(cluster_url: str, template_database: str) -> Iterator[str]:
+    """URL of one database for a file, where a clone for each test would take most of the time."""
+    name = f"file_{os.getpid()}_{next(_NUMBERS)}"
+    with _server(cluster_url) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
+    yield _in_database(cluster_url, name)
+    with _server(cluster_url) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def outbox_engine(file_database_url: str) -> Iterator[Engine]:
+    """An engine on the file's database, in which nobody has been told anything."""
+    made = make_engine(file_database_url)
+    with made.begin() as connection:
+        for table in ("subscriptions", "events", "breaches", "procrastinate_jobs"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+    yield made
+    made.dispose()

@@ -20,7 +20,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from standardwebhooks import Webhook
@@ -28,7 +27,7 @@ from standardwebhooks import Webhook
 from api.jobs import receivers
 from api.jobs.deliver import PAUSES_S
 from api.jobs.worker import Pace, run_worker
-from layers.db.engine import SYSTEM, acting, make_engine
+from layers.db.engine import SYSTEM, acting
 from layers.outbox import deliveries, subscriptions
 from layers.outbox.deliveries import Delivery
 from layers.outbox.events import NewEvent, publish
@@ -43,25 +42,13 @@ OPENED = NewEvent(type="breach.opened", breach=None, data={"unit": "马队-1", "
 
 
 @pytest.fixture(scope="module")
-def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
-    """One database for this file: a clone for each of its tests would take most of their time."""
-    name = f"webhooks_{os.getpid()}"
-    server_url = cluster_url.replace("/patrolgrid?", "/postgres?").replace("+psycopg", "")
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
-        yield cluster_url.replace("/patrolgrid?", f"/{name}?")
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+def database_url(file_database_url: str) -> str:
+    return file_database_url
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on that database, emptied."""
-    made = make_engine(database_url)
-    with made.begin() as connection:
-        for table in ("subscriptions", "events", "breaches", "procrastinate_jobs"):
-            connection.execute(text(f"DELETE FROM {table}"))
-    yield made
-    made.dispose()
+def engine(outbox_engine: Engine) -> Engine:
+    return outbox_engine
 
 
 class Inbox(ThreadingHTTPServer):

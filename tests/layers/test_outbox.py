@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from layers.db.engine import SYSTEM, acting, make_engine
+from layers.db.engine import SYSTEM, acting
 from layers.errors import BadSubscriptionError, NoSuchSubscriptionError
 from layers.outbox import deliveries, events, subscriptions
 from layers.outbox.events import NewEvent, publish
@@ -25,26 +23,9 @@ OPENED = NewEvent(type="breach.opened", breach=None, data={"unit": "马队-1", "
 CLOSED = NewEvent(type="breach.closed", breach=None, data={"unit": "马队-1", "revision": 2})
 
 
-@pytest.fixture(scope="module")
-def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
-    """One database for this file: a clone for each of its tests would take most of their time."""
-    name = f"outbox_{os.getpid()}"
-    server_url = cluster_url.replace("/patrolgrid?", "/postgres?").replace("+psycopg", "")
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
-        yield cluster_url.replace("/patrolgrid?", f"/{name}?")
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on that database, emptied."""
-    made = make_engine(database_url)
-    with made.begin() as connection:
-        for table in ("subscriptions", "events", "breaches", "procrastinate_jobs"):
-            connection.execute(text(f"DELETE FROM {table}"))
-    yield made
-    made.dispose()
+def engine(outbox_engine: Engine) -> Engine:
+    return outbox_engine
 
 
 def subscribe(engine: Engine, *types: str) -> str:
