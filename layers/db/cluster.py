@@ -207,11 +207,15 @@ class Cluster:
     def _start(self) -> subprocess.CompletedProcess[str]:
         if os.geteuid() == 0:
             grant_passage(self.data_dir, self._account())
-        # Left by a crash or a copy and naming a stranger's process, the file would bar the start.
-        # What it guards against, sessions of a killed server, the server also finds by itself.
+        # Left by a crash or a copy and naming another's process, or our own that nobody has reaped,
+        # these files would bar the start. What they guard against, sessions of a killed server,
+        # the server also finds by itself.
+        sockets = self._make_socket_folder()
         if self._noted() is not None:
             (self.folder / "postmaster.pid").unlink()
-        options = f"-k {self._make_socket_folder()}"
+        for lock in sockets.glob(".s.PGSQL.*.lock"):
+            lock.unlink()
+        options = f"-k {sockets}"
         return self._run(
             "pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(self.folder / "start.log"),
             "-w", "-t", str(START_TIMEOUT_S), "start",

@@ -167,20 +167,44 @@ def test_a_server_killed_with_its_holder_is_no_obstacle(kept: Cluster) -> None:
         assert ask(url, "SELECT 1") == 1
 
 
+def leave_behind(cluster: Cluster, pid: int) -> None:
+    """What a killed server leaves: its two files, which hold its process's number."""
+    with cluster.lease():
+        left = cluster.folder / "postmaster.pid"
+        note = left.read_text().split("\n")
+        sockets = Path(note[4])
+        locks = {lock: lock.read_text() for lock in sockets.glob(".s.PGSQL.*.lock")}
+    assert locks
+    sockets.mkdir()
+    owner = cluster.folder.stat()
+    for path, lines in [(left, note), *((lock, text.split("\n")) for lock, text in locks.items())]:
+        path.write_text("\n".join([str(pid), *lines[1:]]))
+    for path in (left, sockets, *locks):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def test_a_stranger_with_the_dead_servers_number_is_not_taken_for_it(kept: Cluster) -> None:
-    with kept.lease():
-        note = (kept.folder / "postmaster.pid").read_text()
     owner = kept.folder.stat()
     with subprocess.Popen(["sleep", "600"], user=owner.st_uid, group=owner.st_gid) as stranger:
-        # As after a reboot: the server's file is there, its number is somebody else's.
-        stale = kept.folder / "postmaster.pid"
-        stale.write_text("\n".join([str(stranger.pid), *note.split("\n")[1:]]))
-        os.chown(stale, owner.st_uid, owner.st_gid)
+        leave_behind(kept, stranger.pid)
         assert not kept.running()
         with kept.lease() as url:
             assert ask(url, "SELECT 1") == 1
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_killed_server_that_nobody_has_reaped_is_no_obstacle(kept: Cluster) -> None:
+    """As in a container whose first process does not look after orphans."""
+    owner = kept.folder.stat()
+    with subprocess.Popen(["sleep", "600"], user=owner.st_uid, group=owner.st_gid) as zombie:
+        zombie.kill()
+        state = Path(f"/proc/{zombie.pid}/stat")
+        until(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", "it is a zombie")
+        leave_behind(kept, zombie.pid)
+        assert not kept.running()
+        with kept.lease() as url:
+            assert ask(url, "SELECT 1") == 1
 
 
 def test_a_copy_of_a_running_folder_has_a_server_of_its_own(kept: Cluster, tmp_path: Path) -> None:
