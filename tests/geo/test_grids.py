@@ -67,7 +67,7 @@ def test_any_area_is_tiled(points, shape, size_m):
     area = shapely.MultiPoint(points).convex_hull.buffer(0.01)
     cells = grids.draw(area, shape=shape, size_m=size_m)
     assert area_m2(cells.geometry.to_numpy()).sum() == pytest.approx(area_m2(area)[0], rel=1e-6)
-    assert edges_of(cells).max() == 2
+    assert edges_of(cells).max() == (2 if len(cells) > 1 else 1)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ FLAGS = [
     "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
-IDLE_WITHIN_MS = 30_000
+#: On a machine with much else to do; nothing here is timed.
+WITHIN_MS = 60_000
+expect.set_options(timeout=WITHIN_MS)
 DESK = {"width": 1000, "height": 700}
 PHONE = {"width": 390, "height": 844}
 
@@ -55,7 +57,7 @@ class Visit:
 
     def await_idle(self) -> None:
         """Wait until the map has drawn all that it has."""
-        self.page.locator("body[data-idle]").wait_for(timeout=IDLE_WITHIN_MS)
+        self.page.locator("body[data-idle]").wait_for(timeout=WITHIN_MS)
 
 
 @pytest.fixture(scope="module")
