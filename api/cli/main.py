@@ -10,6 +10,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from api.settings import SettingsError
 from geo.errors import GeoError
@@ -65,9 +66,12 @@ REFUSED = (LayersError, GeoError, RegionError, SettingsError)
 
 
 def main() -> None:
-    """Run the command; a refusal is one line on standard error and exit code 1."""
+    """Run the command; a refusal is one line on standard error and exit code 1 (wrong usage: 2)."""
     try:
-        app()
+        sys.exit(app(prog_name="patrolgrid", standalone_mode=False))
+    except TyperException as error:
+        print(_usage(error), file=sys.stderr)
+        sys.exit(error.exit_code)
     except REFUSED as error:
         sys.exit(f"patrolgrid: {_one_line(error)}")
     except (DBAPIError, psycopg.Error) as error:
@@ -75,6 +79,16 @@ def main() -> None:
         sys.exit(f"patrolgrid: the database refused: {_one_line(reason)}")
     except BrokenPipeError:
         sys.exit(1)
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the command line and where to read how it is right; or the help."""
+    said = error.format_message()
+    if "\n" in said:
+        return said
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "patrolgrid"
+    return f"{path}: {said.rstrip('.')}: see `{path} --help`"
 
 
 def _one_line(error: object) -> str:

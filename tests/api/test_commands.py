@@ -364,6 +364,28 @@ def test_help_lists_every_command_and_an_unknown_one_is_refused(run: Run) -> Non
     assert run("fly").code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["fly"], "patrolgrid: No such command 'fly': see `patrolgrid --help`"),
+        (["db", "fly"], "patrolgrid db: No such command 'fly': see `patrolgrid db --help`"),
+        (["load"], "patrolgrid load: Missing argument 'layer': see `patrolgrid load --help`"),
+        (["load", "grids", "x", "--mop", "a=b"], "No such option: --mop"),
+        (["coverage", "--from", "x"], "'x': write RFC 3339, such as"),
+        (["grid", "--size-m", "0"], "'--size-m'"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_says_where_to_read_more(
+    run: Run, arguments: list[str], told: str
+) -> None:
+    ended = run(*arguments)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert told in ended.err
+    assert ended.err.count("\n") == 1
+    assert ended.err.endswith("--help`\n")
+
+
 def test_python_m_api_is_the_same_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
