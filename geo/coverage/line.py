@@ -17,6 +17,8 @@ from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
 
 #: Edges are cut to this, so that a plane's straight line keeps to the one in lon/lat (0.2 m).
 _MAX_EDGE_DEG = 0.01
+#: Passes that follow each other this closely are one stay: their ends are rounded.
+_SAME_MOMENT = pd.Timedelta(milliseconds=1)
 
 
 def border(
@@ -40,8 +42,10 @@ def border(
     Returns
     -------
     One row a stretch, index ``<id>-<number>``: border (the line's id), chainage_start_km,
-    chainage_end_km, seen_share (0-1 of its length), patrol_s (seconds of legs within reach of
-    it), patrols and units (distinct), first_seen, last_seen (UTC, NaT if never), geometry (4326).
+    chainage_end_km, visited_share (0-1 of its length), patrol_s and patrol_m (of legs while they
+    are within reach of it), unknown_s (of gaps with both ends within reach), visits (separate stays
+    of a unit within reach; such a gap does not end one), patrols and units (distinct),
+    first_visit, last_visit (UTC, NaT if never), geometry (4326).
 
     Raises MissingColumnError, NoCrsError, WrongGeometryError, NaiveTimeError, OutOfRangeError.
     """
@@ -51,9 +55,12 @@ def border(
         raise OutOfRangeError(f"segment_m={segment_m!r}: give a length in metres, above 0")
     if start is not None or end is not None:
         rows = checked_legs(tracks.cut(rows, start, end))
-    rows = rows[rows["is_leg"].to_numpy(dtype=bool)].reset_index(drop=True)
+    is_leg = rows["is_leg"].to_numpy(dtype=bool)
+    gaps, rows = rows[~is_leg].reset_index(drop=True), rows[is_leg].reset_index(drop=True)
     edges, stretches = _stretches(_checked_line(line), segment_m)
-    return _with_sightings(stretches, edges, sightings(edges, rows, swath_m / 2), rows)
+    passes = _passes(edges, rows, sightings(edges, rows, swath_m / 2))
+    unknown = _unknown(edges, gaps, swath_m / 2)
+    return _with_figures(stretches, edges, passes, rows, unknown)
 
 
 def _checked_line(line: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -122,6 +129,56 @@ def _line_of(edges: Floats) -> shapely.Geometry:
     return shapely.LineString(runs[0]) if len(runs) == 1 else shapely.MultiLineString(runs)
 
 
+def _passes(edges: pd.DataFrame, rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Sightings with their stretch and leg: of the line ``low``..``high`` metres, of the leg
+    ``at0``..``at1``, and when (``start``, ``end``)."""
+    own, leg = edges.loc[seen["edge"]].reset_index(drop=True), rows.loc[seen["leg"]]
+    start, span = leg["start"].reset_index(drop=True), (leg["end"] - leg["start"]).array
+    length_m = own["to_m"] - own["from_m"]
+    return pd.DataFrame({
+        "stretch": own["stretch"].astype(np.int64), "leg": seen["leg"].to_numpy(),
+        "low": own["from_m"] + length_m * seen["see0"].to_numpy(),
+        "high": own["from_m"] + length_m * seen["see1"].to_numpy(),
+        "at0": seen["at0"].to_numpy(), "at1": seen["at1"].to_numpy(),
+        "start": (start + span * seen["at0"].to_numpy()).dt.round("us"),
+        "end": (start + span * seen["at1"].to_numpy()).dt.round("us"),
+        "unit": leg["unit"].to_numpy(), "patrol": leg["patrol"].to_numpy(),
+    })  # fmt: skip
+
+
+def _unknown(edges: pd.DataFrame, gaps: pd.DataFrame, r_m: float) -> pd.DataFrame:
+    """Gaps with both ends within reach of a stretch: stretch, unit, start, end, unknown_s."""
+    near = []
+    for lon, lat in (("lon0", "lat0"), ("lon1", "lat1")):
+        stands = gaps.assign(
+            lon0=gaps[lon], lat0=gaps[lat], lon1=gaps[lon], lat1=gaps[lat], length_m=0.0
+        )
+        seen = sightings(edges, stands, r_m)
+        stretch = edges.loc[seen["edge"], "stretch"].to_numpy().astype(np.int64)
+        near.append(pd.DataFrame({"stretch": stretch, "gap": seen["leg"]}).drop_duplicates())
+    both = near[0].merge(near[1])
+    of = gaps.loc[both["gap"]]
+    return pd.DataFrame({
+        "stretch": both["stretch"].to_numpy(), "unit": of["unit"].to_numpy(),
+        "start": of["start"].array, "end": of["end"].array,
+        "unknown_s": of["duration_s"].to_numpy(dtype=float),
+    })  # fmt: skip
+
+
+def _visits(passes: pd.DataFrame, unknown: pd.DataFrame) -> pd.Series:
+    """By stretch, how many runs of passes follow each other without leaving its reach."""
+    both = pd.concat([
+        passes[["stretch", "unit", "start", "end"]].assign(is_leg=True),
+        unknown[["stretch", "unit", "start", "end"]].assign(is_leg=False),
+    ])  # fmt: skip
+    both = both.sort_values(["stretch", "unit", "start", "end"], kind="stable", ignore_index=True)
+    group = both[["stretch", "unit"]].ne(both[["stretch", "unit"]].shift()).any(axis=1).cumsum()
+    reached = both["end"].groupby(group).cummax().groupby(group).shift()
+    run = (reached.isna() | (both["start"] > reached + _SAME_MOMENT)).cumsum()
+    real = both["is_leg"].groupby(run).any()
+    return real.groupby(both["stretch"].groupby(run).first()).sum()
+
+
 def _united(group: Ints, low: Floats, high: Floats) -> pd.Series:
     """Length of the union of intervals, by group."""
     order = np.lexsort((low, group))
@@ -131,35 +188,36 @@ def _united(group: Ints, low: Floats, high: Floats) -> pd.Series:
     return pd.Series(new).groupby(group).sum()
 
 
-def _with_sightings(
-    stretches: gpd.GeoDataFrame, edges: pd.DataFrame, seen: pd.DataFrame, rows: pd.DataFrame
+def _with_figures(
+    stretches: gpd.GeoDataFrame,
+    edges: pd.DataFrame,
+    passes: pd.DataFrame,
+    rows: pd.DataFrame,
+    unknown: pd.DataFrame,
 ) -> gpd.GeoDataFrame:
     """The stretches with their figures."""
-    count = range(len(stretches))
-    own, leg = edges.loc[seen["edge"]].reset_index(drop=True), rows.loc[seen["leg"]]
-    stretch = own["stretch"].to_numpy().astype(np.int64)
-    length_m = own["to_m"] - own["from_m"]
-    see = [(own["from_m"] + length_m * seen[s].to_numpy()).to_numpy() for s in ("see0", "see1")]
+    count, legs = range(len(stretches)), max(len(rows), 1)
+    stretch = passes["stretch"].to_numpy()
     whole_m = edges["to_m"].sub(edges["from_m"]).groupby(edges["stretch"].astype(int)).sum()
-    pair = stretch * max(len(rows), 1) + seen["leg"].to_numpy()
-    passed = _united(pair, seen["at0"].to_numpy(), seen["at1"].to_numpy())
-    passed_s = passed * rows["duration_s"].to_numpy(dtype=float)[passed.index % max(len(rows), 1)]
-    times = {
-        name: (leg["start"] + (leg["end"] - leg["start"]) * seen[at].to_numpy()).dt.round("us")
-        for name, at in (("first_seen", "at0"), ("last_seen", "at1"))
-    }
-
+    pair = stretch * legs + passes["leg"].to_numpy()
+    passed = _united(pair, passes["at0"].to_numpy(), passes["at1"].to_numpy())
+    of_leg, of_stretch = passed.index % legs, passed.index // legs
+    seen_m = _united(stretch, passes["low"].to_numpy(), passes["high"].to_numpy())
     figures = {
-        "seen_share": _united(stretch, *see).reindex(count, fill_value=0.0) / whole_m,
-        "patrol_s": passed_s.groupby(passed.index // max(len(rows), 1)).sum(),
-        "patrols": leg["patrol"].groupby(stretch).nunique(),
-        "units": leg["unit"].groupby(stretch).nunique(),
+        "visited_share": (seen_m.reindex(count, fill_value=0.0) / whole_m).clip(0.0, 1.0),
+        **{
+            name: (passed * rows[column].to_numpy(dtype=float)[of_leg]).groupby(of_stretch).sum()
+            for name, column in (("patrol_s", "duration_s"), ("patrol_m", "length_m"))
+        },
+        "unknown_s": unknown.groupby("stretch")["unknown_s"].sum(),
+        "visits": _visits(passes, unknown),
+        "patrols": passes.groupby("stretch")["patrol"].nunique(),
+        "units": passes.groupby("stretch")["unit"].nunique(),
     }
     filled = {n: s.reindex(count, fill_value=0).to_numpy() for n, s in figures.items()}
     filled |= {
-        "first_seen": times["first_seen"].groupby(stretch).min().reindex(count).array,
-        "last_seen": times["last_seen"].groupby(stretch).max().reindex(count).array,
+        "first_visit": passes.groupby("stretch")["start"].min().reindex(count).array,
+        "last_visit": passes.groupby("stretch")["end"].max().reindex(count).array,
     }
     out = stretches.assign(**filled)
-    out["seen_share"] = out["seen_share"].clip(0.0, 1.0)
     return out[[c for c in out.columns if c != "geometry"] + ["geometry"]]

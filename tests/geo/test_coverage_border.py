@@ -38,27 +38,28 @@ def test_stretches_follow_the_chainage_and_sum_to_the_line():
     assert own_m.sum() == pytest.approx(whole_m)
     assert own_m[:-1] == pytest.approx(np.full(5, 2000.0), abs=0.01)
     assert (out["border"] == "north").all()
-    assert out["seen_share"].tolist() == [0] * 6
-    assert out["first_seen"].isna().all()
+    assert out["visited_share"].tolist() == [0] * 6
+    assert out["first_visit"].isna().all()
 
 
 def test_a_path_along_the_border_sees_its_own_length_and_half_a_swath_more():
     legs = path((0, 10), (0, 20))
     out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400).iloc[0]
     whole_m = float(length_m(MERIDIAN.geometry.to_numpy())[0])
-    assert out["seen_share"] * whole_m == pytest.approx(10 * STEP_M + 400, abs=1)
-    assert (out["patrols"], out["units"], out["patrol_s"]) == (1, 1, 600)
-    assert (out["first_seen"], out["last_seen"]) == (at(0), at(10))
+    assert out["visited_share"] * whole_m == pytest.approx(10 * STEP_M + 400, abs=1)
+    assert (out["patrols"], out["units"], out["patrol_s"], out["visits"]) == (1, 1, 600, 1)
+    assert out["patrol_m"] == pytest.approx(10 * STEP_M, abs=0.01)
+    assert (out["first_visit"], out["last_visit"]) == (at(0), at(10))
 
 
 def test_a_crossing_sees_a_swath_and_lasts_as_long_as_it_is_near():
     legs = path((-10, 50), (10, 50))
     out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400).iloc[0]
     whole_m = float(length_m(MERIDIAN.geometry.to_numpy())[0])
-    assert out["seen_share"] * whole_m == pytest.approx(400, abs=0.5)
+    assert out["visited_share"] * whole_m == pytest.approx(400, abs=0.5)
     near_s = 600 * 400 / (20 * EAST_M)
     assert out["patrol_s"] == pytest.approx(near_s, rel=0.001)
-    assert (out["last_seen"] - out["first_seen"]).total_seconds() == pytest.approx(
+    assert (out["last_visit"] - out["first_visit"]).total_seconds() == pytest.approx(
         near_s, rel=0.001
     )
 
@@ -68,7 +69,7 @@ def test_a_standing_unit_sees_a_chord_of_its_disc():
     out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400).iloc[0]
     whole_m = float(length_m(MERIDIAN.geometry.to_numpy())[0])
     chord_m = 2 * math.sqrt(200**2 - EAST_M**2)
-    assert out["seen_share"] * whole_m == pytest.approx(chord_m, abs=0.5)
+    assert out["visited_share"] * whole_m == pytest.approx(chord_m, abs=0.5)
     assert out["patrol_s"] == 600
 
 
@@ -78,17 +79,31 @@ def test_what_is_seen_twice_counts_once_and_gaps_see_nothing():
     one, two = (
         coverage.border(MERIDIAN, legs, segment_m=3000, swath_m=400) for legs in (once, twice)
     )
-    assert two["seen_share"].tolist() == pytest.approx(one["seen_share"].tolist())
+    assert two["visited_share"].tolist() == pytest.approx(one["visited_share"].tolist())
     assert two["units"].max() == two["patrols"].max() == 2
     assert two["patrol_s"].sum() == pytest.approx(2 * one["patrol_s"].sum())
+
+
+def test_a_visit_ends_where_its_unit_leaves_and_goes_on_over_a_gap_within_reach():
+    legs = together(
+        # along the border, a gap within reach of it, on; away and back; a gap that ends elsewhere
+        path((0, 10), (0, 20), GAP, (0, 30), (50, 30), (0, 30), GAP, (50, 40), unit="u"),
+        path((0, 15), (0, 16), unit="v"),
+    )
+    out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400).iloc[0]
+    gap_s = legs.loc[~legs["is_leg"], "duration_s"]
+    assert (out["visits"], out["units"]) == (3, 2)
+    assert out["unknown_s"] == gap_s.iloc[0]
+    bare = coverage.border(MERIDIAN, legs[~legs["is_leg"]], segment_m=1e6, swath_m=400).iloc[0]
+    assert (bare["visits"], bare["patrol_s"], bare["unknown_s"]) == (0, 0, gap_s.iloc[0])
 
 
 def test_the_window_cuts_what_is_seen():
     legs = path((0, 10), (0, 20))
     out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400, start=at(0), end=at(5))
     whole_m = float(length_m(MERIDIAN.geometry.to_numpy())[0])
-    assert out["seen_share"].iloc[0] * whole_m == pytest.approx(5 * STEP_M + 400, abs=1)
-    assert out["last_seen"].iloc[0] == at(5)
+    assert out["visited_share"].iloc[0] * whole_m == pytest.approx(5 * STEP_M + 400, abs=1)
+    assert out["last_visit"].iloc[0] == at(5)
 
 
 def test_parts_of_a_line_follow_each_other_and_lines_are_told_apart():
@@ -124,15 +139,15 @@ def test_shares_agree_with_buffers_united():
     seen = shapely.union_all(shapely.buffer(plane.project(ways), 350, quad_segs=128))
     flat = plane.project(out.geometry.to_numpy())
     want = shapely.length(shapely.intersection(flat, seen)) / shapely.length(flat)
-    assert np.abs(out["seen_share"].to_numpy() - want).max() < 0.002
+    assert np.abs(out["visited_share"].to_numpy() - want).max() < 0.002
     assert (want > 0).sum() > 5
 
 
 def test_no_legs_and_bad_lines():
     legs = path((0, 0), (0, 5))
     none = coverage.border(MERIDIAN, legs.iloc[:0], segment_m=5000, swath_m=100)
-    assert none["seen_share"].tolist() == [0, 0, 0]
-    assert isinstance(none["last_seen"].dtype, pd.DatetimeTZDtype)
+    assert none["visited_share"].tolist() == [0, 0, 0]
+    assert isinstance(none["last_visit"].dtype, pd.DatetimeTZDtype)
     with pytest.raises(NoCrsError):
         coverage.border(MERIDIAN.set_crs(None, allow_override=True), legs, swath_m=100)
     with pytest.raises(WrongGeometryError, match="'north'"):

@@ -99,10 +99,10 @@ def get_border(
         connection, start=start, end=end, segment_m=segment_m, swath_m=swath
     )
     length_km = (found["chainage_end_km"] - found["chainage_start_km"]).to_numpy()
-    seen_km = float((found["seen_share"].to_numpy() * length_km).sum())
+    visited_km = float((found["visited_share"].to_numpy() * length_km).sum())
     payload = collection(
         features(found), segment_m=segment_m, swath_m=swath,
-        totals={"length_km": float(length_km.sum()), "seen_km": seen_km},
+        totals={"length_km": float(length_km.sum()), "visited_km": visited_km},
         **{"from": rfc3339(start), "to": rfc3339(end)},
     )  # fmt: skip
     return answer(request, payload, versions.read(connection, coverage.BORDER_READS))
