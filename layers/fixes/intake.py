@@ -104,6 +104,7 @@ def _stored(
     changed = 0
     if placed.accepted:
         changed = breaches.decide(connection, placed.since, units, region, now=moment)
+    if placed.accepted or placed.retold:
         versions.bump(connection, "fixes")
     return Receipt(
         accepted=placed.accepted,

@@ -19,6 +19,7 @@ _LIMITS = {
     "altitude_m": (-np.inf, np.inf), "battery": (0, 100),
 }  # fmt: skip
 _VALUES = tuple(_LIMITS)
+_TOLD = ("altitude_m", "battery", "heading_deg", "speed_ms")
 _COLUMNS = ("unit_no", "time", "lon", "lat", *_VALUES, "patrol_no", "received_at")
 
 
@@ -28,6 +29,7 @@ class Placed:
 
     accepted: int
     duplicates: int
+    retold: int  #: duplicates that say more of the same place, and stand now in its stead
     conflicts: pd.DataFrame  #: rows of the batch that a better stored fix outdid; column reason
     quarantined: pd.DataFrame  #: the same and stored fixes that were outdone, to be set aside
     since: dict[int, datetime]  #: by unit_no, the earliest time that changed
@@ -90,8 +92,9 @@ def place(
     """Store fixes that are one a unit and time; of two at one time the better stays.
 
     The better has the smaller accuracy_m (missing last), then the smaller (lon, lat): whichever
-    came first. The units must be locked. ``fixes`` are ``as_kept`` and keep their index, which
-    conflicts refer to.
+    came first. Of two that agree in these, as of repeats in a batch, the one with the smaller
+    patrol_id and other values is kept. The units must be locked. ``fixes`` are ``as_kept`` and
+    keep their index, which conflicts refer to.
     """
     fixes = fixes.assign(
         unit_no=fixes["unit"].map(units["unit_no"]).astype(np.int64),
@@ -108,17 +111,18 @@ def place(
     same = ~fresh & (_key(both, "") == _key(both, "_stored"))
     better = ~fresh & ~same & (_key(both, "") < _key(both, "_stored"))
     worse = ~fresh & ~same & ~better
+    retold = same & (_rest(both, "") < _rest(both, "_stored"))
     _insert(connection, fixes[fresh.to_numpy()])
-    _replace(connection, fixes[better.to_numpy()])
-    _note_patrols(connection, both[same.to_numpy()])
+    _replace(connection, fixes[(better | retold).to_numpy()])
     changed = fixes[(fresh | better).to_numpy()]
-    _note_latest(connection, changed)
+    _note_latest(connection, fixes[(fresh | better | retold).to_numpy()])
     outdone = stored.merge(
         fixes[better.to_numpy()][["unit_no", "time", "unit"]], on=["unit_no", "time"]
     )
     return Placed(
         accepted=len(changed),
         duplicates=int(same.sum()),
+        retold=int(retold.sum()),
         conflicts=pd.DataFrame({"reason": CONFLICT}, index=fixes.index[worse.to_numpy()]),
         quarantined=pd.concat([fixes[worse.to_numpy()], outdone]).assign(reason=CONFLICT),
         since={
@@ -137,9 +141,16 @@ def _key(frame: pd.DataFrame, suffix: str) -> pd.Series:
     )
 
 
+def _rest(frame: pd.DataFrame, suffix: str) -> pd.Series:
+    """What decides between repeats, in the order of ``tracks.settle``; missing values last."""
+    columns = [frame[f"patrol_id{suffix}"].astype(object), *(frame[f"{n}{suffix}"] for n in _TOLD)]
+    cells = [[(pd.isna(v), 0 if pd.isna(v) else v) for v in column] for column in columns]
+    return pd.Series(list(zip(*cells, strict=True)), index=frame.index, dtype=object)
+
+
 def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
     """What is stored at the units and times of ``fixes``; newer ones than the latest are not."""
-    columns = ["unit_no", "time", "lon", "lat", *_VALUES]
+    columns = ["unit_no", "time", "lon", "lat", *_VALUES, "patrol_id"]
     if fixes.empty:
         return pd.DataFrame({name: fixes.get(name, []) for name in columns})
     rows = connection.execute(
@@ -148,9 +159,10 @@ def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
             "  CAST(:times AS timestamptz[])) AS a (unit_no, time)),"
             " old AS (SELECT a.* FROM asked a JOIN latest_fixes l USING (unit_no)"
             "  WHERE a.time <= l.time)"
-            f" SELECT {', '.join('f.' + c for c in columns)} FROM old, LATERAL"
+            f" SELECT {', '.join('f.' + c for c in columns[:-1])}, p.id AS patrol_id"
+            " FROM old, LATERAL"
             " (SELECT * FROM fixes g WHERE g.unit_no = old.unit_no AND g.time = old.time"
-            "  OFFSET 0) f"
+            "  OFFSET 0) f LEFT JOIN patrols p USING (patrol_no)"
         ),
         {"numbers": fixes["unit_no"].tolist(), "times": fixes["time"].dt.to_pydatetime().tolist()},
     )
@@ -202,28 +214,6 @@ def _replace(connection: Connection, fixes: pd.DataFrame) -> None:
             ),
             rows,
         )
-
-
-def _note_patrols(connection: Connection, same: pd.DataFrame) -> None:
-    """A fix that two patrols share belongs to the smaller id, whichever came first."""
-    named = same[same["patrol_id"].notna()]
-    if named.empty:
-        return
-    connection.execute(
-        text(
-            "UPDATE fixes f SET patrol_no = n.patrol_no FROM unnest(CAST(:numbers AS int[]),"
-            " CAST(:times AS timestamptz[]), CAST(:patrols AS int[]))"
-            " AS w (unit_no, time, patrol_no)"
-            " JOIN patrols n USING (patrol_no)"
-            " WHERE f.unit_no = w.unit_no AND f.time = w.time AND (f.patrol_no IS NULL OR n.id <"
-            " (SELECT id FROM patrols o WHERE o.patrol_no = f.patrol_no))"
-        ),
-        {
-            "numbers": named["unit_no"].tolist(),
-            "times": named["time"].dt.to_pydatetime().tolist(),
-            "patrols": named["patrol_no"].astype(int).tolist(),
-        },
-    )
 
 
 def _note_latest(connection: Connection, fixes: pd.DataFrame) -> None:

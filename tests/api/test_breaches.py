@@ -115,6 +115,33 @@ def test_what_happened_is_judged_by_the_fence_as_it_was(admin: httpx.Client) -> 
     assert all(told["fence_names"] == {} for told in breaches(admin))
 
 
+def test_an_edit_holds_from_the_moment_that_it_names(admin: httpx.Client) -> None:
+    _only(admin, "box", "v", "keep_out", valid_from=at(0))
+    shown = admin.get("/api/layers/fences/box")
+    changed = shown.json()
+    changed["properties"].update(severity="critical", valid_from=at(60))
+    put_back = admin.put(
+        "/api/layers/fences/box", json=changed, headers={"If-Match": shown.headers["ETag"]}
+    )
+    assert put_back.json()["properties"]["version"] == 2
+    assert put_back.json()["properties"]["valid_from"] == at(60)
+    for start in (-30, 30, 90):
+        walk = [fix("v", start + k, lon) for k, lon in enumerate((WEST, INSIDE, EAST))]
+        send(admin, walk)
+    assert [(b["fence_version"], b["severity"]) for b in breaches(admin)] == [
+        (1, "medium"), (2, "critical"),
+    ]  # fmt: skip
+    # Put back as it was given, it is the version that it was; an earlier moment is not obeyed.
+    again = {"If-Match": put_back.headers["ETag"]}
+    same = admin.put("/api/layers/fences/box", json=put_back.json(), headers=again)
+    assert same.json() == put_back.json()
+    earlier = same.json()
+    earlier["properties"].update(severity="low", valid_from=at(30))
+    now = admin.put("/api/layers/fences/box", json=earlier, headers=again).json()["properties"]
+    assert now["version"] == 3
+    assert now["valid_from"] > at(60)
+
+
 def test_breaches_are_asked_for_by_time_place_fence_unit_and_state(admin: httpx.Client) -> None:
     _only(admin, "box", "v", "keep_out")
     walk = [(n * 30 + k, lon) for n in range(12) for k, lon in enumerate((WEST, INSIDE, EAST))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,6 +158,29 @@ def test_accuracies_that_are_stored_alike_decide_alike_in_one_batch_or_two(
         post.send(both.iloc[rows])
     assert post.scalar("SELECT lon FROM fixes") == 100.1
     assert post.scalar("SELECT lon FROM quarantine") == 100.2
+
+
+@pytest.mark.parametrize(
+    "column", ["speed_ms", "battery", "heading_deg", "altitude_m", "patrol_id"]
+)
+def test_of_repeats_that_say_more_the_same_is_kept_whichever_came_first(
+    post: Post, fixes: Fixes, column: str
+) -> None:
+    said = ["b", "a", None] if column == "patrol_id" else [2.0, 1.0, None]
+    for n, order in enumerate(permutations(range(3))):
+        post.enrol(f"v{n}")
+        for i in order:
+            receipt = post.send(fixes(f"v{n}", (0, 100.0, 40.0)).assign(**{column: [said[i]]}))
+            assert receipt.accepted + receipt.duplicate == 1
+    kept = "p.id" if column == "patrol_id" else f"f.{column}"
+    joined = f"SELECT {{}}(DISTINCT {kept}) FROM fixes f LEFT JOIN patrols p USING (patrol_no)"
+    assert post.scalar(joined.format("count")) == 1
+    assert post.scalar(joined.format("min")) == said[1]
+    assert post.scalar(f"SELECT count(*) FROM fixes f WHERE {kept.replace('p.id', 'patrol_no')}"
+                       " IS NULL") == 0  # fmt: skip
+    if column != "patrol_id":
+        assert post.scalar(f"SELECT count(*) FROM latest_fixes WHERE {column} = 1") == 6
+    assert post.scalar("SELECT count(*) FROM quarantine") == 0
 
 
 def test_numbers_that_mean_nothing_are_missing_and_the_fix_is_kept(

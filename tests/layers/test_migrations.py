@@ -110,6 +110,22 @@ def test_numbers_of_fixes_that_mean_nothing_become_missing_and_the_rest_stays(
         assert [tuple(row) for row in latest] == [(None, 90)]
 
 
+def test_an_edited_fence_shows_from_when_it_holds_and_makes_no_version_by_the_upgrade(
+    empty: Engine, empty_url: str
+) -> None:
+    migrate.upgrade(empty, "0002")
+    fill(empty_url)
+    migrate.upgrade(empty)
+    with empty.connect() as connection:
+        shown = connection.exec_driver_sql(
+            "SELECT f.id, f.version, f.valid_from = v.valid_from,"
+            " (SELECT count(*) FROM fence_versions o WHERE o.fence = f.id)"
+            " FROM fences f JOIN fence_versions v ON v.fence = f.id AND v.version = f.version"
+            " ORDER BY f.id"
+        )
+        assert [tuple(row) for row in shown] == [("f", 2, True, 2), ("l", 1, None, 1)]
+
+
 def test_two_processes_may_upgrade_at_once(empty: Engine, empty_url: str) -> None:
     script = (
         "import sys; from layers.db import migrate; from layers.db.engine import make_engine;"
