@@ -18,6 +18,8 @@ from layers.places.columns import is_line
 from layers.region import Region
 
 _COLUMNS = "id AS unit, call_sign, kind, team, max_gap_s, top_speed_ms, accuracy_m, enrolled_at"
+#: What is told of an enrolled unit, under the words of the interface: ``accuracy_m`` is a fix's.
+_TOLD = _COLUMNS.replace("accuracy_m", "accuracy_m AS typical_accuracy_m")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def enrol(
         if done is None:
             raise FeatureExistsError(f"unit {row['unit']} is enrolled already: change it with PUT")
     versions.bump(connection, "units")
-    return [*units(connection, [str(r["unit"]) for r in rows]).reset_index().to_dict("records")]
+    return _told(connection, [str(row["unit"]) for row in rows])
 
 
 def change(connection: Connection, enrolment: Enrolment, region: Region) -> dict[str, object]:
@@ -99,6 +101,26 @@ def units(connection: Connection, only: Sequence[str] | None = None) -> pd.DataF
     )
     frame = pd.DataFrame(rows.mappings().all(), columns=list(rows.keys()))
     return frame.set_index("unit")
+
+
+def memberships(connection: Connection, unit: str) -> list[Mapping[str, object]]:
+    """The teams of a unit, oldest first, each ``from`` and ``to`` a moment; None is open-ended."""
+    rows = connection.execute(
+        text(
+            'SELECT team, valid_from AS "from", valid_to AS "to" FROM memberships'
+            " WHERE unit = :unit ORDER BY valid_from NULLS FIRST"
+        ),
+        {"unit": unit},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def _told(connection: Connection, only: Sequence[str]) -> list[dict[str, object]]:
+    rows = connection.execute(
+        text(f'SELECT {_TOLD} FROM units WHERE id = ANY(:only) ORDER BY id COLLATE "C"'),
+        {"only": list(only)},
+    )
+    return [dict(row) for row in rows.mappings()]
 
 
 def latest(

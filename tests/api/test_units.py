@@ -81,6 +81,27 @@ def test_a_disenrolled_unit_is_a_stranger_until_it_comes_back(admin: httpx.Clien
         assert admin.get(f"/api/units/v1/track?{window}").status_code == 422, window
 
 
+def test_a_unit_is_put_as_it_was_got_and_its_teams_have_dates(admin: httpx.Client) -> None:
+    admin.post("/api/teams", json=[{"id": "a"}, {"id": "b"}])
+    body = {"unit": "v1", "kind": "horse", "team": "a", "typical_accuracy_m": 7}
+    made = admin.post("/api/units", json=body).json()
+    assert made["typical_accuracy_m"] == 7
+    assert "unit_no" not in made
+    send(admin, [fix("v1", 0, 100.0, accuracy_m=3)])
+    got = admin.get("/api/units/v1").json()
+    assert got["properties"]["memberships"] == [{"team": "a", "from": None, "to": None}]
+    assert got["properties"]["accuracy_m"] == 3
+    assert admin.put("/api/units/v1", json=got).json() == made
+    got["properties"].update(team="b", call_sign="Wind")
+    assert admin.put("/api/units/v1", json=got).json() == {**made, "team": "b", "call_sign": "Wind"}
+    first, second = admin.get("/api/units/v1").json()["properties"]["memberships"]
+    assert (first["team"], first["from"], second["team"], second["to"]) == ("a", None, "b", None)
+    assert first["to"] == second["from"]
+    for wrong in ({**got, "id": "v2"}, {**got, "properties": {**got["properties"], "driver": "x"}},
+                  {**got, "properties": []}):  # fmt: skip
+        assert admin.put("/api/units/v1", json=wrong).status_code == 422
+
+
 def test_teams_stand_in_a_tree(admin: httpx.Client) -> None:
     made = admin.post(
         "/api/teams", json=[{"id": "t", "parent": "b"}, {"id": "b", "kind": "brigade"}]

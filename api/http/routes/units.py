@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    model_validator,
 )  # fmt: skip
 from starlette.responses import Response
 
@@ -54,6 +55,13 @@ TeamId = Annotated[str, Path(description="the team's id")]
 Positive = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
 
 
+#: What GET tells of a unit beside what it was enrolled as: its newest fix, and since when.
+READ_ONLY = frozenset(
+    {"enrolled_at", "memberships", "fix_time", "fix_age_s", "freshness", "accuracy_m", "speed_ms",
+     "heading_deg", "altitude_m", "battery"}
+)  # fmt: skip
+
+
 class UnitPut(BaseModel):
     """What a unit is to be; what is left out is its kind's."""
 
@@ -67,7 +75,21 @@ class UnitPut(BaseModel):
     team: Identifier | None = None
     max_gap_s: Positive | None = None
     top_speed_ms: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
-    accuracy_m: Positive | None = None
+    accuracy_m: Annotated[
+        Positive | None, Field(validation_alias=AliasChoices("typical_accuracy_m", "accuracy_m"))
+    ] = None  #: typical, for a fix that states none
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_got(cls, body: object) -> object:
+        """A feature as GET gave it, changed: what cannot be changed is left aside."""
+        if not isinstance(body, dict) or body.get("type") != "Feature":
+            return body
+        told = body.get("properties")
+        if not isinstance(told, dict):
+            raise ValueError("properties is no JSON object: give one")
+        wanted = {name: value for name, value in told.items() if name not in READ_ONLY}
+        return {**wanted, **({} if body.get("id") is None else {"unit": body["id"]})}
 
 
 class UnitIn(UnitPut):
@@ -178,18 +200,19 @@ def track(request: Request, connection: Reading, unit: UnitId, window: Between) 
 @router.get("/api/units/{unit:path}", response_class=GeoJson)
 @needs("read")
 def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId) -> Response:
-    """One unit with its newest fix."""
+    """One unit with its newest fix, and which teams it was of from when to when."""
     rows = enrolment.latest(connection, unit=unit)
     if not rows:
         raise NoSuchUnitError(f"{unit}: no such unit")
-    seen = _seen(dict(rows[0]), service, datetime.now(UTC))
+    told = {**rows[0], "memberships": enrolment.memberships(connection, unit)}
+    seen = _seen(told, service, datetime.now(UTC))
     return answer(request, seen, versions.read(connection, ["units", "fixes"]))
 
 
 @router.put("/api/units/{unit:path}")
 @needs("admin")
 def put_unit(service: Parts, connection: Writing, unit: UnitId, body: UnitPut) -> Response:
-    """Change a unit's properties; its stored fixes are judged again by what it now is."""
+    """Put a unit, as GET gave it or its properties alone; its fixes are judged again by it."""
     if body.unit not in {None, unit}:
         raise ApiError(422, "other_unit", f"unit: it is {body.unit!r} in the body, not {unit!r}")
     asked = enrolment.Enrolment(**{**body.model_dump(), "unit": unit})
