@@ -7,7 +7,6 @@ killed, the kernel ends its children, and the next start adopts the database tha
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -24,10 +23,11 @@ from types import FrameType
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from api import processes
 from api.database import database
 from api.demo import state as demonstration
 from api.links import page_url, sign_in_link
-from api.settings import PREFIX, Settings, SettingsError
+from api.settings import PREFIX, Settings
 from layers.access import tokens
 from layers.db import migrate
 from layers.db.cluster import Cluster
@@ -39,7 +39,6 @@ logger = logging.getLogger("patrolgrid.run")
 STOP_WITHIN_S = 10
 #: On a machine that compiles everything for the first time, with a demo to load beside.
 READY_WITHIN_S = 300
-PORT_WITHIN_S = 3
 
 
 class _StopRequestedError(Exception):
@@ -122,7 +121,7 @@ class Child:
 def run(settings: Settings, *, demo: bool) -> None:
     """Run everything until SIGTERM or SIGINT."""
     region = Region.read(settings.region_file)
-    _check_port(settings)
+    processes.check_port(settings)
     with _stoppable() as stop:
         try:
             with database(settings) as url:
@@ -187,24 +186,6 @@ def _replay(settings: Settings, engine: Engine, url: str) -> Child:
     )
     child.start()
     return child
-
-
-def _check_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # The children of one that was killed need a moment to end.
-        deadline = time.monotonic() + PORT_WITHIN_S
-        while True:
-            try:
-                return probe.bind((settings.host, settings.port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                    raise SettingsError(
-                        f"port {settings.port} on {settings.host} cannot be had "
-                        f"({error.strerror}): end what uses it, or set {PREFIX}PORT"
-                    ) from None
-            time.sleep(0.1)
 
 
 @contextlib.contextmanager

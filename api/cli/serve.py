@@ -34,6 +34,7 @@ def serve(
 
 def _serve(settings: Settings, *, demo: bool) -> None:
     region = Region.read(settings.region_file)
+    processes.check_port(settings)
     with database(settings) as url:
         engine = make_engine(url, pool_size=16)
         application = create_app(settings, engine, region, demo=demo)

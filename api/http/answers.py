@@ -144,7 +144,9 @@ def after(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        last = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        # Strictly: what is beside the alphabet would be passed over.
+        padded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        last = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except ValueError:
         last = "\0"
     if "\0" in last:  # no id has it, and PostgreSQL's text does not take it

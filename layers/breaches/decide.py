@@ -19,6 +19,7 @@ from geo.breaches import Fences, judge, stays
 from geo.earth import Geometries
 from layers import frames, versions
 from layers.breaches import matching, record, windows
+from layers.errors import NoSuchUnitError
 from layers.fixes.journeys import parameters
 from layers.fixes.read import fixes_since
 from layers.region import Region
@@ -78,9 +79,14 @@ def recompute(
     """Judge the whole history of units again (all of them without ``units``).
 
     For fences that were made after their fixes, and to prove that what is told is what the fixes
-    say. Locks the units that it judges.
+    say. Locks the units that it judges. Raises NoSuchUnitError.
     """
     every = parameters(connection, units)
+    strangers = sorted(set(units or ()) - set(every.index))
+    if strangers:
+        raise NoSuchUnitError(f"{strangers[0]}: no such unit is enrolled")
+    if every.empty:
+        return Changes()
     connection.execute(
         text(
             "SELECT 1 FROM units WHERE unit_no = ANY(:numbers) ORDER BY unit_no FOR NO KEY UPDATE"

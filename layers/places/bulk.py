@@ -50,7 +50,9 @@ def put(
     given = dict(columns)
     if of.name == "grids":
         hierarchy.check_levels(given.get("level", ()), levels)
+        hierarchy.check_parents(ids, given.get("parent", [None] * len(ids)))
         given["area_m2"] = earth.area_m2(geometries).tolist()
+        hierarchy.check_areas(ids, given["area_m2"])
     if of.name == "fences":
         _check_rules(ids, given, geometries)
     with connection.begin_nested():

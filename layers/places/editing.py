@@ -46,6 +46,7 @@ def create(
     of = layer(name)
     row = _row(of, given, lowest_level, levels)
     feature_id = _given_id(of, given) or f"{of.alias}-{secrets.token_hex(6)}"
+    _check_grid(of, feature_id, row)
     with connection.begin_nested():
         try:
             connection.execute(insert(of.table).values(id=feature_id, **row))
@@ -80,6 +81,7 @@ def replace(
     if _given_id(of, given) not in {None, feature_id}:
         raise BadFeatureError(f"{of.name} {feature_id!r}: the feature has another id: leave it out")
     row = _row(of, given, lowest_level, levels)
+    _check_grid(of, feature_id, row)
     with connection.begin_nested():
         try:
             connection.execute(update(of.table).where(of.table.c.id == feature_id).values(**row))
@@ -129,6 +131,8 @@ def _given_id(of: Layer, given: Mapping[str, Any]) -> str | None:
         raise BadFeatureError(f"{of.name}: the id is {found!r}: give a text") from error
     if not 1 <= len(feature_id) <= MOST_ID_CHARACTERS:
         raise BadFeatureError(f"{of.name}: the id has no or more than {MOST_ID_CHARACTERS} letters")
+    if feature_id in {".", ".."}:
+        raise BadFeatureError(f"{of.name}: the id {feature_id!r} has no address: give another")
     return feature_id
 
 
@@ -147,6 +151,12 @@ def _row(
     if of.name == "fences":
         fences.check_shape(values["rule"], str(shape.geom_type))
     return {**values, "geom": func.ST_GeomFromWKB(shapely.to_wkb(shape), 4326)}
+
+
+def _check_grid(of: Layer, feature_id: str, row: Mapping[str, Any]) -> None:
+    if of.name == "grids":
+        hierarchy.check_parents([feature_id], [row["parent"]])
+        hierarchy.check_areas([feature_id], [row["area_m2"]])
 
 
 def _values(of: Layer, properties: Any) -> dict[str, Any]:

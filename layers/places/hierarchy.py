@@ -9,6 +9,9 @@ from sqlalchemy import Connection, text
 from layers.errors import BadFeatureError
 from layers.places.registry import Layer
 
+EARTH_M2 = 5.1e14
+MOST_AREA_M2 = EARTH_M2 / 10
+
 _MISSING = """
 SELECT t.id, t.{column} FROM {layer} t LEFT JOIN {refers} o ON o.id = t.{column}
 WHERE t.id = ANY(:ids) AND t.{column} IS NOT NULL AND o.id IS NULL ORDER BY t.id LIMIT 1
@@ -38,6 +41,23 @@ def check_levels(found: Sequence[str | None], levels: Sequence[str]) -> None:
     unknown = sorted({level for level in found if level is not None} - set(levels))
     if levels and unknown:
         raise BadFeatureError(f"level is {unknown[0]!r}: the region has {', '.join(levels)}")
+
+
+def check_parents(ids: Sequence[str], parents: Sequence[str | None]) -> None:
+    """Raise BadFeatureError for a grid that is its own parent."""
+    for feature_id, parent in zip(ids, parents, strict=True):
+        if parent is not None and parent == feature_id:
+            raise BadFeatureError(f"grids {feature_id!r}: it is its own parent: mend its parent")
+
+
+def check_areas(ids: Sequence[str], areas_m2: Sequence[float]) -> None:
+    """Raise BadFeatureError for a grid that no map plane can hold: its figures would be none."""
+    for feature_id, area_m2 in zip(ids, areas_m2, strict=True):
+        if area_m2 > MOST_AREA_M2:
+            raise BadFeatureError(
+                f"grids {feature_id!r}: it covers {area_m2 / EARTH_M2:.0%} of the earth, a tenth at"
+                " most is taken: is it the right polygon?"
+            )
 
 
 def check(

@@ -28,6 +28,10 @@ READS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: Travel times to settlements are told up to this, whatever bands are asked for.
+SEARCHED_MINUTES = 120.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """Where help starts from."""
@@ -114,14 +118,25 @@ def areas(
     )
 
 
+def _to(places: gpd.GeoDataFrame, reached: Field) -> tuple[np.ndarray, np.ndarray]:
+    return reached.seconds_at(places.geometry.x, places.geometry.y)
+
+
 def settlement_times(
     connection: Connection, region: Region, origin: Sources, *, minutes: Sequence[float], mode: str
 ) -> SettlementTimes:
-    """Seconds from the nearest source to each settlement; households in and out of reach."""
+    """Seconds from the nearest source to each settlement, as far as SEARCHED_MINUTES; households
+    within each of ``minutes``, and outside."""
     places = frames.places(connection, "settlements")
-    reached = field_of(connection, region, origin, minutes=minutes, mode=mode)
-    seconds, owner = reached.seconds_at(places.geometry.x, places.geometry.y)
     steps = sorted(minutes)
+    seconds, owner = _to(places, field_of(connection, region, origin, minutes=steps, mode=mode))
+    if not np.isfinite(seconds).all() and steps[-1] < SEARCHED_MINUTES:
+        # Coarser cells do for those far away: they may not come within the last band by it.
+        wide = field_of(connection, region, origin, minutes=[SEARCHED_MINUTES], mode=mode)
+        far = ~np.isfinite(seconds)
+        found, whose = _to(places[far], wide)
+        seconds[far] = np.maximum(found, np.nextafter(steps[-1] * 60, np.inf))
+        owner[far] = whose
     within = [next((m for m in steps if s <= m * 60), None) for s in seconds]
     told = places[["name", "name_zh", "name_mn", "name_en", "households", "geometry"]].assign(
         seconds=np.where(np.isfinite(seconds), seconds, np.nan),
@@ -136,7 +151,7 @@ def settlement_times(
             "all": int(households.sum()),
             "within": reachable,
             "outside": int(households.sum()) - reachable[f"{steps[-1]:g}"],
-            "settlements_outside": int(told["seconds"].isna().sum()),
+            "settlements_outside": int(told["within_minutes"].isna().sum()),
             "settlements_without_households": int(told["households"].isna().sum()),
         },
     )

@@ -95,7 +95,7 @@ def test_what_cannot_be_a_feature_is_refused(admin: httpx.Client) -> None:
     assert admin.get(FENCES).json()["features"] == []
     assert code(admin.get("/api/layers/nope")) == "404 no_such_layer"
     for query in ("limit=0", "limit=10001", "bbox=1,2,3", "bbox=nan,0,1,1", "bbox=0,1,1,0",
-                  "level=cell", "cursor=AA", "cursor=%00"):  # fmt: skip
+                  "level=cell", "cursor=AA", "cursor=%00", "cursor=@@@"):  # fmt: skip
         assert admin.get(f"{FENCES}?{query}").status_code == 422, query
 
 

@@ -63,3 +63,13 @@ def test_the_nearest_unit_is_sent_and_a_stale_one_left_out(admin: httpx.Client) 
     told = admin.get("/api/response/settlements", params=asked).json()
     assert (told["households"]["within"]["1"], told["left_out"]) == (3, 1)
     assert told["features"][0]["properties"]["source"] == "near"
+    # Beyond the bands the time is told all the same, as far as it is searched.
+    for name, lon in (("beyond", 100.3), ("never", 140.0)):
+        put(admin, "settlements", feature(name, {**point, "coordinates": [lon, 40]}, households=5))
+    told = admin.get("/api/response/settlements", params=asked).json()
+    by_id = {one["id"]: one["properties"] for one in told["features"]}
+    assert told["searched_minutes"] == 120
+    assert (told["households"]["outside"], told["households"]["settlements_outside"]) == (10, 2)
+    assert 180 < by_id["beyond"]["seconds"] < 7200
+    assert (by_id["beyond"]["source"], by_id["beyond"]["within_minutes"]) == ("far", None)
+    assert (by_id["never"]["source"], by_id["never"]["seconds"]) == (None, None)

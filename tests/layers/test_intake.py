@@ -18,6 +18,7 @@ from sqlalchemy import text
 from geo.breaches import judge
 from layers import breaches, frames
 from layers.db.engine import SYSTEM, acting
+from layers.errors import NoSuchUnitError
 from layers.fixes import intake
 from layers.fixes.journeys import parameters
 from layers.fixes.read import fixes as stored_fixes
@@ -191,6 +192,18 @@ def test_numbers_that_mean_nothing_are_missing_and_the_fix_is_kept(
     assert post.send(fixes("v1", (0, 100.2, 40.0)).assign(**said)).accepted == 1
     for table in ("fixes", "latest_fixes"):
         assert post.scalar(f"SELECT num_nonnulls({', '.join(said)}) FROM {table}") == 0
+
+
+def test_nothing_and_strangers_are_not_judged_again(post: Post) -> None:
+    def again(units: list[str] | None) -> int:
+        with acting(post.engine, SYSTEM, "patrolgrid_write") as connection:
+            return breaches.recompute(connection, post.region, now=NOON, units=units).total
+
+    assert again(None) == 0
+    post.enrol("v1")
+    assert again(["v1"]) == 0
+    with pytest.raises(NoSuchUnitError, match="v2: no such unit is enrolled"):
+        again(["v1", "v2"])
 
 
 def test_a_fix_of_1970_gets_its_partition(post: Post) -> None:

@@ -111,6 +111,12 @@ def test_put_under_another_id_is_refused(connection: Connection) -> None:
         replace(connection, "grids", "A", feature("B", square()))
 
 
+WORLD = {
+    "type": "Polygon",
+    "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]],
+}
+
+
 @pytest.mark.parametrize(
     ("layer", "given", "words"),
     [
@@ -122,7 +128,9 @@ def test_put_under_another_id_is_refused(connection: Connection) -> None:
         ("grids", feature("A", square(), residents=5), "grids have no property 'residents'"),
         ("grids", feature("A", square(), level="province"), "the region has banner, sumu, cell"),
         ("grids", feature("A", square(), parent="nowhere"), "'nowhere' does not exist"),
-        ("grids", feature("A", square(), parent="A"), "refuses it"),
+        ("grids", feature("A", square(), parent="A"), "it is its own parent"),
+        ("grids", feature("A", WORLD), "it covers 100% of the earth, a tenth at most"),
+        ("grids", feature("..", square()), "the id '..' has no address"),
         ("grids", feature("A", square(), name=["x"]), "name is ['x']: give text"),
         ("grids", feature("A", square(), name="a\nb"), "give text of one line"),
         ("grids", {**feature("A", square()), "properties": []}, "properties is no JSON object"),

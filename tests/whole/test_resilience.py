@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -423,3 +424,27 @@ def test_a_setting_that_cannot_be_is_refused_before_anything_starts(tmp_path: Pa
         assert line.startswith("patrolgrid: ")
         assert says in line
         assert not service.data_dir.exists()
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_a_port_that_is_taken_is_one_line_and_no_database_is_made(
+    tmp_path: Path, command: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment = {
+            **os.environ,
+            "PATROLGRID_PORT": str(taken.getsockname()[1]),
+            "PATROLGRID_DATA_DIR": str(tmp_path / "data"),
+        }
+        ended = subprocess.run(
+            [sys.executable, "-m", "api", command],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "cannot be had (Address already in use): end what uses it" in ended.stderr
+    assert not (tmp_path / "data").exists()

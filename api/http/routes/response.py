@@ -103,7 +103,8 @@ def get_settlements(
     mode: Mode = "vehicle",
     stale: Stale = False,
 ) -> Response:
-    """Seconds to each settlement and from whom; households in and out of reach."""
+    """Seconds to each settlement and from whom (null: not within ``searched_minutes``);
+    households within each of the minutes, and outside."""
     origin = response.sources(
         connection, service.region, source, mode=mode, now=datetime.now(UTC), stale=stale
     )
@@ -113,6 +114,7 @@ def get_settlements(
     payload = collection(
         features(found.settlements), households=found.households, source=source,
         sources=len(origin.ids), left_out=origin.left_out, minutes=minutes, mode=mode,
+        searched_minutes=max(*minutes, reach.SEARCHED_MINUTES),
     )  # fmt: skip
     reads = sorted({*reach.READS[source], "settlements"})
     return answer(request, payload, versions.read(connection, reads))

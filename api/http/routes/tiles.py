@@ -46,6 +46,13 @@ def tile(
     return tagged(request, body, MVT)
 
 
+def _type(layer: str, field: str) -> str:
+    """TileJSON's word for what stands in a field."""
+    columns = places.LAYERS[layer].columns if layer in places.LAYERS else {}
+    number = field in columns and columns[field].kind in {"number", "integer"}
+    return "Number" if number else "String"
+
+
 @router.get("/tiles.json")
 @needs("read")
 def tilejson(
@@ -64,7 +71,7 @@ def tilejson(
         "maxzoom": cutting.MAX_ZOOM,
         **({"bounds": bounds} if bounds else {}),
         "vector_layers": [
-            {"id": name, "fields": fields | dict.fromkeys(cutting.FIELDS[name], "String")}
+            {"id": name, "fields": fields | {one: _type(name, one) for one in cutting.FIELDS[name]}}
             for name in named
         ],
     }
