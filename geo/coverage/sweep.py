@@ -15,6 +15,7 @@ from geo.coverage.inputs import checked_cells, checked_legs, checked_swath, line
 from geo.coverage.rows import measure, stamp, unite
 from geo.coverage.walk import chords
 from geo.earth import Geometries, Plane
+from geo.errors import WrongGeometryError
 
 #: Turn of the plane's axes, so that straight roads and section lines do not lie along rows.
 _TURN_RAD = 0.5
@@ -32,7 +33,7 @@ def visited_share(cells: gpd.GeoDataFrame, legs: pd.DataFrame, *, swath_m: float
     ``cells``: polygons, any declared CRS, index = id. ``legs``: the frame of ``geo.tracks.legs``;
     gaps cover nothing, a unit that stands covers a disc, a leg outside a cell covers what it
     reaches of it. Within 0.2 percentage points of the geodesic union for swaths of 50 m to 5 km
-    and cells of 0.1 to 5,000 km².
+    and cells of 0.1 to 5,000 km². Raises WrongGeometryError for a cell as wide as the world.
     """
     ordered, rows, swath = checked_cells(cells), checked_legs(legs), checked_swath(swath_m)
     share = pd.Series(shares(ordered.geometry.to_numpy(), rows, swath), index=ordered.index)
@@ -83,6 +84,10 @@ def _group_shares(polygons: Geometries, legs: pd.DataFrame, r_m: float, step_m: 
         return np.zeros(len(polygons))
     plane = Plane.equal_area(bounds, rotation_rad=_TURN_RAD)
     edges, owner = polygon_edges(plane.project(polygons))
+    if not np.isfinite(edges).all():
+        raise WrongGeometryError(
+            "cells: one reaches to the other side of the earth, past any plane: leave it out"
+        )
     cell_first = np.searchsorted(owner, np.arange(len(polygons) + 1)).astype(np.int64)
     base = float(edges[:, 1].min()) - step_m
     count = int((float(edges[:, 1].max()) - base) / step_m) + 2

@@ -360,3 +360,10 @@ def test_a_leg_over_the_date_line_is_not_taken_round_the_world():
     legs = path((0, 0), (16, 0), origin=(180 - 8 * STEP_DEG, 42.0)).assign(lon1=8 * STEP_DEG - 180)
     answer = of(east, legs)
     assert answer.by_cell["patrol_s"].to_dict() == pytest.approx({"e": 300, "w": 0}, abs=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_cell_as_wide_as_the_world_is_refused():
+    world = gpd.GeoDataFrame(geometry=[shapely.box(-180, -90, 180, 90)], index=["w"], crs=4326)
+    with pytest.raises(WrongGeometryError, match="the other side of the earth"):
+        coverage.coverage(world, path((0, 0), (1, 1)), swath_m=500)
