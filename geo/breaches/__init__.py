@@ -14,6 +14,7 @@ The state after fix p is exactly the rows with ``entered_fix <= p < exited_fix``
 
 from geo.breaches.fences import Fences
 from geo.breaches.judge import judge, stays
+from geo.breaches.possible import possible
 from geo.breaches.presence import presence
 
-__all__ = ["Fences", "judge", "presence", "stays"]
+__all__ = ["Fences", "judge", "possible", "presence", "stays"]

@@ -17,14 +17,26 @@ _SELECT = (
     " b.fence_version, b.rule, b.severity, b.direction, b.visit, b.state, b.evidence, b.entered_at,"
     " b.entered_earliest, b.entered_latest, b.exited_at, b.exited_earliest, b.exited_latest,"
     " b.unknown_s, b.revision, b.merged_into, b.opened_at, b.changed_at,"
-    " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b"
+    " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM {source} b"
     " LEFT JOIN fence_versions v ON v.fence = b.fence AND v.version = b.fence_version"
     " LEFT JOIN fences f ON f.id = b.fence"
     " LEFT JOIN units u ON u.id = b.unit"
 )
+#: Breaches that are computed and not stored, as rows with the columns of those that are.
+_COMPUTED = (
+    "(SELECT r.*, 0 AS revision, CAST(NULL AS bigint) AS merged_into,"
+    " CAST(NULL AS timestamptz) AS opened_at, CAST(NULL AS timestamptz) AS changed_at,"
+    " ST_SetSRID(ST_MakePoint(r.lon, r.lat), 4326) AS geom"
+    " FROM jsonb_to_recordset(CAST(:computed AS jsonb)) AS r (id text, unit text, fence text,"
+    " fence_version integer, rule text, severity text, direction text, visit text, state text,"
+    " evidence text, entered_at timestamptz, entered_earliest timestamptz,"
+    " entered_latest timestamptz, exited_at timestamptz, exited_earliest timestamptz,"
+    " exited_latest timestamptz, unknown_s double precision, lon double precision,"
+    " lat double precision))"
+)
 _WAS_TIMES = frozenset(
-    {"entered_fix", "exited_fix", "entered_at", "entered_earliest", "entered_latest", "exited_at",
-     "exited_earliest", "exited_latest", "opened_at", "changed_at"}
+    {"entered_at", "entered_earliest", "entered_latest", "exited_at", "exited_earliest",
+     "exited_latest", "opened_at", "changed_at"}
 )  # fmt: skip
 
 
@@ -55,7 +67,8 @@ def _breach(row: Mapping[str, object]) -> Breach:
 
 def breach(connection: Connection, number: int) -> Breach:
     """One breach; raises NoSuchBreachError."""
-    row = connection.execute(text(f"{_SELECT} WHERE b.id = :id"), {"id": number}).mappings().first()
+    query = text(f"{_SELECT.format(source='breaches')} WHERE b.id = :id")
+    row = connection.execute(query, {"id": number}).mappings().first()
     if row is None:
         raise NoSuchBreachError(f"{number}: no such breach")
     return _breach(dict(row))
@@ -69,17 +82,25 @@ def listed(
     fence: str | None = None,
     unit: str | None = None,
     states: Sequence[str] = ("open", "closed"),
+    evidence: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
     after: str = "",
     limit: int = 1000,
+    computed: str | None = None,
 ) -> list[Breach]:
-    """Breaches that overlap the window, by id as text; ``fence`` is a fence's id or name."""
+    """Breaches that overlap the window, by id as text; ``fence`` is a fence's id or name.
+
+    ``computed``: look among these instead of the stored ones, a JSON array of objects.
+    """
+    source = "breaches" if computed is None else _COMPUTED
     west, south, east, north = bbox or (None, None, None, None)
     # A box with west > east crosses 180°: it is one box up to there and one from there on.
     across = bbox is not None and bbox[0] > bbox[2]
     rows = connection.execute(
         text(
-            f"{_SELECT} WHERE b.id::text COLLATE \"C\" > :after AND b.state = ANY(:states)"
+            f"{_SELECT.format(source=source)}"
+            ' WHERE b.id::text COLLATE "C" > :after AND b.state = ANY(:states)'
+            " AND (CAST(:evidence AS text) IS NULL OR b.evidence = :evidence)"
             " AND (CAST(:fence AS text) IS NULL OR b.fence = :fence OR v.name = :fence)"
             " AND (CAST(:unit AS text) IS NULL OR b.unit = :unit)"
             " AND (CAST(:end AS timestamptz) IS NULL OR b.entered_at < :end)"
@@ -94,6 +115,7 @@ def listed(
             "after": after, "states": list(states), "fence": fence, "unit": unit, "start": start,
             "end": end, "west": west, "south": south, "east": east, "north": north, "limit": limit,
             "to_east": 180.0 if across else east, "from_west": -180.0 if across else west,
+            "evidence": evidence, "computed": computed,
         },
     )  # fmt: skip
     return [_breach(dict(row)) for row in rows.mappings()]
@@ -103,8 +125,12 @@ def history(connection: Connection, number: int) -> list[Mapping[str, object]]:
     """The revisions of a breach, oldest first: change, when, and what it then was."""
     rows = connection.execute(
         text(
-            "SELECT revision, change, changed_at, was FROM breach_revisions"
-            " WHERE breach = :id ORDER BY revision"
+            "SELECT r.revision, r.change, r.changed_at, r.was - 'entered_fix' - 'exited_fix'"
+            " || jsonb_build_object('fence_id', r.was->'fence',"
+            "  'fence', coalesce(v.name, r.was->>'fence')) AS was"
+            " FROM breach_revisions r LEFT JOIN fence_versions v ON v.fence = r.was->>'fence'"
+            "  AND v.version = CAST(r.was->>'fence_version' AS int)"
+            " WHERE r.breach = :id ORDER BY r.revision"
         ),
         {"id": number},
     )

@@ -94,6 +94,8 @@ def test_a_late_fix_amends_splits_and_withdraws(admin: httpx.Client) -> None:
     for one in history:
         assert one["was"]["entered_at"].endswith("Z")
         assert one["was"]["id"] == first["id"]
+        assert (one["was"]["fence"], one["was"]["fence_id"]) == ("遗址", "box")
+        assert one["was"].keys() - then.keys() <= {"lon", "lat"}
     types = [one["type"] for one in admin.get("/api/events").json()["events"]]
     assert types == ["breach.opened", "breach.amended", "breach.amended", "breach.opened"]
 

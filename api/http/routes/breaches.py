@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -13,6 +14,7 @@ from api.http.answers import (
     Cursor,
     GeoJson,
     Limit,
+    Window,
     after,
     answer,
     collection,
@@ -20,14 +22,22 @@ from api.http.answers import (
     next_link,
     point,
 )  # fmt: skip
-from api.http.context import Reading
+from api.http.context import Parts, Reading
+from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
 from layers import breaches, versions
+from layers.breaches.possible import possible
 from layers.breaches.query import Breach
 
 router = APIRouter(route_class=Guarded, tags=["breaches"])
 
 READS = ("breaches", "fences", "units")
+#: The longest window that possible breaches are computed for.
+LONGEST = timedelta(days=31)
+Evidence = Annotated[
+    Literal["confirmed", "probable", "possible"] | None,
+    Query(description="possible: what gaps leave room for, computed over from and to"),
+]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="a breach's id")]
 
 
@@ -40,23 +50,48 @@ def _feature(found: Breach) -> dict[str, object]:
 def list_breaches(
     request: Request,
     connection: Reading,
+    service: Parts,
     window: Between,
     bbox: Bbox,
     fence: Annotated[str | None, Query(max_length=200, description="a fence's id or name")] = None,
     unit: Annotated[str | None, Query(max_length=200, description="its identifier")] = None,
     state: Annotated[Literal["open", "closed", "withdrawn"] | None, Query()] = None,
+    evidence: Evidence = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> Response:
-    """Breaches that overlap the window, by id; withdrawn ones only when asked for."""
-    rows = breaches.listed(
-        connection, start=window.start, end=window.end, fence=fence, unit=unit,
-        states=(state,) if state else ("open", "closed"), bbox=bbox, after=after(cursor) or "",
-        limit=limit + 1,
-    )  # fmt: skip
+    """Breaches that overlap the window, by id; withdrawn ones only when asked for.
+
+    Possible ones only when asked for, too: where the reach of a gap of at most 24 h at top speed
+    touches a fence. They are computed for a window of at most 31 days, and never stored.
+    """
+    states = (state,) if state else ("open", "closed")
+    first = after(cursor) or ""
+    reads: tuple[str, ...] = READS
+    if evidence == "possible":
+        start, end = _bounded(window)
+        rows = possible(
+            connection, service.region, start=start, end=end, fence=fence, unit=unit,
+            states=states, bbox=bbox, after=first, limit=limit + 1,
+        )  # fmt: skip
+        reads = (*READS, "fixes")
+    else:
+        rows = breaches.listed(
+            connection, start=window.start, end=window.end, fence=fence, unit=unit,
+            states=states, evidence=evidence, bbox=bbox, after=first, limit=limit + 1,
+        )  # fmt: skip
     more = rows[limit - 1].id if len(rows) > limit else None
     payload = collection([_feature(row) for row in rows[:limit]], links=next_link(request, more))
-    return answer(request, payload, versions.read(connection, READS))
+    return answer(request, payload, versions.read(connection, reads))
+
+
+def _bounded(window: Window) -> tuple[datetime, datetime]:
+    """The ends of a window that possible breaches can be computed for."""
+    if window.start is None or window.end is None or window.end - window.start > LONGEST:
+        raise ApiError(
+            422, "bad_window", "evidence=possible: give from and to, at most 31 days apart"
+        )
+    return window.start, window.end
 
 
 @router.get("/api/breaches/{number}", response_class=GeoJson)
