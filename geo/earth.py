@@ -23,6 +23,8 @@ Geometries = NDArray[np.object_]
 
 LONLAT = "EPSG:4326"
 MERCATOR = "EPSG:3857"
+#: Area of the earth in m².
+EARTH_M2 = 5.1e14
 #: Half the width of the Web Mercator world, in its metres.
 MERCATOR_HALF_M = math.pi * 6378137.0
 

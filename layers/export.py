@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,10 @@ def _write_gdal(flat: gpd.GeoDataFrame, path: Path, driver: str, layer_name: str
     # Without a spatial index FlatGeobuf keeps the order of the rows, and takes none at all.
     options = {"SPATIAL_INDEX": "NO"} if driver == "FlatGeobuf" else {}
     types = set(flat.geom_type)
+    # GDAL's times end at the millisecond: what is finer would come back as another time.
+    fine = [c for c in _zoned(flat) if (flat[c].dropna().dt.floor("ms") != flat[c].dropna()).any()]
     try:
-        flat.to_file(
+        _timed(flat, fine).to_file(
             path,
             driver=driver,
             engine="pyogrio",
@@ -107,15 +109,21 @@ def _write_gdal(flat: gpd.GeoDataFrame, path: Path, driver: str, layer_name: str
 
 
 def _write_geojson(flat: gpd.GeoDataFrame, path: Path) -> None:
-    path.write_text(_timed(flat).set_index("id").to_json(drop_id=False), encoding="utf-8")
+    path.write_text(
+        _timed(flat, _zoned(flat)).set_index("id").to_json(drop_id=False), encoding="utf-8"
+    )
 
 
-def _timed(flat: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Times as RFC 3339 text, for formats that have no times."""
-    zoned = [c for c in flat.columns if isinstance(flat[c].dtype, pd.DatetimeTZDtype)]
+def _zoned(flat: gpd.GeoDataFrame) -> list[str]:
+    """The columns of times."""
+    return [c for c in flat.columns if isinstance(flat[c].dtype, pd.DatetimeTZDtype)]
+
+
+def _timed(flat: gpd.GeoDataFrame, columns: Sequence[str]) -> gpd.GeoDataFrame:
+    """Times of these columns as RFC 3339 text, for formats that have none or none so fine."""
     text = {
         c: [None if pd.isna(t) else t.tz_convert("UTC").isoformat()[:-6] + "Z" for t in flat[c]]
-        for c in zoned
+        for c in columns
     }
     return flat.assign(**text)
 
@@ -125,7 +133,7 @@ def _write_parquet(flat: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _write_csv(flat: gpd.GeoDataFrame, path: Path) -> None:
-    table = pd.DataFrame(_timed(flat).drop(columns=flat.geometry.name))
+    table = pd.DataFrame(_timed(flat, _zoned(flat)).drop(columns=flat.geometry.name))
     # 17 significant digits: every coordinate reads back as the same double.
     table["wkt"] = shapely.to_wkt(flat.geometry.to_numpy(), rounding_precision=-1)
     table.to_csv(path, index=False, lineterminator="\n")
@@ -142,13 +150,13 @@ _WRITERS: dict[str, Callable[[gpd.GeoDataFrame, Path], None]] = {
 
 def _check_target(target: Path) -> None:
     known = {*_WRITERS, *_DRIVERS}
+    if target.is_dir():
+        raise BadFileError(f"{target.name or target}: it is a folder: name a file")
     if target.suffix.lower() not in known:
         raise BadFileError(
             f"{target.name}: files that end in {target.suffix or 'nothing'!r} are not written:"
             f" choose one of {', '.join(sorted(known))}"
         )
-    if target.is_dir():
-        raise BadFileError(f"{target.name}: it is a folder: name a file")
     if not target.absolute().parent.is_dir():
         raise BadFileError(f"{target}: its folder does not exist: make it first")
 

@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import typer
 
+from api.cli.words import counted
 from api.database import migrated
 from api.settings import read_settings
 from layers import coverage, response
@@ -17,7 +18,7 @@ from layers import export as exporting
 from layers.db.engine import SYSTEM, acting
 from layers.region import Region
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _MOMENT = "RFC 3339, such as 2026-11-22T06:00:00Z"
 
@@ -58,12 +59,17 @@ def show_coverage(
         )  # fmt: skip
     if out is not None:
         exporting.write(found.grids, out)
-        typer.echo(f"{out}: {len(found.grids)} grids")
+        typer.echo(f"{out}: {counted(len(found.grids), 'grid')}")
     else:
         _print_table(found.grids)
     typer.echo(
-        "totals: " + ", ".join(f"{name} {value:.1f}" for name, value in found.totals.items())
+        "totals: " + ", ".join(f"{name} {_figure(value)}" for name, value in found.totals.items())
     )
+
+
+def _figure(value: float) -> str:
+    """A whole number whole, others to a tenth."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
 
 
 def _print_table(grids: gpd.GeoDataFrame) -> None:
@@ -106,5 +112,5 @@ def show_response(
     if found.note:
         typer.echo(found.note)
     if out is not None:
-        exporting.write(found.bands, out)
-        typer.echo(f"{out}: {len(found.bands)} areas")
+        exporting.write(found.bands.assign(mode=mode), out)
+        typer.echo(f"{out}: {counted(len(found.bands), 'area')}")

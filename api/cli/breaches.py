@@ -14,7 +14,7 @@ from layers.db.engine import SYSTEM, acting
 from layers.errors import LayersError
 from layers.region import Region
 
-app = typer.Typer(help="Breaches.", no_args_is_help=True)
+app = typer.Typer(help="Breaches.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

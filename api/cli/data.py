@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import geopandas as gpd
-import pyarrow as pa
+import pandas as pd
+import shapely
 import typer
-from pyogrio.errors import DataSourceError
 from sqlalchemy import Connection
 
 from api.cli.options import Mapping, pairs
+from api.cli.words import counted
 from api.database import migrated
 from api.settings import read_settings
 from geo import grids
 from layers import export as exporting
 from layers import frames, places
 from layers.db.engine import SYSTEM, acting
-from layers.errors import BadFileError
+from layers.errors import BadFeatureError, BadFileError
 from layers.load import Report
+from layers.load import ground as read_ground
 from layers.load import load as load_file
+from layers.places import shapes
 from layers.region import Region
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 Shape = Literal["square", "hexagon"]
+Crs = Annotated[str | None, typer.Option(help="where the file declares none: EPSG:…")]
+LayerName = Annotated[str | None, typer.Option(help="which of the file's layers")]
 
 
 @app.command()
@@ -35,8 +41,8 @@ def load(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
     ] = None,
-    crs: Annotated[str | None, typer.Option(help="where the file declares none: EPSG:…")] = None,
-    layer_name: Annotated[str | None, typer.Option(help="which of the file's layers")] = None,
+    crs: Crs = None,
+    layer_name: LayerName = None,
 ) -> None:
     """Load a layer from a file: all rows or none; loading again updates by id."""
     settings = read_settings()
@@ -80,13 +86,16 @@ def export(
         acting(engine, SYSTEM, "patrolgrid_read") as connection,
     ):
         count = exporting.export(connection, layer, file)
-    typer.echo(f"{file}: {count} features of {layer}")
+    typer.echo(f"{file}: {counted(count, 'feature')} of {layer}")
 
 
 @app.command("grid")
 def draw_grid(
     size_m: Annotated[
-        float, typer.Option("--size-m", min=1, help="side of a square, or its area's root")
+        float,
+        typer.Option(
+            "--size-m", min=1, help="side of a square; of a hexagon, between opposite sides"
+        ),
     ],
     area: Annotated[
         Path | None, typer.Option(help="a file with the area; default: the top level of the grids")
@@ -96,40 +105,90 @@ def draw_grid(
     level: Annotated[str | None, typer.Option(help="default: the region's lowest")] = None,
     prefix: Annotated[str, typer.Option(help="of the cells' ids")] = "cell",
     out: Annotated[Path | None, typer.Option(help="write a file and load nothing")] = None,
+    crs: Crs = None,
+    layer_name: LayerName = None,
 ) -> None:
     """Draw square or hexagonal cells over an area and load them as grids."""
+    if area is None and (crs or layer_name):
+        raise typer.BadParameter(
+            "it goes with --area FILE", param_hint="--crs" if crs else "--layer-name"
+        )
     settings = read_settings()
     region = Region.read(settings.region_file)
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        ground = _ground(connection, area, within)
+        ground = (
+            _ground(connection, region, within, prefix)
+            if area is None
+            else _read(connection, area, crs, layer_name)
+        )
         cells = grids.draw(ground, shape=shape, size_m=size_m, prefix=prefix)
         cells["level"] = level or region.lowest_level
         cells["parent"] = within
         if out is not None:
             exporting.write(cells, out)
-            typer.echo(f"{out}: {len(cells)} cells")
+            typer.echo(f"{out}: {counted(len(cells), 'cell')}")
             return
+        _check_no_others(connection, cells, prefix)
         report = places.put_frame(connection, "grids", cells, levels=region.level_names)
-    typer.echo(f"grids: {len(cells)} cells drawn, {report.inserted} new, {report.updated} updated")
+    typer.echo(
+        f"grids: {counted(len(cells), 'cell')} drawn, {report.inserted} new,"
+        f" {report.updated} updated"
+    )
 
 
-def _ground(connection: Connection, area: Path | None, within: str | None) -> gpd.GeoDataFrame:
-    if area is not None:
-        if not area.is_file():
-            raise BadFileError(f"{area}: there is no such file")
-        try:
-            ground = gpd.read_parquet(area) if area.suffix == ".parquet" else gpd.read_file(area)
-        except (DataSourceError, pa.ArrowException, ValueError):
-            ground = None
-        if not isinstance(ground, gpd.GeoDataFrame):
-            raise BadFileError(f"{area}: no polygons can be read from it: give a vector file")
-        if ground.crs is None:
-            raise BadFileError(f"{area}: it declares no CRS: set it before drawing")
-        return ground.to_crs(4326)
+def _read(
+    connection: Connection, area: Path, crs: str | None, layer_name: str | None
+) -> gpd.GeoDataFrame:
+    """The polygons of a file; what had to be repaired is told."""
+    ground, repaired = read_ground(connection, area, crs=crs, source_layer=layer_name)
+    for line in repaired:
+        typer.echo(f"repaired: {line}")
+    return ground
+
+
+def _ground(
+    connection: Connection, region: Region, within: str | None, prefix: str
+) -> gpd.GeoDataFrame:
+    """One grid, or those of the highest level that there is but for the cells themselves."""
     found = frames.places(connection, "grids")
-    chosen = found.loc[found.index == within] if within else found[found["parent"].isna()]
-    if chosen.empty:
-        raise BadFileError(
-            f"there is no grid {within}" if within else "there are no grids yet: give --area FILE"
+    if within:
+        chosen = found.loc[found.index == within]
+        if chosen.empty:
+            raise BadFileError(f"there is no grid {within}: give the id of one, or --area FILE")
+        return chosen
+    top = found[found["parent"].isna() & ~_is_cell(found, prefix)]
+    if top.empty:
+        raise BadFileError("there are no grids to draw over: give --area FILE")
+    # A level that the region file no longer names stands below all others.
+    names = region.level_names
+    rank = top["level"].map(lambda name: names.index(name) if name in names else len(names))
+    return top[rank == rank.min()]
+
+
+def _is_cell(stored: gpd.GeoDataFrame, prefix: str) -> pd.Series:
+    """Whether each grid's id is that of a cell drawn with this prefix."""
+    return pd.Series(
+        stored.index.str.fullmatch(rf"{re.escape(prefix)}-r\d+-c\d+"), index=stored.index
+    )
+
+
+def _check_no_others(connection: Connection, cells: gpd.GeoDataFrame, prefix: str) -> None:
+    """Raise BadFeatureError where cells of this prefix are stored that are none of these.
+
+    Cells of two sizes or places under one prefix would lie on each other, half of them renewed.
+    """
+    stored = frames.places(connection, "grids")
+    drawn = stored[_is_cell(stored, prefix)]
+    settled = shapes.settle(places.layer("grids"), cells.geometry.to_numpy(), str).geometries
+    new = dict(zip(cells.index, settled, strict=True))
+    others = [
+        feature_id
+        for feature_id, there in drawn.geometry.items()
+        if not shapely.equals_exact(there, new.get(feature_id), 0)
+    ]
+    if others:
+        raise BadFeatureError(
+            f"grids: {len(others)} of {counted(len(drawn), 'cell')} that are there with the prefix"
+            f" {prefix!r} are others than these, such as {others[0]}: choose another --prefix, or"
+            " delete them"
         )
-    return chosen

@@ -14,7 +14,9 @@ from layers.db.backup import backup as write_backup
 from layers.db.backup import restore as read_backup
 from layers.db.engine import make_engine
 
-app = typer.Typer(help="The database behind the service.", no_args_is_help=True)
+app = typer.Typer(
+    help="The database behind the service.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from layers.db.engine import make_engine
 from layers.errors import LayersError
 from layers.region import Region, RegionError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

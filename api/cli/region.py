@@ -10,7 +10,7 @@ import typer
 from api.settings import read_settings
 from layers.region import Region
 
-app = typer.Typer(help="The region's TOML file.", no_args_is_help=True)
+app = typer.Typer(help="The region's TOML file.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

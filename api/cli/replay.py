@@ -22,7 +22,7 @@ from layers.errors import LayersError
 
 logger = logging.getLogger("patrolgrid.replay")
 TICK_S = 1.0
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -48,7 +48,7 @@ def replay(
         else files.read(file).fixes.sort_values("time")
     )
     with httpx.Client(
-        base_url=url or page_url(settings),
+        base_url=page_url(settings) if url is None else _address(url),
         headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
         timeout=30,
         trust_env=False,
@@ -57,6 +57,16 @@ def replay(
             while True:
                 _send(client, fixes, _begun(fixes))
         _send(client, fixes, datetime.now(UTC))
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL:
+        found = httpx.URL()
+    if found.scheme not in {"http", "https"} or not found.host:
+        raise typer.BadParameter(f"{url!r}: write http://HOST:PORT", param_hint="--url")
+    return found
 
 
 def _begun(fixes: pd.DataFrame) -> datetime:
@@ -81,6 +91,14 @@ def _send(client: httpx.Client, fixes: pd.DataFrame, begun: datetime) -> None:
         time.sleep(TICK_S)
 
 
+def _detail(refusal: httpx.Response) -> str:
+    """What a problem document says; the status where there is none."""
+    try:
+        return str(refusal.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"{refusal.status_code} {refusal.reason_phrase}: is --url the service's address?"
+
+
 def _post(client: httpx.Client, fixes: pd.DataFrame) -> None:
     wanted = fixes.drop(columns="received_at", errors="ignore")
     body = wanted.to_json(orient="records", lines=True, date_format="iso", date_unit="ms")
@@ -93,7 +111,7 @@ def _post(client: httpx.Client, fixes: pd.DataFrame) -> None:
             done = None
         if done is not None and done.status_code < 500 and done.status_code != 429:
             if done.status_code != 200:
-                raise LayersError(f"the service refused the replay: {done.status_code} {done.text}")
+                raise LayersError(f"the service refused the replay: {_detail(done)}")
             return
         # Sending again is harmless: what was stored already counts as a duplicate.
         time.sleep(min(30.0, 0.5 * 2 ** min(attempt, 6)))

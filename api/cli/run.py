@@ -10,7 +10,7 @@ from api import supervisor
 from api.logs import configure_logging
 from api.settings import read_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from geo import response
 from layers.db.engine import make_engine
 from layers.region import Region
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

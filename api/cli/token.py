@@ -13,7 +13,7 @@ from api.settings import read_settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
 
-app = typer.Typer(help="API tokens and sign-in links.", no_args_is_help=True)
+app = typer.Typer(help="API tokens and sign-in links.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

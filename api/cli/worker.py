@@ -12,7 +12,7 @@ from api.jobs.worker import work
 from api.logs import configure_logging
 from api.settings import read_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -28,8 +28,9 @@ CSV_TYPES = frozenset({"text/csv", "application/csv"})
 ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 MEDIA_TYPES = JSON_TYPES | NDJSON_TYPES | CSV_TYPES
 
-_ZONED = re.compile(r"\d(?:[zZ]|[+-]\d\d:?\d\d)$")
-_DATED = re.compile(r"\d{4}-\d\d-\d\d[tT ]\d\d:\d\d")
+#: Date and time of day, then the zone: as RFC 3339 has it, or an offset after a blank or without
+#: its minutes, as PostgreSQL and others write.
+_ZONED = re.compile(r"(\d{4}-\d\d-\d\d[tT ]\d\d:\d\d(?:\S*\d)?) ?([zZ]|[+-]\d\d(?::?\d\d)?)")
 _PLAIN_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _MOST_PATROL_CHARACTERS = 200
 _BEYOND_IDENTIFIERS = 10**30
@@ -159,8 +160,8 @@ def _zoned(value: object) -> str | None:
     """A text that is a date, a time of day and a zone."""
     if not isinstance(value, str):
         return None
-    text = value.strip()
-    return text.upper() if _DATED.match(text) and _ZONED.search(text) else None
+    found = _ZONED.fullmatch(value.strip())
+    return f"{found[1]}{found[2]}".upper() if found else None
 
 
 def identifier(value: object) -> str | None:

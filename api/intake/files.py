@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from api.settings import Settings
 from layers.db.engine import Principal
 from layers.errors import BadFileError
 from layers.fixes.intake import COLUMNS, Quarantined, Receipt, store_batch
+from layers.load.source import check_file
+from layers.load.table import separator_of
 from layers.region import Region
 
 #: Fixes that one transaction takes: large enough to be quick, small enough to show progress.
@@ -39,28 +40,29 @@ def read(path: Path, *, unit: str | None = None, mapping: dict[str, str] | None 
 
     ``mapping`` is from our column to the file's. Raises BadFileError.
     """
-    if not path.is_file():
-        raise BadFileError(f"{path}: there is no such file")
+    check_file(path)
     if path.stat().st_size == 0:
-        raise BadFileError(f"{path}: the file is empty")
+        raise BadFileError(f"{path.name}: the file is empty: give one with fixes")
     readers = {".csv": _csv, ".gpx": _gpx, ".parquet": _parquet, ".geoparquet": _parquet}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise BadFileError(f"{path}: fixes come as .csv, .gpx or .parquet files")
+        raise BadFileError(f"{path.name}: fixes come as .csv, .gpx or .parquet files")
     table = reader(path)
     renamed = {theirs: ours for ours, theirs in (mapping or {}).items()}
     _check_mapping(path, table, mapping or {})
-    table = table.drop(columns=[c for c in renamed.values() if c in table]).rename(columns=renamed)
+    # A column of ours that another takes the place of goes, unless it is mapped itself: a swap.
+    replaced = [ours for ours in renamed.values() if ours in table and ours not in renamed]
+    table = table.drop(columns=replaced).rename(columns=renamed)
     if unit is not None:
         table["unit"] = unit
     missing = [name for name in ("unit", "time", "lon", "lat") if name not in table]
     if missing:
         hint = "; --unit NAME says whose they are" if missing == ["unit"] else ""
         raise BadFileError(
-            f"{path}: no column {', '.join(missing)}; --map OURS=THEIRS names yours{hint}"
+            f"{path.name}: no column {', '.join(missing)}; --map OURS=THEIRS names yours{hint}"
         )
     if table.empty:
-        raise BadFileError(f"{path}: there is no fix in it")
+        raise BadFileError(f"{path.name}: there is no fix in it: give a file with some")
     dropped = [str(name) for name in table.columns if name not in COLUMNS]
     return Read(fixes=typed(table.reindex(columns=list(COLUMNS))), dropped=dropped)
 
@@ -70,16 +72,25 @@ def _check_mapping(path: Path, table: pd.DataFrame, mapping: dict[str, str]) -> 
         if ours not in COLUMNS:
             raise BadFileError(f"--map {ours}={theirs}: a fix has {', '.join(COLUMNS)}")
         if theirs not in table:
-            raise BadFileError(f"--map {ours}={theirs}: {path} has no column {theirs}")
+            raise BadFileError(f"--map {ours}={theirs}: {path.name} has no column {theirs}")
 
 
 def _csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").astype(
-            object
-        )
-    except (ValueError, csv.Error, pd.errors.ParserError) as error:
-        raise BadFileError(f"{path}: this is not CSV in UTF-8: {_first(error)}") from None
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            separator = separator_of(file.readline())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            # A row longer than the header must not make its first cell an index.
+            read = pd.read_csv(
+                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig",
+                index_col=False,
+            )  # fmt: skip
+    except (ValueError, pd.errors.ParserError) as error:
+        raise BadFileError(
+            f"{path.name}: this is not CSV in UTF-8: {_first(error, path)}"
+        ) from None
+    return read.rename(columns=str.strip).astype(object)
 
 
 def _gpx(path: Path) -> pd.DataFrame:
@@ -93,7 +104,14 @@ def _gpx(path: Path) -> pd.DataFrame:
         pyogrio.errors.DataLayerError,
         pa.ArrowException,
     ) as error:
-        raise BadFileError(f"{path}: this is not GPX: {_first(error)}") from None
+        raise BadFileError(
+            f"{path.name}: it is no whole GPX ({_first(error, path)}): fetch it again"
+        ) from None
+    if points.empty:
+        raise BadFileError(
+            f"{path.name}: it has no track with a point; only tracks are read, no waypoints and"
+            " routes: give a recorded track"
+        )
     table = pd.DataFrame(
         {
             "time": points["time"],
@@ -112,14 +130,27 @@ def _parquet(path: Path) -> pd.DataFrame:
     try:
         if b"geo" in (pq.read_schema(path).metadata or {}):
             frame = gpd.read_parquet(path)
-            if frame.crs is None:
-                raise BadFileError(f"{path}: the points declare no CRS: set it before exporting")
+            _check_points(path, frame)
             frame = frame.to_crs(4326)
             table = pd.DataFrame(frame.drop(columns=frame.geometry.name))
             return table.assign(lon=frame.geometry.x.to_numpy(), lat=frame.geometry.y.to_numpy())
         return pd.read_parquet(path)
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise BadFileError(f"{path}: this is not Parquet with points: {_first(error)}") from None
+    # Of pyproj and, for curves, of shapely: RuntimeError.
+    except (pa.ArrowException, ValueError, OSError, RuntimeError) as error:
+        raise BadFileError(
+            f"{path.name}: this is not Parquet with points: {_first(error, path)}"
+        ) from None
+
+
+def _check_points(path: Path, frame: gpd.GeoDataFrame) -> None:
+    if frame.crs is None:
+        raise BadFileError(f"{path.name}: the points declare no CRS: set it before exporting")
+    kinds = frame.geometry.geom_type
+    others = kinds[kinds.notna() & (kinds != "Point")]
+    if not others.empty:
+        raise BadFileError(
+            f"{path.name}: it holds a {others.iloc[0]}: fixes are points, one a row: give those"
+        )
 
 
 def store_frame(
@@ -159,5 +190,6 @@ def store_frame(
     return Receipt(quarantined=quarantined, **total)
 
 
-def _first(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].split("; It might")[0]
+def _first(error: BaseException, path: Path) -> str:
+    said = (str(error).splitlines() or [type(error).__name__])[0].split("; It might")[0]
+    return said.replace(f"'{path}' not", "not").replace(f"'{path}'", "it").rstrip(".")

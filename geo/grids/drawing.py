@@ -20,9 +20,17 @@ Shape = Literal["square", "hexagon"]
 
 #: More cells than this are refused: it is a slip of the size.
 MOST_CELLS = 200_000
+#: A cell larger than this bends too much to be drawn on a plane.
+MOST_SIZE_M = 1_000_000
+#: Nor does a plane show more of the earth than this without tearing it.
+MOST_AREA_M2 = earth.EARTH_M2 / 10
 #: By how much of a cell the drawing overlaps the area's bounds: what is straight in lon/lat bends
 #: away from the plane's straight line by 0.2 % of 100 km.
 _PAD = 0.01
+
+#: By how much a cell's area may differ from what was asked before its shape is not that either.
+_MOST_OFF = 0.1
+_TORN = "area: it is too wide, or too near a pole, for cells on a plane: draw over its parts"
 
 
 def draw(
@@ -47,23 +55,33 @@ def draw(
     not; clipped cells sum to the area, and one that the area's edge cuts up is a MultiPolygon.
 
     Raises NoCrsError, WrongGeometryError (no area), OutOfRangeError (size, more than 200,000
-    cells, unknown shape).
+    cells, unknown shape, an area too large or wide for a plane or round a pole).
     """
     if shape not in ("square", "hexagon"):
         raise OutOfRangeError(f"shape={shape!r}: square or hexagon")
-    if not (math.isfinite(size_m) and size_m > 0):
-        raise OutOfRangeError(f"size_m={size_m!r}: give metres, above 0")
+    if not 0 < size_m <= MOST_SIZE_M:
+        raise OutOfRangeError(
+            f"size_m={size_m:g}: give metres, above 0 and at most {MOST_SIZE_M:,}"
+        )
     ground = _area_in_degrees(area)
-    _check_count(float(earth.area_m2(ground)[0]) / size_m**2, size_m)
+    area_m2 = float(earth.area_m2(ground)[0])
+    if area_m2 > MOST_AREA_M2:
+        raise OutOfRangeError(
+            f"area: it covers {area_m2 / earth.EARTH_M2:.0%} of the earth, more than the tenth that cells"
+            " can be drawn over: draw over its parts"
+        )
+    _check_count(area_m2 / size_m / size_m, size_m)
     plane = earth.Plane.equal_area(ground.bounds)
     bounds = tuple(shapely.total_bounds(plane.project(ground)))
+    if not np.isfinite(bounds).all():
+        raise OutOfRangeError(_TORN)
     row, column, rings = (_squares if shape == "square" else _hexagons)(bounds, size_m)
-    lon, lat = plane.inverse(rings[..., 0], rings[..., 1])
-    cells = shapely.polygons(np.stack((lon, lat), axis=-1))
+    cells = _in_degrees(plane, rings, (ground.bounds[0] + ground.bounds[2]) / 2)
     shapely.prepare(ground)
     meets = shapely.intersects(ground, cells) & ~shapely.touches(ground, cells)
     row, column, cells = row[meets], column[meets], cells[meets]
     _check_count(len(cells), size_m)
+    _check_untorn(cells, float(shapely.area(shapely.polygons(rings[0]))))
     if clip:
         cells = _clipped(cells, ground)
     return _named(row, column, cells, prefix)
@@ -137,6 +155,25 @@ def _hexagons(bounds: Bounds, size_m: float) -> tuple[Ints, Ints, NDArray[np.flo
     x_m = west - _PAD * size_m + x * (size_m / 2)
     y_m = south - _PAD * size_m + y * half_side_m
     return row, column, np.stack((x_m, y_m), axis=-1)
+
+
+def _in_degrees(
+    plane: earth.Plane, rings: NDArray[np.float64], middle_lon: float
+) -> NDArray[np.object_]:
+    """The rings as polygons in degrees. Raises OutOfRangeError for one that leaves the plane."""
+    lon, lat = plane.inverse(rings[..., 0], rings[..., 1])
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        raise OutOfRangeError(_TORN)
+    # A cell at the area's edge may reach over the date line: its degrees run on.
+    lon = lon + 360 * np.round((middle_lon - lon) / 360)
+    return np.asarray(shapely.polygons(np.stack((lon, lat), axis=-1)), dtype=object)
+
+
+def _check_untorn(cells: NDArray[np.object_], cell_m2: float) -> None:
+    """Raise OutOfRangeError unless every whole cell is sound and about as large as drawn."""
+    off = np.abs(earth.area_m2(cells) / cell_m2 - 1)
+    if not shapely.is_valid(cells).all() or (off > _MOST_OFF).any():
+        raise OutOfRangeError(_TORN)
 
 
 def _clipped(cells: NDArray[np.object_], ground: shapely.Geometry) -> NDArray[np.object_]:

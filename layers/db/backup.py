@@ -53,7 +53,10 @@ def restore(url: str, engine: Engine, file: Path, *, replace: bool = False) -> N
     with file.open("rb") as opened:
         if opened.read(len(_MAGIC)) != _MAGIC:
             raise BackupError(f"{file}: this is no backup of `patrolgrid db backup`")
-    listing = _run("pg_restore", "--list", str(file))
+    try:
+        listing = _run("pg_restore", "--list", str(file))
+    except BackupError as error:
+        raise BackupError(_not_whole(file, str(error))) from error
     if f" TABLE {SCHEMA} fixes " not in listing:
         raise BackupError(f"{file}: this backup holds nothing of patrolgrid")
     if not replace and _has_data(engine):
@@ -94,7 +97,15 @@ def _replay(url: str, file: Path) -> None:
         script.stdout.close()
         if psql.wait() or script.wait():
             complaints.seek(0)
-            raise BackupError(f"{file}: {_reason(complaints.read().decode())}; nothing was changed")
+            reason = _reason(complaints.read().decode())
+            unread = reason.startswith("pg_restore:")
+            raise BackupError(
+                _not_whole(file, reason) if unread else f"{file}: {reason}; nothing was changed"
+            )
+
+
+def _not_whole(file: Path, reason: str) -> str:
+    return f"{file}: it is not whole, or damaged ({reason}): take another copy; nothing was changed"
 
 
 def _has_data(engine: Engine) -> bool:

@@ -1,5 +1,5 @@
 """Loading a layer from a file: one module a format or hazard."""
 
-from layers.load.loading import Report, load
+from layers.load.loading import Report, ground, load
 
-__all__ = ["Report", "load"]
+__all__ = ["Report", "ground", "load"]

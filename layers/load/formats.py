@@ -9,9 +9,10 @@ from pathlib import Path
 from layers.errors import BadFileError
 from layers.load import geojson, osm, parquet, table, vector
 from layers.load.plan import Plan
-from layers.load.source import Source
+from layers.load.source import Source, check_file
 
 _SQLITE, _PARQUET, _ZIP = b"SQLite format 3\0", b"PAR1", b"PK\x03\x04"
+_EMPTY_ZIP, _UTF16 = b"PK\x05\x06", (b"\xff\xfe", b"\xfe\xff")
 _SHAPEFILE, _FLATGEOBUF, _OSM = b"\x00\x00\x27\x0a", b"fgb", b"OSMHeader"
 
 
@@ -29,7 +30,7 @@ def _json(head: bytes) -> bool:
 
 
 def _text(head: bytes) -> bool:
-    known = (_SQLITE, _PARQUET, _ZIP, _SHAPEFILE, _FLATGEOBUF)
+    known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF, *_UTF16)
     return b"\0" not in head and not head.startswith(known) and not _markup(head)
 
 
@@ -37,8 +38,8 @@ def _markup(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
 
 
-def _starts(mark: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head.startswith(mark)
+def _starts(*marks: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(marks)
 
 
 _GEOJSON = Format(name="GeoJSON", read=geojson.read, starts=_json)
@@ -50,7 +51,7 @@ _FORMATS = {
     ".ndjson": _GEOJSON,
     ".gpkg": Format(name="GeoPackage", read=vector.read, starts=_starts(_SQLITE)),
     ".shp": Format(name="Shapefile", read=vector.read, starts=_starts(_SHAPEFILE)),
-    ".zip": Format(name="zip archive", read=vector.read, starts=_starts(_ZIP)),
+    ".zip": Format(name="zip archive", read=vector.read, starts=_starts(_ZIP, _EMPTY_ZIP)),
     ".fgb": Format(name="FlatGeobuf", read=vector.read, starts=_starts(_FLATGEOBUF)),
     ".parquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
     ".geoparquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
@@ -66,10 +67,7 @@ def of(path: Path) -> Format:
     """
     name = path.name.lower()
     suffix = ".osm.pbf" if name.endswith(".osm.pbf") else path.suffix.lower()
-    if path.is_dir():
-        raise BadFileError(f"{path.name}: it is a folder: name a file")
-    if not path.is_file():
-        raise BadFileError(f"{path}: there is no such file")
+    check_file(path)
     found = _FORMATS.get(suffix)
     if found is None:
         raise BadFileError(
@@ -84,9 +82,10 @@ def of(path: Path) -> Format:
     if not head.strip():
         raise BadFileError(f"{path.name}: the file is empty: give one with features")
     if not found.starts(head):
+        wide = head.startswith(_UTF16)
+        mend = "save it as UTF-8" if wide else "name it by what it is, or fetch it again"
         raise BadFileError(
-            f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it"
-            " by what it is, or fetch it again"
+            f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: {mend}"
         )
     return found
 
@@ -98,10 +97,12 @@ def _looks_like(head: bytes) -> str:
         "a GeoPackage or another SQLite database": head.startswith(_SQLITE),
         "Parquet": head.startswith(_PARQUET),
         "a zip archive": head.startswith(_ZIP),
+        "an empty zip archive": head.startswith(_EMPTY_ZIP),
         "a Shapefile": head.startswith(_SHAPEFILE),
         "FlatGeobuf": head.startswith(_FLATGEOBUF),
         "an OpenStreetMap extract": _OSM in head,
         "JSON": _json(head),
+        "text in UTF-16": head.startswith(_UTF16),
         "text": b"\0" not in head,
     }
     return next((name for name, is_it in kinds.items() if is_it), "something else")

@@ -11,9 +11,12 @@ import shapely
 
 from layers.errors import BadFeatureError
 from layers.places import Layer
-from layers.places.columns import is_missing, text_of
+from layers.places.columns import is_missing, shown, text_of
 from layers.places.editing import MOST_ID_CHARACTERS
 from layers.places.shapes import Geometries, Where
+
+#: Every client takes these out of a URL's path.
+_NO_ADDRESS = {".", ".."}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +37,14 @@ def given(values: Sequence[Any], where: Where) -> list[str]:
         try:
             text = text_of(value)
         except (ValueError, OverflowError) as error:
-            raise BadFeatureError(f"{where(row)}: its id is {value!r}: give a text") from error
+            raise BadFeatureError(f"{where(row)}: its id is {shown(value)}: give a text") from error
         if len(text) > MOST_ID_CHARACTERS:
             raise BadFeatureError(
                 f"{where(row)}: its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
+            )
+        if text in _NO_ADDRESS:
+            raise BadFeatureError(
+                f"{where(row)}: no URL can name the id {text!r}, which means a folder: change it"
             )
         found.append(text)
     return found

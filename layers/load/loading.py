@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 from sqlalchemy import Connection, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -14,11 +15,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError, BadValueError
-from layers.load import formats, identity, place
+from layers.load import formats, identity, osm, place
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import Layer, shapes
-from layers.places.columns import Column, is_missing
+from layers.places.columns import Column, is_missing, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,7 @@ def load(
     plan = Plan.of(
         of, mapping=mapping or {}, settings=settings or {}, crs=crs, source_layer=source_layer
     )
-    source = formats.of(file).read(file, plan)
-    if not len(source.geometries):
-        raise BadFileError(f"{file.name}: it has no {source.row_word}s: give a file with some")
+    source = _source(file, plan)
     try:
         rows = _rows(connection, file, plan, source, lowest_level)
         written = places.put(connection, of, rows.ids, rows.columns, rows.geometries, levels=levels)
@@ -94,6 +93,51 @@ def load(
     )
 
 
+def ground(
+    connection: Connection,
+    path: Path | str,
+    *,
+    crs: str | None = None,
+    source_layer: str | None = None,
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """The polygons of a file, in EPSG:4326 and valid, and what was repaired; nothing is stored.
+
+    Reads what ``load`` reads, as it does. Raises BadFileError.
+    """
+    file = Path(path)
+    plan = Plan.of(
+        places.layer("grids"), mapping={}, settings={}, crs=crs, source_layer=source_layer
+    )
+    source = _source(file, plan)
+    where = _where(source, _given_ids(source.columns.get("id"), source.feature_ids))
+    try:
+        settled = _settled(connection, file, plan, source, where)
+    except BadFeatureError as error:
+        raise BadFileError(f"{file.name}: {error}") from error
+    return gpd.GeoDataFrame(geometry=settled.geometries, crs=earth.LONLAT), settled.repaired
+
+
+def _source(file: Path, plan: Plan) -> Source:
+    source = formats.of(file).read(file, plan)
+    if not len(source.geometries):
+        raise BadFileError(f"{file.name}: it has no {source.row_word}s: give a file with some")
+    return source
+
+
+def _settled(
+    connection: Connection, file: Path, plan: Plan, source: Source, where: shapes.Where
+) -> shapes.Settled:
+    """The source's geometries as they are stored. Raises BadFeatureError, BadFileError."""
+    shapes.check_present(source.geometries, where)
+    degrees = place.to_degrees(
+        file.name, source.geometries, place.crs_of(file.name, source.crs, plan.crs)
+    )
+    settled = shapes.settle(plan.layer, degrees, where)
+    place.check_axes(file.name, settled.geometries, places.extent(connection))
+    closed = [f"{where(row)}: a ring was not closed" for row in source.closed]
+    return replace(settled, repaired=closed + settled.repaired)
+
+
 def _rows(
     connection: Connection, file: Path, plan: Plan, source: Source, lowest_level: str
 ) -> _Rows:
@@ -101,14 +145,8 @@ def _rows(
     columns = dict(source.columns)
     given = _given_ids(columns.pop("id", None), source.feature_ids)
     where = _where(source, given)
-    shapes.check_present(source.geometries, where)
-    degrees = place.to_degrees(
-        file.name, source.geometries, place.crs_of(file.name, source.crs, plan.crs)
-    )
-    settled = shapes.settle(plan.layer, degrees, where)
-    place.check_axes(file.name, settled.geometries, places.extent(connection))
-    repaired = [f"{where(row)}: a ring was not closed" for row in source.closed]
-    repaired += settled.repaired
+    settled = _settled(connection, file, plan, source, where)
+    repaired = settled.repaired
     parsed = _parse(plan, columns, len(source.geometries), where)
     notes = []
     if given is None:
@@ -126,10 +164,14 @@ def _rows(
         name: [values[row] for row in owner] for name, values in parsed.items()
     }
     kept = settled.geometries[keep]
+    split = len({owner[n] for n in range(1, len(owner)) if owner[n] == owner[n - 1]})
+    if split:
+        rows_are = f"1 {source.row_word} has" if split == 1 else f"{split} {source.row_word}s have"
+        notes.append(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
     if plan.layer.name == "grids":
+        _check_parents(ids, spread.get("parent", ()), lambda n: where(owner[n]))
         spread["level"] = _levels(connection, plan.layer, ids, spread.get("level"), lowest_level)
-    several = len(set(owner)) < len(owner)
-    if plan.layer.name == "border" and ("chainage_start_km" in spread or several):
+    if plan.layer.name == "border" and ("chainage_start_km" in spread or split):
         spread["chainage_start_km"] = _chainage(owner, spread.get("chainage_start_km"), kept)
     return _Rows(ids=ids, columns=spread, geometries=kept, repaired=repaired, notes=notes)
 
@@ -145,7 +187,7 @@ def _given_ids(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
 def _where(source: Source, given: Sequence[Any] | None) -> shapes.Where:
     def where(row: int) -> str:
         feature_id = None if given is None else given[row]
-        named = "" if is_missing(feature_id) else f" (id {str(feature_id)!r})"
+        named = "" if is_missing(feature_id) else f" (id {shown(str(feature_id))})"
         return f"{source.row_word} {row + 1}{named}"
 
     return where
@@ -169,7 +211,8 @@ def _parse(
 def _parse_column(column: Column, values: Sequence[Any], where: shapes.Where) -> list[Any]:
     known: dict[Any, Any] = {}
     out: list[Any] = []
-    for row, value in enumerate(values):
+    for row, given in enumerate(values):
+        value = osm.oneway(given) if column.name == "oneway" else given
         if column.name == "level" and is_missing(value):
             out.append(None)
             continue
@@ -185,6 +228,12 @@ def _parse_column(column: Column, values: Sequence[Any], where: shapes.Where) ->
         except BadValueError as error:
             raise BadFeatureError(f"{where(row)}: {error}") from error
     return out
+
+
+def _check_parents(ids: Sequence[str], parents: Sequence[str | None], where: shapes.Where) -> None:
+    for n, (feature_id, parent) in enumerate(zip(ids, parents, strict=False)):
+        if parent == feature_id:
+            raise BadFeatureError(f"{where(n)}: it is its own parent: mend its parent")
 
 
 def _part_ids(ids: Sequence[str], owner: Sequence[int]) -> list[str]:

@@ -24,17 +24,28 @@ def crs_of(name: str, declared: CRS | None, given: str | None) -> CRS:
                 f"{name}: it declares no CRS: say which with --crs EPSG:… (EPSG:4326 for"
                 " longitude and latitude in WGS 84)"
             )
-        return declared
+        return _of_places(f"{name}: it declares {declared.name}", declared)
     try:
         said = CRS.from_user_input(given)
     except CRSError as error:
         raise BadFileError(f"--crs {given}: there is no such CRS: give EPSG:…") from error
+    _of_places(f"--crs {given}: it is {said.name}", said)
     if declared is not None and not declared.equals(said, ignore_axis_order=True):
         raise BadFileError(
             f"{name}: it declares {declared.name}, not {said.name}: --crs is for files that"
             " declare none; leave it out"
         )
     return said
+
+
+def _of_places(what: str, crs: CRS) -> CRS:
+    """``crs``, unless it is of heights or the like. Raises BadFileError that begins ``what``."""
+    if crs.is_geographic or crs.is_projected or (crs.is_derived and not crs.is_vertical):
+        return crs
+    raise BadFileError(
+        f"{what}, which is no CRS of places on a map: give one of longitude and latitude, or of a"
+        " projection"
+    )
 
 
 def to_degrees(name: str, geometries: Geometries, crs: CRS) -> Geometries:

@@ -76,7 +76,7 @@ class Plan:
                 raise BadFileError(f"--map {ours}={theirs}: lon, lat and wkt are for CSV files")
             if theirs not in names:
                 near = difflib.get_close_matches(theirs, names, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = f"; did you mean {near[0]!r}?" if near else "."
                 raise BadFileError(
                     f"{file.name}: it has no column {theirs!r} for {ours}{hint}"
                     f" It has {', '.join(names) or 'none'}"

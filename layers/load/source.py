@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def from_wkb(file: Path, wkb: Sequence[bytes | None]) -> tuple[Geometries, list[
     """Geometries and the rows whose rings were closed. Raises BadFileError for broken ones."""
     given = np.empty(len(wkb), dtype=object)
     given[:] = wkb
-    found = np.asarray(shapely.from_wkb(given, on_invalid="ignore"), dtype=object)
+    found = read_shapes(file, given, shapely.from_wkb)
     bad = np.flatnonzero(shapely.is_missing(found) & ~_none(given))
     found[bad] = shapely.from_wkb(given[bad], on_invalid="fix")
     lost = bad[shapely.is_missing(found[bad])]
@@ -52,8 +52,43 @@ def from_wkb(file: Path, wkb: Sequence[bytes | None]) -> tuple[Geometries, list[
     return found, bad.tolist()
 
 
+def read_shapes(
+    file: Path, given: Geometries, read: Callable[..., Any], *, row_word: str = "feature"
+) -> Geometries:
+    """What shapely's ``read`` makes of each text or WKB; None for none and for what is broken.
+
+    Raises BadFileError for a curve, which shapely does not know.
+    """
+    try:
+        return np.asarray(read(given, on_invalid="ignore"), dtype=object)
+    except NotImplementedError:
+        curve = next(row for row, one in enumerate(given) if _is_curve(one, read))
+        raise BadFileError(
+            f"{file.name}: {row_word} {curve + 1}: its geometry has curves, which are not read:"
+            " write them as straight lines"
+        ) from None
+
+
+def _is_curve(given: object, read: Callable[..., Any]) -> bool:
+    try:
+        read(given, on_invalid="ignore")
+    except NotImplementedError:
+        return True
+    return False
+
+
 def _none(values: Geometries) -> NDArray[np.bool_]:
     return np.array([one is None for one in values], dtype=bool)
+
+
+def check_file(path: Path) -> None:
+    """Raise BadFileError unless there is a regular file at ``path``."""
+    if path.is_dir():
+        raise BadFileError(f"{path.name or path}: it is a folder: name a file")
+    if not path.exists():
+        raise BadFileError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise BadFileError(f"{path.name}: it is no regular file: name a file")
 
 
 def declared_crs(file: Path, said: object) -> CRS | None:
@@ -67,5 +102,6 @@ def declared_crs(file: Path, said: object) -> CRS | None:
             f"{file.name}: it declares the CRS {str(said)[:80]!r}, which is not known: write"
             " it again with an EPSG code"
         ) from error
-    # What GeoPackage calls srs_id 0 and -1.
-    return None if crs.name.lower().startswith(("undefined", "unknown")) else crs
+    # GeoPackage's srs_id 0 and -1 are called so; an engineering CRS says nothing of the earth.
+    undeclared = crs.is_engineering or crs.name.lower().startswith("undefined")
+    return None if undeclared else crs

@@ -12,7 +12,7 @@ import shapely
 
 from layers.errors import BadFileError
 from layers.load.plan import Plan
-from layers.load.source import LONLAT, Source, named
+from layers.load.source import LONLAT, Source, named, read_shapes
 from layers.places.columns import is_missing
 from layers.places.shapes import Geometries
 
@@ -42,13 +42,17 @@ def read(path: Path, plan: Plan) -> Source:
     )
 
 
+def separator_of(header: str) -> str:
+    """What stands between the cells: the one of comma, semicolon, tab and ``|`` seen most."""
+    return max(_SEPARATORS, key=header.count)
+
+
 def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows, all of them as long as the header."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
+            separator = separator_of(file.readline())
             file.seek(0)
-            separator = max(_SEPARATORS, key=head.count)
             names, *rows = list(csv.reader(file, delimiter=separator, strict=True)) or [[]]
     except UnicodeDecodeError as error:
         raise BadFileError(
@@ -117,7 +121,7 @@ def _degrees(path: Path, cells: list[str]) -> Any:
 def _from_wkt(path: Path, cells: list[str]) -> Geometries:
     given = np.empty(len(cells), dtype=object)
     given[:] = [None if is_missing(cell) else cell for cell in cells]
-    found = np.asarray(shapely.from_wkt(given, on_invalid="ignore"), dtype=object)
+    found = read_shapes(path, given, shapely.from_wkt, row_word="row")
     for row in np.flatnonzero(shapely.is_missing(found)):
         if given[row] is not None:
             raise BadFileError(

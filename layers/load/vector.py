@@ -23,7 +23,7 @@ _KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
 
 def read(path: Path, plan: Plan) -> Source:
     """The features of one layer of a vector file. Raises BadFileError."""
-    place = _inside(path) if path.suffix.lower() == ".zip" else str(path)
+    place = _place(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -33,11 +33,9 @@ def read(path: Path, plan: Plan) -> Source:
                 f"{path.name}: a text in it is not UTF-8: write it again as UTF-8"
             ) from error
         except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
-            said = str(error).splitlines()[0].split(";")[0].replace(f"'{place}'", "it")[:120]
-            missing = path.suffix.lower() == ".shp" and not path.with_suffix(".shx").exists()
-            hint = "its .shx is not beside it" if missing else said
+            said = _of_gdal(str(error).split(";")[0], place)[:120]
             raise BadFileError(
-                f"{path.name}: it cannot be read ({hint}): give the whole file"
+                f"{path.name}: it cannot be read ({said}): give the whole file"
             ) from error
 
 
@@ -66,7 +64,7 @@ def _read(path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessa
     columns: dict[str, Any] = {
         ours: table.column(theirs).to_pylist() for ours, theirs in given.items() if ours != geometry
     }
-    said = sorted({str(one.message).splitlines()[0] for one in caught})
+    said = sorted({_of_gdal(str(one.message), place) for one in caught})
     return Source(
         geometries=found,
         columns=named(choice, columns),
@@ -95,15 +93,44 @@ def _layer(path: Path, place: str, plan: Plan) -> str:
     )
 
 
+def _of_gdal(message: str, place: str) -> str:
+    """The first line of what GDAL said, without the path that it was given or made."""
+    line = (message.splitlines() or [""])[0]
+    stem = place.removesuffix(Path(place).suffix)
+    return line.replace(f"'{place}'", "it").replace(stem, Path(place).stem)
+
+
+def _place(path: Path) -> str:
+    """What GDAL is to open; a Shapefile's parts are all there. Raises BadFileError."""
+    if path.suffix.lower() == ".zip":
+        return _inside(path)
+    if path.suffix.lower() == ".shp":
+        beside = {one.name for one in path.parent.iterdir() if one.stem == path.stem}
+        _check_parts(path, path.name, beside)
+    return str(path)
+
+
+def _check_parts(path: Path, shapefile: str, there: set[str]) -> None:
+    """Raise BadFileError where a Shapefile's index or table is not among the files ``there``."""
+    stem, known = shapefile[:-4].lower(), {name.lower() for name in there}
+    for ending in (".shx", ".dbf"):
+        if f"{stem}{ending}" not in known:
+            raise BadFileError(f"{path.name}: its {ending} is missing: give the whole file")
+
+
 def _inside(path: Path) -> str:
     """GDAL's name of the one Shapefile in a zip archive."""
     try:
         with zipfile.ZipFile(path) as archive:
-            shapefiles = [name for name in archive.namelist() if name.lower().endswith(".shp")]
+            there = archive.namelist()
     except (zipfile.BadZipFile, OSError) as error:
         raise BadFileError(f"{path.name}: it is no whole zip archive: pack it again") from error
+    if not there:
+        raise BadFileError(f"{path.name}: it is an empty zip archive: pack it again")
+    shapefiles = [name for name in there if name.lower().endswith(".shp")]
     if len(shapefiles) != 1:
         raise BadFileError(
             f"{path.name}: it has {len(shapefiles)} Shapefiles: give an archive with one"
         )
+    _check_parts(path, shapefiles[0], set(there))
     return f"/vsizip/{{{path}}}/{shapefiles[0]}"

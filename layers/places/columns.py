@@ -17,8 +17,8 @@ from layers.errors import BadValueError
 
 Kind = Literal["text", "integer", "number", "boolean", "time", "json"]
 
-_TRUE = {"true", "t", "yes", "y", "1"}
-_FALSE = {"false", "f", "no", "n", "0"}
+_TRUE = {"true", "t", "yes", "y", "1", "1.0"}
+_FALSE = {"false", "f", "no", "n", "0", "0.0"}
 #: PostgreSQL's int; no count of ours comes near it.
 _MOST_INTEGER = 2**31 - 1
 _MOST_CHARACTERS = 1000
@@ -53,17 +53,17 @@ class Column:
         try:
             parsed = _PARSERS[self.kind](value)
         except (TypeError, ValueError, OverflowError) as error:
-            raise BadValueError(f"{self.name} is {_shown(value)}: give {self._wanted()}") from error
+            raise BadValueError(f"{self.name} is {shown(value)}: give {self._wanted()}") from error
         self._check_limits(parsed)
         return self.check(parsed) if self.check else parsed
 
     def _check_limits(self, parsed: Any) -> None:
         if self.choices and parsed not in self.choices:
-            raise BadValueError(f"{self.name} is {_shown(parsed)}: give {self._wanted()}")
+            raise BadValueError(f"{self.name} is {shown(parsed)}: give {self._wanted()}")
         below = self.least is not None and parsed < self.least
         under = self.above is not None and parsed <= self.above
         if below or under or (self.most is not None and parsed > self.most):
-            raise BadValueError(f"{self.name} is {_shown(parsed)}: give {self._wanted()}")
+            raise BadValueError(f"{self.name} is {shown(parsed)}: give {self._wanted()}")
 
     def _wanted(self) -> str:
         if self.choices:
@@ -85,7 +85,8 @@ def is_missing(value: object) -> bool:
     return isinstance(value, float | np.floating | datetime) and value != value  # noqa: PLR0124
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a message shows it: as it was given, but never long."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
@@ -159,7 +160,7 @@ _PARSERS: dict[Kind, Callable[[object], Any]] = {
 }
 
 _WORDS: dict[Kind, str] = {
-    "text": "text of one line",
+    "text": f"text of one line, at most {_MOST_CHARACTERS} characters",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from geo.earth import EARTH_M2
 from layers.errors import BadFeatureError
 from layers.places.registry import Layer
 
-EARTH_M2 = 5.1e14
+#: No plane shows more of the earth than this without tearing it.
 MOST_AREA_M2 = EARTH_M2 / 10
 
 _MISSING = """

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import geopandas as gpd
 import httpx
 import pytest
+import shapely
 import uvicorn
 from sqlalchemy import Engine
 
+from api.cli import main
 from api.http.app import create_app
 from api.settings import Settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
 from layers.region import Region
 from service import free_port
+from tests.api.command_words import Ended, Run
 
 REGION = Path(__file__).parents[2] / "fixtures" / "region.toml"
 
@@ -69,3 +74,43 @@ def admin(anybody: httpx.Client, token: Callable[[str], str]) -> httpx.Client:
     """A client that may do everything."""
     anybody.headers["Authorization"] = f"Bearer {token('admin')}"
     return anybody
+
+
+@pytest.fixture
+def run(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run a command in this process, on the test's own database."""
+    monkeypatch.setenv("PATROLGRID_DATABASE_URL", database_url)
+    monkeypatch.setenv("PATROLGRID_DATA_DIR", str(tmp_path / "data"))
+
+    def command(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["patrolgrid", *(str(a) for a in arguments)])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        out, err = capsys.readouterr()
+        if isinstance(code, str):  # as the interpreter does
+            return Ended(code=1, out=out, err=f"{err}{code}\n")
+        assert isinstance(code, int | None)
+        return Ended(code=code or 0, out=out, err=err)
+
+    return command
+
+
+@pytest.fixture
+def land(tmp_path: Path) -> Path:
+    """A file with one grid, 0.2° wide."""
+    cell = shapely.box(103.0, 42.0, 103.2, 42.2)
+    frame = gpd.GeoDataFrame(
+        {"id": ["banner"], "name": ["Banner"], "level": ["banner"]}, geometry=[cell], crs=4326
+    )
+    file = tmp_path / "land.geojson"
+    frame.to_file(file)
+    return file

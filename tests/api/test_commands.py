@@ -7,7 +7,6 @@ import re
 import runpy
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,76 +14,11 @@ import pytest
 import shapely
 from sqlalchemy import Engine, text
 
-from api.cli import main
+from api.cli.main import COMMANDS
 from rows import everything
+from tests.api.command_words import WALK, Run, write
 
 REGION = Path(__file__).parents[2] / "fixtures" / "region.toml"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def refusal(self) -> str:
-        """The one line of a refusal."""
-        assert self.code == 1, self
-        (line,) = self.err.splitlines()
-        assert line.startswith("patrolgrid: "), line
-        assert self.out == ""
-        return line
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(
-    database_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Run a command in this process, on the test's own database."""
-    monkeypatch.setenv("PATROLGRID_DATABASE_URL", database_url)
-    monkeypatch.setenv("PATROLGRID_DATA_DIR", str(tmp_path / "data"))
-
-    def command(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["patrolgrid", *(str(a) for a in arguments)])
-        capsys.readouterr()
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        if isinstance(code, str):  # as the interpreter does
-            return Ended(code=1, out=out, err=f"{err}{code}\n")
-        assert isinstance(code, int | None)
-        return Ended(code=code or 0, out=out, err=err)
-
-    return command
-
-
-@pytest.fixture
-def land(tmp_path: Path) -> Path:
-    """A file with one grid, 0.2° wide."""
-    cell = shapely.box(103.0, 42.0, 103.2, 42.2)
-    frame = gpd.GeoDataFrame(
-        {"id": ["banner"], "name": ["Banner"], "level": ["banner"]}, geometry=[cell], crs=4326
-    )
-    file = tmp_path / "land.geojson"
-    frame.to_file(file)
-    return file
-
-
-def _write(file: Path, content: str | bytes) -> Path:
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return file
 
 
 # load --------------------------------------------------------------------------------------
@@ -102,40 +36,40 @@ BAD_FILES: Mapping[str, tuple[str, Callable[[Path], Path]]] = {
     "no CRS": ("declares no CRS", _no_crs),
     "a coordinate that is no number": (
         "row 2",
-        lambda folder: _write(folder / "x.csv", "id,lon,lat\na,103.1,42.1\nb,NaN,42.1\n"),
+        lambda folder: write(folder / "x.csv", "id,lon,lat\na,103.1,42.1\nb,NaN,42.1\n"),
     ),
     "swapped axes": (
         "swapped",
-        lambda folder: _write(folder / "x.csv", "id,lon,lat\na,42.1,103.1\nb,42.15,103.15\n"),
+        lambda folder: write(folder / "x.csv", "id,lon,lat\na,42.1,103.1\nb,42.15,103.15\n"),
     ),
-    "nothing at all": ("empty", lambda folder: _write(folder / "x.geojson", "")),
-    "a header and no rows": ("no rows", lambda folder: _write(folder / "x.csv", "id,lon,lat\n")),
+    "nothing at all": ("empty", lambda folder: write(folder / "x.geojson", "")),
+    "a header and no rows": ("no rows", lambda folder: write(folder / "x.csv", "id,lon,lat\n")),
     "a collection of nothing": (
         "no features",
-        lambda folder: _write(
+        lambda folder: write(
             folder / "x.geojson", json.dumps({"type": "FeatureCollection", "features": []})
         ),
     ),
     "a suffix that lies": (
         "x.gpkg",
-        lambda folder: _write(folder / "x.gpkg", "id,lon,lat\na,103.1,42.1\n"),
+        lambda folder: write(folder / "x.gpkg", "id,lon,lat\na,103.1,42.1\n"),
     ),
     "a picture under a name of ours": (
         "x.parquet",
-        lambda folder: _write(folder / "x.parquet", b"\x89PNG\r\n\x1a\n" + bytes(100)),
+        lambda folder: write(folder / "x.parquet", b"\x89PNG\r\n\x1a\n" + bytes(100)),
     ),
     "a file that was cut short": (
         "x.geojson",
-        lambda folder: _write(folder / "x.geojson", '{"type": "FeatureCollection", "features": ['),
+        lambda folder: write(folder / "x.geojson", '{"type": "FeatureCollection", "features": ['),
     ),
     "no file": ("there is no", lambda folder: folder / "missing.geojson"),
     "the same id twice": (
         "a",
-        lambda folder: _write(folder / "x.csv", "id,lon,lat\na,103.1,42.1\na,103.15,42.1\n"),
+        lambda folder: write(folder / "x.csv", "id,lon,lat\na,103.1,42.1\na,103.15,42.1\n"),
     ),
     "fewer than no households": (
         "households",
-        lambda folder: _write(folder / "x.csv", "id,lon,lat,households\na,103.1,42.1,-4\n"),
+        lambda folder: write(folder / "x.csv", "id,lon,lat,households\na,103.1,42.1,-4\n"),
     ),
 }
 
@@ -168,6 +102,7 @@ def test_what_is_asked_of_the_wrong_thing_is_refused(
     assert "swamps" in run("load", "swamps", land).refusal
     assert "swamps" in run("export", "swamps", tmp_path / "x.geojson").refusal
     assert "x.docx" in run("export", "grids", tmp_path / "x.docx").refusal
+    assert "it is a folder: name a file" in run("export", "grids", tmp_path).refusal
     assert "missing" in run("export", "grids", tmp_path / "missing" / "x.geojson").refusal
     assert run("load", "grids", land, "--map", "nonsense").code == 2
     assert "level" in run("load", "grids", land, "--set", "level=planet").refusal
@@ -176,45 +111,6 @@ def test_what_is_asked_of_the_wrong_thing_is_refused(
 
 
 # ingest, grid, coverage, response ----------------------------------------------------------
-
-
-WALK = "unit,time,lon,lat\n" + "".join(
-    f"eagle,2026-03-02T04:{minute:02d}:00Z,{103.01 + minute * 0.001:.3f},42.1\n"
-    for minute in range(30)
-)
-
-
-def test_strangers_fixes_are_refused_and_nothing_of_them_is_kept(
-    run: Run, engine: Engine, tmp_path: Path
-) -> None:
-    done = run("ingest", _write(tmp_path / "walk.csv", WALK))
-    assert done.code == 1
-    assert "0 accepted" in done.out
-    assert "30 refused" in done.out
-    (line,) = done.err.splitlines()
-    assert "--enrol" in line
-    rows = everything(engine)
-    assert rows["units"] == rows["fixes"] == rows["quarantine"] == []
-    assert "eagle" not in str(rows)
-
-
-def test_a_bad_file_of_fixes_gets_one_line_and_changes_nothing(
-    run: Run, engine: Engine, tmp_path: Path
-) -> None:
-    before = everything(engine)
-    files = {
-        "no such file": tmp_path / "missing.csv",
-        "empty": _write(tmp_path / "empty.csv", ""),
-        "no fix": _write(tmp_path / "head.csv", "unit,time,lon,lat\n"),
-        "no column time": _write(tmp_path / "short.csv", "unit,lon,lat\na,1,2\n"),
-        "not GPX": _write(tmp_path / "lie.gpx", WALK),
-        ".csv, .gpx or .parquet": _write(tmp_path / "walk.docx", WALK),
-        "parquet": _write(tmp_path / "lie.parquet", WALK),
-    }
-    for says, file in files.items():
-        assert says in run("ingest", file, "--enrol", "foot").refusal.replace("Parquet", "parquet")
-    assert "kind" in run("ingest", _write(tmp_path / "w.csv", WALK), "--enrol", "boat").refusal
-    assert everything(engine) == before
 
 
 def test_from_cells_and_a_walk_to_coverage(
@@ -228,7 +124,7 @@ def test_from_cells_and_a_walk_to_coverage(
     assert "no grid nowhere" in run("grid", "--size-m", 5000, "--within", "nowhere").refusal
     assert run("grid", "--size-m", 5000, "--shape", "circle").code == 2
 
-    walk = _write(tmp_path / "walk.csv", WALK)
+    walk = write(tmp_path / "walk.csv", WALK)
     taken = run("ingest", walk, "--enrol", "vehicle", "--max-gap", 900)
     assert taken.code == 0
     assert "30 accepted, 0 duplicate, 0 refused, 0 quarantined" in taken.out
@@ -243,7 +139,9 @@ def test_from_cells_and_a_walk_to_coverage(
     cells = gpd.read_file(out)
     # 30 fixes, a minute apart, all within the cells.
     assert cells["patrol_s"].sum() == pytest.approx(29 * 60)
-    assert run("coverage", *window).out.count("\n") == len(cells) + 2
+    shown = run("coverage", *window).out
+    assert shown.count("\n") == len(cells) + 2
+    assert re.search(r"totals: .*\bunits 1(,|$)", shown, re.MULTILINE)
     assert run("coverage", "--from", "yesterday").code == 2
     assert run("coverage", "--from", "2026-03-02T00:00:00").code == 2
     assert run("coverage", *window[2:], "--from", "2027-01-01T00:00:00Z").code == 2
@@ -256,6 +154,10 @@ def test_areas_that_can_be_reached_are_told_in_order(run: Run, tmp_path: Path) -
     first, second = re.findall(r"(\d+) min: ([0-9.]+) km²", done.out)
     assert (first[0], second[0]) == ("1", "5")
     assert 0 < float(first[1]) < float(second[1])
+    out = tmp_path / "areas.geojson"
+    at = ("response", "--lon", 103.1, "--lat", 42.1, "--out", out)
+    assert run(*at, "--mode", "foot").code == 0
+    assert set(gpd.read_file(out)["mode"]) == {"foot"}
     assert run("response", "--lon", 103.1, "--lat", 42.1, "--minutes", "soon").code == 2
     assert run("response", "--lon", 203.1, "--lat", 42.1).code == 2
     assert "broom" in run("response", "--lon", 103.1, "--lat", 42.1, "--mode", "broom").refusal
@@ -287,9 +189,9 @@ def test_a_region_file_is_checked(run: Run, tmp_path: Path) -> None:
     assert good.code == 0
     assert "in order" in good.out
     assert "cannot be read" in run("region", "check", tmp_path / "missing.toml").refusal
-    assert "not TOML" in run("region", "check", _write(tmp_path / "r.toml", "[")).refusal
+    assert "not TOML" in run("region", "check", write(tmp_path / "r.toml", "[")).refusal
     wrong = REGION.read_text().replace("Asia/Shanghai", "Asia/Atlantis")
-    assert "Atlantis" in run("region", "check", _write(tmp_path / "r.toml", wrong)).refusal
+    assert "Atlantis" in run("region", "check", write(tmp_path / "r.toml", wrong)).refusal
 
 
 def test_the_doctor_says_what_is_there_and_what_is_not(
@@ -362,6 +264,13 @@ def test_help_lists_every_command_and_an_unknown_one_is_refused(run: Run) -> Non
     for command in ("run", "load", "ingest", "coverage", "response", "db", "token", "doctor"):
         assert re.search(rf"^  {command} ", shown.out, re.MULTILINE), command
     assert run("fly").code == 2
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_no_command_offers_to_change_the_shell(run: Run, command: str) -> None:
+    shown = run(command, "--help")
+    assert shown.code == 0
+    assert "completion" not in shown.out
 
 
 @pytest.mark.parametrize(

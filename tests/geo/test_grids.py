@@ -130,11 +130,39 @@ def test_what_cannot_be_drawn_is_refused_in_one_line():
         grids.draw(shapely.box(5e5, 4e6, 6e5, 5e6), size_m=5000)
     with pytest.raises(NoCrsError):
         grids.draw(frame.set_crs(None, allow_override=True), size_m=5000)
+    with pytest.raises(OutOfRangeError, match="at most 1,000,000"):
+        grids.draw(frame, size_m=1e30)
+    with pytest.raises(OutOfRangeError, match="about inf cells"):
+        grids.draw(frame, size_m=1e-200)
     for nothing in (LAND.boundary, shapely.Polygon(), frame.iloc[:0]):
         with pytest.raises(WrongGeometryError, match="no polygon"):
             grids.draw(nothing, size_m=5000)
     with pytest.raises(WrongGeometryError, match="Self-intersection"):
         grids.draw(shapely.Polygon([(104, 42), (105, 43), (105, 42), (104, 43)]), size_m=5000)
+
+
+@pytest.mark.parametrize("shape", ["square", "hexagon"])
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((-180, -90, 180, 90), "covers 100% of the earth"),
+        ((-180, -1, 180, 1), "too wide, or too near a pole"),
+        ((-180, 84, 180, 90), "too wide, or too near a pole"),
+        ((0, 80, 20, 89.9), "too wide, or too near a pole"),
+    ],
+)
+def test_an_area_that_no_plane_shows_is_refused(shape, box, words):
+    with pytest.raises(OutOfRangeError, match=words):
+        grids.draw(shapely.box(*box), shape=shape, size_m=90_000)
+
+
+@pytest.mark.parametrize("shape", ["square", "hexagon"])
+@pytest.mark.parametrize("box", [(170, 40, 180, 50), (-180, -20, -170, -10), (70, 15, 140, 55)])
+def test_wide_areas_and_those_at_the_date_line_are_tiled(shape, box):
+    area = shapely.box(*box)
+    cells = grids.draw(area, shape=shape, size_m=300_000)
+    check_tiling(cells, area)
+    assert cells.total_bounds == pytest.approx(box)
 
 
 def hierarchy(**grids_: tuple[str | None, shapely.Geometry]) -> gpd.GeoDataFrame:

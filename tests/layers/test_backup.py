@@ -145,6 +145,9 @@ def test_a_backup_that_was_cut_short_changes_nothing(
     with pytest.raises(BackupError) as refused:
         restore(database_url, engine, cut, replace=True)
     assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(f"{cut}: ")
+    if share:
+        assert "it is not whole, or damaged" in str(refused.value)
     assert everything(engine) == before
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 from sqlalchemy import Connection, text
@@ -84,6 +85,40 @@ def test_what_was_exported_loads_over_itself_and_changes_nothing(
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+def test_times_finer_than_a_millisecond_come_back_as_they_were(
+    connection: Connection, tmp_path: Path, suffix: str
+) -> None:
+    connection.execute(
+        text(
+            "UPDATE checkpoints SET last_heartbeat = '2026-03-01T00:00:00.250001Z' WHERE id = 'C1'"
+        )
+    )
+    connection.execute(
+        text("UPDATE fences SET valid_from = '2026-01-01T00:00:00.000001Z' WHERE id = 'F2'")
+    )
+    for name in ("checkpoints", "fences"):
+        path = tmp_path / f"{name}{suffix}"
+        export.export(connection, name, path)
+        report = load(connection, name, path)
+        assert (report.inserted, report.updated, report.unchanged) == (0, 0, report.read)
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".gpkg", "datetime64[ms, UTC]"), (".fgb", "str")])
+def test_times_are_times_in_a_geopackage_unless_they_are_too_fine(
+    tmp_path: Path, suffix: str, kind: str
+) -> None:
+    fine = "0001" if kind == "str" else ""
+    frame = gpd.GeoDataFrame(
+        {"at": pd.to_datetime([f"2026-03-01T00:00:00.250{fine}Z", None], utc=True)},
+        geometry=[shapely.Point(1, 2)] * 2, crs=4326,
+    )  # fmt: skip
+    export.write(frame, tmp_path / f"x{suffix}")
+    read = gpd.read_file(tmp_path / f"x{suffix}")["at"]
+    assert str(read.dtype) == kind
+    assert pd.isna(read[1])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_empty_layer_is_a_file_without_features(
     connection: Connection, tmp_path: Path, suffix: str
 ) -> None:
@@ -134,3 +169,7 @@ def test_a_place_or_suffix_that_cannot_be_is_refused(
     (tmp_path / "roads.csv").mkdir()
     with pytest.raises(BadFileError, match="it is a folder"):
         export.export(connection, "roads", tmp_path / "roads.csv")
+    with pytest.raises(BadFileError, match="it is a folder: name a file"):
+        export.export(connection, "roads", tmp_path)
+    with pytest.raises(BadFileError, match=r"^\.: it is a folder: name a file"):
+        export.export(connection, "roads", ".")

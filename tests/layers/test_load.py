@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,7 +165,11 @@ def test_a_file_whose_axes_are_swapped_within_the_region_is_refused(
     ("options", "words"),
     [
         ({"mapping": {"code": "id"}}, "--map code=id: 'code' is no column of grids: write OURS="),
-        ({"mapping": {"id": "kode"}}, "it has no column 'kode' for id; did you mean 'code'?"),
+        (
+            {"mapping": {"id": "kode"}},
+            "it has no column 'kode' for id; did you mean 'code'? It has",
+        ),
+        ({"mapping": {"id": "nope"}}, "it has no column 'nope' for id. It has code, label"),
         ({"mapping": {"area_m2": "code"}}, "'area_m2' is no column of grids"),
         ({"settings": {"colour": "red"}}, "--set colour: it is no column of grids"),
         ({"settings": {"kind": "wet"}}, "--set kind: kind is 'wet': give one of rural"),
@@ -191,6 +197,11 @@ def test_a_file_that_is_not_there_a_folder_and_an_unknown_suffix_are_refused(
         load(connection, "grids", tmp_path / "nothing.gpkg")
     with pytest.raises(BadFileError, match="it is a folder"):
         load(connection, "grids", tmp_path)
+    with pytest.raises(BadFileError, match=r"^\.: it is a folder"):
+        load(connection, "grids", Path())
+    os.mkfifo(tmp_path / "cells.geojson")
+    with pytest.raises(BadFileError, match="it is no regular file"):
+        load(connection, "grids", tmp_path / "cells.geojson")
     (tmp_path / "cells.dwg").write_text("x")
     with pytest.raises(BadFileError, match=r"files that end in '.dwg' are not read"):
         load(connection, "grids", tmp_path / "cells.dwg")
@@ -215,13 +226,37 @@ def test_a_file_that_was_cut_short_is_refused_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
-def test_a_shapefile_without_its_index_says_so(
+@pytest.mark.parametrize("ending", [".shx", ".dbf"])
+def test_a_shapefile_without_one_of_its_parts_says_so(
+    connection: Connection, tmp_path: Path, grids: gpd.GeoDataFrame, ending: str
+) -> None:
+    # Without its table it would load nameless, without its index not at all.
+    path = write(tmp_path / "cells.shp", grids)
+    path.with_suffix(ending).unlink()
+    packed = tmp_path / "cells.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for part in tmp_path.glob("cells.*"):
+            if part != packed:
+                archive.write(part, f"inner/{part.name}")
+    for file in (path, packed):
+        with pytest.raises(BadFileError) as refusal:
+            load(connection, "grids", file)
+        assert str(refusal.value) == f"{file.name}: its {ending} is missing: give the whole file"
+
+
+def test_what_gdal_says_is_told_without_its_own_paths(
     connection: Connection, tmp_path: Path, grids: gpd.GeoDataFrame
 ) -> None:
-    path = write(tmp_path / "cells.shp", grids)
-    path.with_suffix(".shx").unlink()
-    with pytest.raises(BadFileError, match=r"its .shx is not beside it"):
-        load(connection, "grids", path)
+    write(tmp_path / "cells.shp", grids)
+    packed = tmp_path / "cells.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for part in tmp_path.glob("cells.*"):
+            if part != packed:
+                archive.writestr(part.name, b"" if part.suffix == ".shx" else part.read_bytes())
+    with pytest.raises(BadFileError, match="it cannot be read") as refusal:
+        load(connection, "grids", packed)
+    assert "vsizip" not in str(refusal.value)
+    assert str(tmp_path) not in str(refusal.value)
 
 
 def test_a_geopackage_that_does_not_know_its_crs_is_refused(

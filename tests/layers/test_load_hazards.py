@@ -60,6 +60,11 @@ REFUSED = [
     ("settlements", "header_alone.csv", "it has no rows"),
     ("settlements", "roads.osm.pbf", "an OpenStreetMap extract loads as roads only"),
     ("checkpoints", "naive_time.csv", "give a time with its zone"),
+    ("settlements", "dot_as_id.csv", "row 1 (id '..'): no URL can name the id"),
+    ("settlements", "utf16.csv", "looks like text in UTF-16: save it as UTF-8"),
+    ("settlements", "no_table.zip", "its .dbf is missing: give the whole file"),
+    ("settlements", "no_file.zip", "it is an empty zip archive"),
+    ("roads", "oneway_sideways.csv", "oneway is 'sideways': give one of no, forward, backward"),
     ("roads", "not_an_extract.osm.pbf", "it is no OpenStreetMap extract"),
     ("roads", "no_length.geojson", "encloses or spans nothing"),
     ("grids", "empty_geometry.geojson", "feature 1 (id 'A'): has no geometry"),
@@ -71,6 +76,8 @@ REFUSED = [
     ("grids", "missing_parent.geojson", "grids 'A': its parent 'nowhere' does not exist"),
     ("grids", "parent_below.geojson", "which is not above 'sumu'"),
     ("grids", "own_ancestor.geojson", "grids 'A': it is its own ancestor"),
+    ("grids", "own_parent.geojson", "feature 2 (id 'B'): it is its own parent"),
+    ("grids", "curve.csv", "row 1: its geometry has curves, which are not read"),
     ("grids", "wrong_kind.geojson", "kind is 'suburban': give one of rural, urban, dedicated"),
     ("post_areas", "missing_post.geojson", "its post 'nowhere' does not exist"),
     ("fences", "no_rule.geojson", "it has no column 'rule': --map rule=… or --set rule=…"),
@@ -109,7 +116,7 @@ SURVIVED = {
     "clockwise.geojson", "bow_tie.geojson", "unclosed.geojson", "heights.geojson",
     "mercator.geojson", "several_lines.geojson", "numbers_as_ids.geojson", "no_ids.csv",
     "bom_and_semicolons.csv", "wkt.csv", "residents.csv", "names_in_capitals.csv",
-    "one_a_line.geojsonl", "utm48.zip", "roads.osm.pbf",
+    "one_a_line.geojsonl", "utm48.zip", "roads.osm.pbf", "oneway_as_in_osm.csv",
 }  # fmt: skip
 
 
@@ -172,6 +179,7 @@ def test_the_parts_of_a_line_become_features_and_the_chainage_runs_on(
 ) -> None:
     report = put(connection, "border", "several_lines.geojson")
     assert (report.read, report.inserted) == (1, 2)
+    assert report.notes == ["1 feature has several parts, each a feature of its own: ID, ID-2, …"]
     first, second = places.features(connection, "border").features
     assert (first["id"], second["id"]) == ("B", "B-2")
     assert first["properties"]["chainage_start_km"] == 100
@@ -213,6 +221,12 @@ def test_columns_about_residents_are_named_and_nothing_of_them_is_kept(
     row = connection.execute(text("SELECT settlements::text FROM settlements")).scalar_one()
     assert "NOBODY" not in row
     assert places.feature(connection, "settlements", "A")["properties"]["households"] == 12
+
+
+def test_one_way_roads_may_be_told_as_openstreetmap_does(connection: Connection) -> None:
+    put(connection, "roads", "oneway_as_in_osm.csv")
+    roads = [places.feature(connection, "roads", i)["properties"]["oneway"] for i in "AB"]
+    assert roads == ["backward", "forward"]
 
 
 def test_a_feature_a_line_loads(connection: Connection) -> None:
