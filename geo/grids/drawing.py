@@ -66,9 +66,9 @@ def draw(
     ground = _area_in_degrees(area)
     area_m2 = float(earth.area_m2(ground)[0])
     if area_m2 > MOST_AREA_M2:
+        share = area_m2 / earth.EARTH_M2
         raise OutOfRangeError(
-            f"area: it covers {area_m2 / earth.EARTH_M2:.0%} of the earth, more than the tenth that cells"
-            " can be drawn over: draw over its parts"
+            f"area: it covers {share:.0%} of the earth, a tenth at most can be: draw over its parts"
         )
     _check_count(area_m2 / size_m / size_m, size_m)
     plane = earth.Plane.equal_area(ground.bounds)
