@@ -6,6 +6,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -70,15 +71,22 @@ def template_database(cluster_url: str) -> str:
     return "template_patrolgrid"
 
 
-@pytest.fixture
-def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
-    """URL of a fresh, migrated, empty database."""
+@contextmanager
+def _clone(cluster_url: str, template: str) -> Iterator[str]:
+    """URL of a fresh clone of the template, for as long as it is needed."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     with _server(cluster_url) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     yield _in_database(cluster_url, name)
     with _server(cluster_url) as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
+    """URL of a fresh, migrated, empty database."""
+    with _clone(cluster_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -92,12 +100,8 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def file_database_url(cluster_url: str, template_database: str) -> Iterator[str]:
     """URL of one database for a file, where a clone for each test would take most of the time."""
-    name = f"file_{os.getpid()}_{next(_NUMBERS)}"
-    with _server(cluster_url) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}".encode())
-    yield _in_database(cluster_url, name)
-    with _server(cluster_url) as server:
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with _clone(cluster_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture
