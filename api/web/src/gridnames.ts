@@ -48,11 +48,14 @@ function crossings(ring: Ring, y: number): number[] {
   return xs.sort((a, b) => a - b);
 }
 
+/** The zoom from which the second level is named, and the first no more: theirs may overlap. */
+const SECOND_FROM = 5.6;
+
 /** From where to where in zoom a level's names are shown, highest level first. */
 function range(rank: number, levels: Level[]): [number, number] {
-  if (rank === 0) return [0, levels.length > 1 ? 6.2 : 24];
-  const from = rank === 1 ? 5.6 : levelZoom(rank, levels) + 1.6;
-  return [from, [6.2, 8.6, 11.5][rank] ?? 24];
+  if (rank === 0) return [0, levels.length > 1 ? SECOND_FROM : 24];
+  const from = rank === 1 ? SECOND_FROM : levelZoom(rank, levels) + 1.6;
+  return [from, [0, 8.6, 11.5][rank] ?? 24];
 }
 
 /** Names the upper levels at once, and the lowest, which may be thousands, when somebody comes near. */
