@@ -168,7 +168,8 @@ def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
     )
     found = pd.DataFrame(rows.mappings().all(), columns=columns)
     found["time"] = pd.to_datetime(found["time"], utc=True).astype(fixes["time"].dtype)
-    floats = dict.fromkeys(("lon", "lat", *_VALUES), np.float64)
+    # A ``real`` comes as the shortest double that names it, 4.1: only as single is it what came in.
+    floats = {**dict.fromkeys(("lon", "lat"), np.float64), **dict.fromkeys(_VALUES, np.float32)}
     return found.astype({"unit_no": np.int64, **floats})
 
 
@@ -178,8 +179,9 @@ def _patrol_numbers(connection: Connection, named: pd.Series) -> pd.Series:
         return pd.Series(pd.NA, index=named.index, dtype="Int64")
     connection.execute(
         text(
-            "INSERT INTO patrols (id) SELECT unnest(CAST(:wanted AS text[])) EXCEPT"
-            " SELECT id FROM patrols ON CONFLICT DO NOTHING"
+            # In one order, so that batches wait for each other and never deadlock.
+            "INSERT INTO patrols (id) SELECT id FROM unnest(CAST(:wanted AS text[])) AS w (id)"
+            " EXCEPT SELECT id FROM patrols ORDER BY id ON CONFLICT DO NOTHING"
         ),
         {"wanted": wanted},
     )

@@ -151,14 +151,24 @@ def _merge(
     return Written(inserted=inserted, updated=updated, unchanged=len(ids) - inserted - updated)
 
 
+#: How a column ({0}) is compared, where not as it stands.
+_THERE = {"geom": "public.ST_AsBinary({0})"}
+#: And one of the stage with the table's ({1}): a fence that was edited shows from when that holds,
+#: and what a file says of before is no change.
+_GIVEN = {
+    **_THERE,
+    "valid_from": "CASE WHEN {0} > coalesce({1}, '-infinity') OR {0} > now() THEN {0} ELSE {1} END",
+}
+
+
 def _update(table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]) -> sql.Composed:
     """Change the rows that differ; geometry is compared to the last bit."""
     changed = [name for name in names if name != "id"]
 
-    def values(alias: str) -> sql.Composed:
+    def values(alias: str, how: Mapping[str, str]) -> sql.Composed:
         parts = [
-            sql.SQL("public.ST_AsBinary({})" if name == "geom" else "{}").format(
-                sql.Identifier(alias, name)
+            sql.SQL(how.get(name, "{0}")).format(
+                sql.Identifier(alias, name), sql.Identifier("t", name)
             )
             for name in changed
         ]
@@ -173,8 +183,8 @@ def _update(table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]) 
             for name in changed
         ),
         stage,
-        values("t"),
-        values("s"),
+        values("t", _THERE),
+        values("s", _GIVEN),
     )
 
 

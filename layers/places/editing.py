@@ -82,6 +82,8 @@ def replace(
         raise BadFeatureError(f"{of.name} {feature_id!r}: the feature has another id: leave it out")
     row = _row(of, given, lowest_level, levels)
     _check_grid(of, feature_id, row)
+    if of.name == "fences":
+        fences.check_start(row["valid_from"], before["properties"]["valid_from"])
     with connection.begin_nested():
         try:
             connection.execute(update(of.table).where(of.table.c.id == feature_id).values(**row))

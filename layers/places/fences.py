@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from layers.errors import BadFeatureError, BadValueError
@@ -57,6 +57,18 @@ def check_shape(rule: str, geometry_type: str) -> None:
     if (rule == "line") != geometry_type.endswith("LineString"):
         wanted = "a LineString" if rule == "line" else "a Polygon"
         raise BadFeatureError(f"rule {rule!r} on a {geometry_type}: give it {wanted}")
+
+
+def check_start(valid_from: datetime | None, shown: str | None) -> None:
+    """Raise BadFeatureError for an edit that is to hold from before what it replaces does."""
+    if valid_from is None or shown is None:
+        return
+    begun = datetime.fromisoformat(shown)
+    if valid_from < begun and valid_from <= datetime.now(UTC):
+        raise BadFeatureError(
+            f"valid_from lies before {shown}, from which the version holds that this replaces: give"
+            " a later one, or leave it out for now"
+        )
 
 
 def _members(value: Any, where: str, known: tuple[str, ...]) -> Mapping[str, Any]:

@@ -139,6 +139,10 @@ def test_an_edit_holds_from_the_moment_that_it_names(admin: httpx.Client) -> Non
     assert same.json() == put_back.json()
     earlier = same.json()
     earlier["properties"].update(severity="low", valid_from=at(30))
+    refused = admin.put("/api/layers/fences/box", json=earlier, headers=again)
+    assert code(refused) == "422 bad_feature"
+    assert "valid_from lies before" in refused.json()["detail"]
+    del earlier["properties"]["valid_from"]
     now = admin.put("/api/layers/fences/box", json=earlier, headers=again).json()["properties"]
     assert now["version"] == 3
     assert now["valid_from"] > at(60)

@@ -1,14 +1,20 @@
--- An edit holds from now on, or from a later valid_from than that of the version before. Without one,
--- or with the one that was shown (a file loaded again, a feature put back), it is now; the row then
--- shows the moment from which its version holds.
+-- When a fence's edit holds from, and what is shown of it:
+--   from valid_from, where it names a moment that lies ahead or after the beginning of the version
+--     that it replaces;
+--   else from the beginning of a version that has not begun yet, which it replaces altogether;
+--   else from now.
+-- A feature put back as it was got, or a file loaded again, is no edit: valid_from alone, not later
+-- than the one shown and not ahead, changes nothing. The row shows from when its version holds.
 CREATE OR REPLACE FUNCTION keep_fence_version() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    moment timestamptz := clock_timestamp();
+    present timestamptz := clock_timestamp();
+    moment timestamptz := present;
     latest int;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        IF NEW.valid_from IS NOT NULL AND NEW.valid_from > coalesce(OLD.valid_from, '-infinity')
-           AND NEW.valid_from IS DISTINCT FROM OLD.valid_from THEN
+        IF NEW.valid_from IS DISTINCT FROM OLD.valid_from AND NEW.valid_from IS NOT NULL
+           AND (NEW.valid_from > coalesce(OLD.valid_from, '-infinity') OR NEW.valid_from > present)
+        THEN
             moment := NEW.valid_from;
         ELSIF (NEW.name, NEW.rule, NEW.direction, NEW.margin_m, NEW.dwell_s, NEW.active,
                NEW.applies_to, NEW.severity) IS NOT DISTINCT FROM
@@ -18,17 +24,26 @@ BEGIN
             NEW.version := OLD.version;
             NEW.valid_from := OLD.valid_from;
             RETURN NEW;
+        ELSIF OLD.valid_from > present THEN
+            moment := OLD.valid_from;
         END IF;
     END IF;
-    IF TG_OP IN ('UPDATE', 'DELETE') THEN
-        -- A version that was to hold from later on never does.
+    IF TG_OP = 'UPDATE' AND OLD.valid_from > present THEN
+        -- It never held; the one before it goes on until the new one begins.
+        UPDATE fence_versions SET valid_to = greatest(coalesce(valid_from, moment), moment)
+        WHERE fence = OLD.id AND version <> OLD.version AND valid_to = OLD.valid_from
+          AND valid_from IS DISTINCT FROM valid_to;
+        UPDATE fence_versions SET valid_to = valid_from
+        WHERE fence = OLD.id AND version = OLD.version;
+    ELSIF TG_OP IN ('UPDATE', 'DELETE') THEN
         UPDATE fence_versions SET valid_to = greatest(coalesce(valid_from, moment), moment)
         WHERE fence = OLD.id AND (valid_to IS NULL OR valid_to > moment);
-        IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-        NEW.valid_from := moment;
     END IF;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
     SELECT max(version) INTO latest FROM fence_versions WHERE fence = NEW.id;
-    IF latest IS NOT NULL AND TG_OP = 'INSERT' THEN
+    IF TG_OP = 'UPDATE' THEN
+        NEW.valid_from := moment;
+    ELSIF latest IS NOT NULL THEN
         -- One that was deleted is made again: its past stays.
         NEW.valid_from := greatest(moment, coalesce(NEW.valid_from, moment));
     END IF;
