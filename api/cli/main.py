@@ -70,7 +70,9 @@ def main() -> None:
     try:
         sys.exit(app(prog_name="patrolgrid", standalone_mode=False))
     except TyperException as error:
-        print(_usage(error), file=sys.stderr)
+        # A group without a command shows its help by itself and has nothing to add.
+        if error.format_message().strip():
+            print(_usage(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except REFUSED as error:
         sys.exit(f"patrolgrid: {_one_line(error)}")

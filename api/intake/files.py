@@ -20,7 +20,7 @@ from layers.db.engine import Principal
 from layers.errors import BadFileError
 from layers.fixes.intake import COLUMNS, Quarantined, Receipt, store_batch
 from layers.load.source import check_file
-from layers.load.table import separator_of
+from layers.load.table import read_rows
 from layers.region import Region
 
 #: Fixes that one transaction takes: large enough to be quick, small enough to show progress.
@@ -76,21 +76,8 @@ def _check_mapping(path: Path, table: pd.DataFrame, mapping: dict[str, str]) -> 
 
 
 def _csv(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = separator_of(file.readline())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)
-            # A row longer than the header must not make its first cell an index.
-            read = pd.read_csv(
-                path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig",
-                index_col=False,
-            )  # fmt: skip
-    except (ValueError, pd.errors.ParserError) as error:
-        raise BadFileError(
-            f"{path.name}: this is not CSV in UTF-8: {_first(error, path)}"
-        ) from None
-    return read.rename(columns=str.strip).astype(object)
+    names, rows = read_rows(path)
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _gpx(path: Path) -> pd.DataFrame:

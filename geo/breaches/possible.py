@@ -78,9 +78,10 @@ def possible(
     - keep_out: the area; line: the line, whatever its direction, as a unit may cross it back and
       forth; keep_in: what is outside by margin_m or more. A step that is too far for its time has
       no reach, nor has a unit whose top speed is 0.
-    - What ``judge`` tells is left out: a gap with both ends in one stay in a keep_out fence (its
-      unknown_s), and for keep_in one with an end outside of the stay inside. Only active hours
-      that lie wholly within such a gap, of which ``judge`` knows nothing, are told here.
+    - What ``judge`` tells as a stay is left out: a gap with both ends in one stay in a keep_out
+      fence (its unknown_s), and for keep_in one with an end outside of the stay inside. Of a gap
+      with one end in a stay the rest is told here, which that stay's bounds take in. Active hours
+      that lie wholly within such a gap, of which ``judge`` knows nothing, are told here, too.
     - With dwell_s there must be time to be on forbidden ground for so long, at one place or going
       straight over it; longer stays round a bend of the fence are not looked for.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from layers.places.shapes import Geometries
 _LON = ("lon", "lng", "long", "longitude", "x")
 _LAT = ("lat", "latitude", "y")
 _WKT = ("wkt", "geometry", "geom", "the_geom")
+_QUOTED = re.compile('"[^"]*"')
 _SEPARATORS = ",;\t|"
 
 
 def read(path: Path, plan: Plan) -> Source:
     """The rows of a CSV file; coordinates count as WGS 84. Raises BadFileError."""
-    names, rows = _rows(path)
+    names, rows = read_rows(path)
     where = _coordinates(path, plan, names)
     choice = plan.choose(path, names, geometry=where)
     place = {name: n for n, name in enumerate(names)}
@@ -42,18 +44,18 @@ def read(path: Path, plan: Plan) -> Source:
     )
 
 
-def separator_of(header: str) -> str:
-    """What stands between the cells: the one of comma, semicolon, tab and ``|`` seen most."""
-    return max(_SEPARATORS, key=header.count)
+def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file, blank lines left out, all rows as long as the header.
 
-
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows, all of them as long as the header."""
+    Cells are separated by comma, semicolon, tab or ``|``; empty ones beyond the header's, which
+    some programs write at the end of each row, are dropped. Raises BadFileError.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = separator_of(file.readline())
+            separator = _separator(file)
             file.seek(0)
-            names, *rows = list(csv.reader(file, delimiter=separator, strict=True)) or [[]]
+            read = csv.reader(file, delimiter=separator, strict=True)
+            names, *rows = [row for row in read if row] or [[]]
     except UnicodeDecodeError as error:
         raise BadFileError(
             f"{path.name}: it is not UTF-8 text (byte {error.start}): save it as UTF-8"
@@ -64,13 +66,21 @@ def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadFileError(f"{path.name}: two columns are called {twice[0]!r}: rename one")
-    rows = [row for row in rows if row]
     for n, row in enumerate(rows):
+        while len(row) > len(names) and not row[-1]:
+            row.pop()
         if len(row) != len(names):
             raise BadFileError(
                 f"{path.name}: row {n + 1} has {len(row)} cells, the header {len(names)}: mend it"
+                " (write numbers with a point, and quote what holds a separator)"
             )
     return names, rows
+
+
+def _separator(file: Iterable[str]) -> str:
+    """What stands most often between the cells of the first line that is not blank."""
+    header = next((line for line in file if line.strip()), "")
+    return max(_SEPARATORS, key=_QUOTED.sub("", header).count)
 
 
 def _coordinates(path: Path, plan: Plan, names: list[str]) -> list[str]:

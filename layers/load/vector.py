@@ -15,6 +15,8 @@ from layers.errors import BadFileError
 from layers.load.plan import Plan
 from layers.load.source import Source, declared_crs, from_wkb, named
 
+#: What macOS packs beside each file.
+_MACOS = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
 _FID = "fid"
 #: What GDAL warns of and we tell in our own words.
@@ -122,7 +124,7 @@ def _inside(path: Path) -> str:
     """GDAL's name of the one Shapefile in a zip archive."""
     try:
         with zipfile.ZipFile(path) as archive:
-            there = archive.namelist()
+            there = [name for name in archive.namelist() if not _MACOS.search(name)]
     except (zipfile.BadZipFile, OSError) as error:
         raise BadFileError(f"{path.name}: it is no whole zip archive: pack it again") from error
     if not there:

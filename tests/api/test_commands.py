@@ -295,6 +295,13 @@ def test_wrong_usage_is_one_line_that_says_where_to_read_more(
     assert ended.err.endswith("--help`\n")
 
 
+def test_a_group_without_a_command_shows_its_help_and_nothing_else(run: Run) -> None:
+    ended = run("db")
+    assert ended.code == 2
+    assert "backup" in ended.out + ended.err
+    assert ": see `" not in ended.err
+
+
 def test_python_m_api_is_the_same_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,7 +86,7 @@ def test_what_is_no_file_of_points_is_refused_by_its_base_name(run: Run, tmp_pat
         ),
         "track.parquet: it holds a LineString: fixes are points": tmp_path / "track.parquet",
         "lost.parquet: the points declare no CRS": tmp_path / "lost.parquet",
-        "x.csv: this is not CSV in UTF-8": write(tmp_path / "x.csv", WALK.encode("utf-16")),
+        "x.csv: it is not UTF-8 text": write(tmp_path / "x.csv", WALK.encode("utf-16")),
     }
     for says, file in refused.items():
         line = run("ingest", file).refusal
@@ -178,3 +178,36 @@ def test_times_as_postgresql_and_others_write_them_are_read(
     with engine.connect() as connection:
         found = connection.execute(text("SELECT time FROM fixes ORDER BY time")).scalars().all()
     assert [f"{at:%H:%M}" for at in found] == ["08:01", "08:02", "08:03", "08:04", "08:05"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "unit,time,lon,lat\nu,2026-03-02T04:00:00Z,104,5,41,5\n",
+            "row 1 has 6 cells, the header 4",
+        ),
+        ("unit,time,lon,lat\nu,2026-03-02T04:00:00Z,104\n", "row 1 has 3 cells, the header 4"),
+        ("unit,time,lon, lon,lat\nu,2026-03-02T04:00:00Z,1,2,3\n", "two columns are called 'lon'"),
+    ],
+)
+def test_a_table_that_could_be_misread_is_refused(
+    run: Run, tmp_path: Path, content: str, told: str
+) -> None:
+    line = run("ingest", write(tmp_path / "x.csv", content), "--enrol", "vehicle").refusal
+    assert f"x.csv: {told}" in line
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n\nunit;time;lon;lat\nu;2026-03-02T04:00:00Z;103;42\n\n",
+        'unit,time,lon,lat,"a;b;c;d;e;f"\nu,2026-03-02T04:00:00Z,103,42,x\n',
+    ],
+)
+def test_blank_lines_and_quoted_separators_do_not_matter(
+    run: Run, tmp_path: Path, content: str
+) -> None:
+    done = run("ingest", write(tmp_path / "x.csv", content), "--enrol", "vehicle")
+    assert (done.code, done.err) == (0, "")
+    assert "1 accepted" in done.out

@@ -92,12 +92,14 @@ def test_a_unit_is_put_as_it_was_got_and_its_teams_have_dates(admin: httpx.Clien
     assert got["properties"]["memberships"] == [{"team": "a", "from": None, "to": None}]
     assert got["properties"]["accuracy_m"] == 3
     assert admin.put("/api/units/v1", json=got).json() == made
+    assert admin.put("/api/units/v1", json=made).json() == made
     got["properties"].update(team="b", call_sign="Wind")
     assert admin.put("/api/units/v1", json=got).json() == {**made, "team": "b", "call_sign": "Wind"}
     first, second = admin.get("/api/units/v1").json()["properties"]["memberships"]
     assert (first["team"], first["from"], second["team"], second["to"]) == ("a", None, "b", None)
     assert first["to"] == second["from"]
     for wrong in ({**got, "id": "v2"}, {**got, "properties": {**got["properties"], "driver": "x"}},
+                  {**got, "properties": {**got["properties"], "unit": "v2"}},
                   {**got, "properties": []}):  # fmt: skip
         assert admin.put("/api/units/v1", json=wrong).status_code == 422
 

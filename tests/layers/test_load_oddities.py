@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,15 @@ def test_the_ground_of_a_file_is_read_as_load_reads_it(
     POINT.to_file(tmp_path / "x.gpkg")
     with pytest.raises(BadFileError, match=r"x.gpkg: feature 1 .*: is a Point"):
         ground(connection, tmp_path / "x.gpkg")
+
+
+def test_what_macos_packs_beside_each_file_is_passed_over(
+    connection: Connection, tmp_path: Path
+) -> None:
+    POINT.to_file(tmp_path / "p.shp")
+    packed = tmp_path / "p.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for part in sorted(tmp_path.glob("p.[!z]*")):
+            archive.write(part, part.name)
+            archive.writestr(f"__MACOSX/._{part.name}", b"Mac OS X")
+    assert load(connection, "settlements", packed).inserted == 1

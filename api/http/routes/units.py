@@ -83,13 +83,18 @@ class UnitPut(BaseModel):
     @classmethod
     def _as_it_was_got(cls, body: object) -> object:
         """A feature as GET gave it, changed: what cannot be changed is left aside."""
-        if not isinstance(body, dict) or body.get("type") != "Feature":
+        if not isinstance(body, dict):
             return body
+        if body.get("type") != "Feature":
+            return {name: value for name, value in body.items() if name != "enrolled_at"}
         told = body.get("properties")
         if not isinstance(told, dict):
             raise ValueError("properties is no JSON object: give one")
         wanted = {name: value for name, value in told.items() if name not in READ_ONLY}
-        return {**wanted, **({} if body.get("id") is None else {"unit": body["id"]})}
+        named = {body.get("id"), wanted.get("unit")} - {None}
+        if len(named) > 1:
+            raise ValueError("its id and its property unit differ: leave one of them out")
+        return {**wanted, **({"unit": named.pop()} if named else {})}
 
 
 class UnitIn(UnitPut):
