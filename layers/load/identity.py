@@ -12,11 +12,8 @@ import shapely
 from layers.errors import BadFeatureError
 from layers.places import Layer
 from layers.places.columns import is_missing, shown, text_of
-from layers.places.editing import MOST_ID_CHARACTERS
+from layers.places.editing import MOST_ID_CHARACTERS, NO_ADDRESS
 from layers.places.shapes import Geometries, Where
-
-#: Every client takes these out of a URL's path.
-_NO_ADDRESS = {".", ".."}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +39,7 @@ def given(values: Sequence[Any], where: Where) -> list[str]:
             raise BadFeatureError(
                 f"{where(row)}: its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
             )
-        if text in _NO_ADDRESS:
+        if text in NO_ADDRESS:
             raise BadFeatureError(
                 f"{where(row)}: no URL can name the id {text!r}, which means a folder: change it"
             )

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError, BadValueError
-from layers.load import formats, identity, osm, place
+from layers.load import formats, identity, place
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import Layer, shapes
@@ -169,7 +169,6 @@ def _rows(
         rows_are = f"1 {source.row_word} has" if split == 1 else f"{split} {source.row_word}s have"
         notes.append(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
     if plan.layer.name == "grids":
-        _check_parents(ids, spread.get("parent", ()), lambda n: where(owner[n]))
         spread["level"] = _levels(connection, plan.layer, ids, spread.get("level"), lowest_level)
     if plan.layer.name == "border" and ("chainage_start_km" in spread or split):
         spread["chainage_start_km"] = _chainage(owner, spread.get("chainage_start_km"), kept)
@@ -211,8 +210,7 @@ def _parse(
 def _parse_column(column: Column, values: Sequence[Any], where: shapes.Where) -> list[Any]:
     known: dict[Any, Any] = {}
     out: list[Any] = []
-    for row, given in enumerate(values):
-        value = osm.oneway(given) if column.name == "oneway" else given
+    for row, value in enumerate(values):
         if column.name == "level" and is_missing(value):
             out.append(None)
             continue
@@ -228,12 +226,6 @@ def _parse_column(column: Column, values: Sequence[Any], where: shapes.Where) ->
         except BadValueError as error:
             raise BadFeatureError(f"{where(row)}: {error}") from error
     return out
-
-
-def _check_parents(ids: Sequence[str], parents: Sequence[str | None], where: shapes.Where) -> None:
-    for n, (feature_id, parent) in enumerate(zip(ids, parents, strict=False)):
-        if parent == feature_id:
-            raise BadFeatureError(f"{where(n)}: it is its own parent: mend its parent")
 
 
 def _part_ids(ids: Sequence[str], owner: Sequence[int]) -> list[str]:

@@ -12,7 +12,7 @@ import pyogrio
 from layers.errors import BadFileError
 from layers.load.plan import Plan
 from layers.load.source import LONLAT, Source, from_wkb, named
-from layers.places.columns import text_of
+from layers.places.registry import ONEWAY
 
 #: Values of ``highway`` that are no road, or not yet, or no longer.
 _NO_ROAD = {
@@ -23,13 +23,6 @@ _NO_ROAD = {
 _WHY_NOT = "planned, being built, or no road"
 #: Ways of these kinds run one way where their tags do not say.
 _IMPLIED_ONEWAY = {"roundabout", "circular"}
-_FORWARD, _BACKWARD, _BOTH = "forward", "backward", "no"
-#: What files write, by our words.
-_ONEWAY = {
-    **dict.fromkeys(("forward", "yes", "true", "1", "1.0"), _FORWARD),
-    **dict.fromkeys(("backward", "reverse", "-1", "-1.0"), _BACKWARD),
-    **dict.fromkeys(("no", "false", "0", "0.0"), _BOTH),
-}
 _TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 _SPEED = re.compile(r"(\d+(?:\.\d+)?)\s*(km/h|kmh|kph|mph|knots)?")
 _KMH = {"mph": 1.609344, "knots": 1.852}
@@ -115,20 +108,12 @@ def _road(way: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def oneway(value: object) -> object:
-    """Our word for what a file says of ``oneway``, in any case; else the value as it is."""
-    try:
-        return _ONEWAY.get(text_of(value).lower(), value)
-    except (ValueError, OverflowError):
-        return value
-
-
 def _oneway(highway: str, tags: dict[str, str]) -> str:
     said = tags.get("oneway")
     if said is not None:
-        return _ONEWAY.get(said.lower(), _BOTH)
+        return ONEWAY.get(said.lower(), "no")
     implied = highway == "motorway" or tags.get("junction") in _IMPLIED_ONEWAY
-    return _FORWARD if implied else _BOTH
+    return "forward" if implied else "no"
 
 
 def _speed_kmh(said: str | None) -> float | None:

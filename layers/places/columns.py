@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ class Column:
     default: Any = None  #: what a missing value becomes
     needed: bool = False  #: it may not be missing, and has no default
     choices: tuple[str, ...] = ()  #: the words that are allowed; empty: any
+    also: Mapping[str, str] = field(default_factory=dict)  #: what others write, lower case → ours
     least: float | None = None
     most: float | None = None
     above: float | None = None  #: the value must be greater than this
@@ -54,6 +55,8 @@ class Column:
             parsed = _PARSERS[self.kind](value)
         except (TypeError, ValueError, OverflowError) as error:
             raise BadValueError(f"{self.name} is {shown(value)}: give {self._wanted()}") from error
+        if self.also:
+            parsed = self.also.get(parsed.lower(), parsed)
         self._check_limits(parsed)
         return self.check(parsed) if self.check else parsed
 

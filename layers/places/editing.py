@@ -27,6 +27,8 @@ from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
 
 MOST_ID_CHARACTERS = 200
+#: Ids that every client takes out of a URL's path.
+NO_ADDRESS = frozenset({".", ".."})
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -133,7 +135,7 @@ def _given_id(of: Layer, given: Mapping[str, Any]) -> str | None:
         raise BadFeatureError(f"{of.name}: the id is {found!r}: give a text") from error
     if not 1 <= len(feature_id) <= MOST_ID_CHARACTERS:
         raise BadFeatureError(f"{of.name}: the id has no or more than {MOST_ID_CHARACTERS} letters")
-    if feature_id in {".", ".."}:
+    if feature_id in NO_ADDRESS:
         raise BadFeatureError(f"{of.name}: the id {feature_id!r} has no address: give another")
     return feature_id
 

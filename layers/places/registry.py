@@ -60,10 +60,16 @@ _CAMERAS = (
     Column(name="range_m", kind="number", above=0, most=100_000),
     _HEARTBEAT,
 )
+#: As OpenStreetMap and others write it.
+ONEWAY = {
+    **dict.fromkeys(("forward", "yes", "true", "1", "1.0"), "forward"),
+    **dict.fromkeys(("backward", "reverse", "-1", "-1.0"), "backward"),
+    **dict.fromkeys(("no", "false", "0", "0.0"), "no"),
+}
 _ROADS = (
     Column(name="class", default="unclassified"),
     Column(name="surface"),
-    Column(name="oneway", default="no", choices=("no", "forward", "backward")),
+    Column(name="oneway", default="no", choices=("no", "forward", "backward"), also=ONEWAY),
     Column(name="speed_kmh", kind="number", above=0, most=300),
     Column(name="bridge", kind="boolean", default=False),
     Column(name="tunnel", kind="boolean", default=False),

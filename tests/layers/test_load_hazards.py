@@ -76,7 +76,7 @@ REFUSED = [
     ("grids", "missing_parent.geojson", "grids 'A': its parent 'nowhere' does not exist"),
     ("grids", "parent_below.geojson", "which is not above 'sumu'"),
     ("grids", "own_ancestor.geojson", "grids 'A': it is its own ancestor"),
-    ("grids", "own_parent.geojson", "feature 2 (id 'B'): it is its own parent"),
+    ("grids", "own_parent.geojson", "grids 'B': it is its own parent"),
     ("grids", "curve.csv", "row 1: its geometry has curves, which are not read"),
     ("grids", "wrong_kind.geojson", "kind is 'suburban': give one of rural, urban, dedicated"),
     ("post_areas", "missing_post.geojson", "its post 'nowhere' does not exist"),

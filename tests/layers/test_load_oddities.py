@@ -164,12 +164,10 @@ def test_an_id_that_no_url_can_name_is_refused(
     )
 
 
-def test_a_grid_that_is_its_own_parent_is_named_with_its_row(
-    connection: Connection, tmp_path: Path
-) -> None:
+def test_a_grid_that_is_its_own_parent_is_named(connection: Connection, tmp_path: Path) -> None:
     path = csv(tmp_path / "x.csv", "id;parent;wkt", f"A;;{SQUARE}", f"B;B;{SQUARE}")
     assert refusal(connection, "grids", path) == (
-        "x.csv: row 2 (id 'B'): it is its own parent: mend its parent"
+        "x.csv: grids 'B': it is its own parent: mend its parent"
     )
 
 

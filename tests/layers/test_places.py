@@ -202,3 +202,10 @@ def test_rows_say_nothing_of_their_tiles(connection: Connection) -> None:
     assert set(places.feature(connection, "settlements", "a")["properties"]) == {
         "name", "name_zh", "name_mn", "name_en", "households"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"), [("YES", "forward"), (-1, "backward"), ("False", "no"), (None, "no")]
+)
+def test_a_roads_direction_is_understood_as_others_write_it(said: object, ours: str) -> None:
+    assert places.LAYERS["roads"].columns["oneway"].parse(said) == ours
