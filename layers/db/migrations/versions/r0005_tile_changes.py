@@ -1,0 +1,14 @@
+"""Where a change shows in tiles, for as long as a cache may not have heard of it."""
+
+from pathlib import Path
+
+from alembic import op
+
+from layers.db.migrations import run_sql
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql").read_text())
