@@ -48,3 +48,11 @@ def read(connection: Connection, layers: Sequence[str]) -> DataVersion:
         data_version="-".join(f"{name}.{found.get(name, (0,))[0]}" for name in sorted(layers)),
         as_of=max((changed for _, changed in found.values()), default=None),
     )
+
+
+def joined(versions: Sequence[DataVersion]) -> DataVersion:
+    """The version of what was read from several layers, each by itself."""
+    return DataVersion(
+        data_version="-".join(sorted(one.data_version for one in versions)),
+        as_of=max((one.as_of for one in versions if one.as_of is not None), default=None),
+    )

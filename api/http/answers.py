@@ -230,9 +230,15 @@ def _window(
 Between = Annotated[Window, Depends(_window)]
 
 
+def _next_minute() -> datetime:
+    """The end of "now": whole minutes, so that what is asked again has the same window."""
+    now = datetime.now(UTC)
+    return now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
 def last_days(window: Window, days: int) -> tuple[datetime, datetime]:
     """``window`` with what is left out filled in: up to now, ``days`` long."""
-    end = window.end or datetime.now(UTC).replace(microsecond=0)
+    end = window.end or _next_minute()
     earliest = datetime.min.replace(tzinfo=UTC) + timedelta(days=days)
     start = window.start or max(end, earliest) - timedelta(days=days)
     if start >= end:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
@@ -12,12 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import errors
 from api.http.context import Service
-from api.http.identity import Identity
+from api.http.identity import Identity, authenticated
 from api.http.routes import ROUTERS, page
+from api.http.tiledoor import Rights, TileDoor
 from api.settings import Settings
 from layers.db.engine import conninfo
 from layers.outbox.listen import Bell
 from layers.region import Region
+from layers.tiles import Tiles
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -67,7 +70,12 @@ def create_app(
         async with Bell(conninfo(engine.url.render_as_string(hide_password=False))) as bell:
             app.state.bell = bell
             yield
+        await tiles.close()
 
+    rights = Rights(partial(authenticated, engine))
+    tiles = Tiles(
+        engine, most_bytes=int(settings.tile_cache_mb * 1_000_000), on_tokens=rights.forget
+    )
     app = FastAPI(
         lifespan=lifespan,
         title="patrolgrid",
@@ -76,13 +84,16 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
     )
-    app.state.service = Service(settings=settings, engine=engine, region=region, demo=demo)
+    app.state.service = Service(
+        settings=settings, engine=engine, region=region, tiles=tiles, demo=demo
+    )
     errors.install(app, limit_mb=settings.max_body_mb)
     for router in ROUTERS:
         app.include_router(router, responses=errors.RESPONSES)
     page.mount_assets(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Identity, engine=engine)
+    app.add_middleware(TileDoor, tiles=tiles, rights=rights)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Heads)
     return app

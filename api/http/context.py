@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
@@ -14,32 +14,45 @@ from sqlalchemy import Connection, Engine
 from api.settings import Settings
 from layers.db.engine import Principal, acting
 from layers.region import Region
+from layers.tiles import Tiles
+
+Answer = TypeVar("Answer")
 
 
 class Kept:
     """The newest few answers that were costly to compute, by all that they depend on.
 
     A key holds the data's version and the asker's right, so what is kept is never stale and
-    never shown to others; it is this process's own, and may be lost at any time.
+    never shown to others; it is this process's own, and may be lost at any time. Who asks for what
+    is being computed waits for it.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._answers: OrderedDict[Hashable, dict[str, object]] = OrderedDict()
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._computing: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, compute: Callable[[], dict[str, object]]) -> dict[str, object]:
+    def get(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
         """The answer under ``key``, computed if there is none; the caller leaves it unchanged."""
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        made = compute()
-        with self._lock:
-            self._answers[key] = made
-            while len(self._answers) > self._most:
-                self._answers.popitem(last=False)
-        return made
+            turn = self._computing.setdefault(key, threading.Lock())
+        try:
+            with turn:
+                with self._lock:
+                    if key in self._answers:
+                        self._answers.move_to_end(key)
+                        found: Answer = self._answers[key]
+                        return found
+                made = compute()
+                with self._lock:
+                    self._answers[key] = made
+                    while len(self._answers) > self._most:
+                        self._answers.popitem(last=False)
+                return made
+        finally:
+            with self._lock:
+                self._computing.pop(key, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +62,7 @@ class Service:
     settings: Settings
     engine: Engine
     region: Region
+    tiles: Tiles
     demo: bool = False  #: whether the service is ready only with the demo in
     kept: Kept = field(default_factory=lambda: Kept(most=16))
 

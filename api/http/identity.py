@@ -76,7 +76,7 @@ class Identity:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        secret, kinds = _shown(headers)
+        secret, kinds = shown(headers)
         refusal: Response | None = None
         principal = None
         if secret:
@@ -106,7 +106,7 @@ class Identity:
         await self.app(scope, receive, send)
 
 
-def _shown(headers: Headers) -> tuple[str | None, list[tokens.Kind]]:
+def shown(headers: Headers) -> tuple[str | None, list[tokens.Kind]]:
     """The secret that a request shows, and as what: a bearer token first, else the cookie."""
     authorization = headers.get("authorization")
     if authorization is not None:

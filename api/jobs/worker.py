@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from api.jobs.deliver import PAUSES_S, TIMEOUT_S, Courier, make_client
 from api.jobs.queue import COURIER, opened
 from api.jobs.receivers import Network
+from layers import staleness
 from layers.db.engine import make_engine
 from layers.errors import DatabaseUnavailableError
 from layers.outbox import deliveries
@@ -126,7 +127,7 @@ async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) ->
         )
         others = [
             asyncio.create_task(stop.wait(), name="stop"),
-            asyncio.create_task(_rescue_regularly(app, courier, pace), name="rescue"),
+            asyncio.create_task(_tidy_regularly(app, courier, pace), name="rescue"),
         ]
         try:
             done, _ = await asyncio.wait([jobs, *others], return_when=asyncio.FIRST_COMPLETED)
@@ -138,9 +139,10 @@ async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) ->
             task.result()
 
 
-async def _rescue_regularly(app: App, courier: Courier, pace: Pace) -> None:
+async def _tidy_regularly(app: App, courier: Courier, pace: Pace) -> None:
     while True:
         await rescue(app, courier, stalled_s=pace.stalled_s)
+        await courier.ask(staleness.prune)
         await asyncio.sleep(pace.rescue_s)
 
 

@@ -94,7 +94,7 @@ def authenticate(connection: Connection, secret: str, kinds: Sequence[Kind]) -> 
     """Whom ``secret`` stands for, if it is a token of one of ``kinds`` and in force now."""
     row = connection.execute(
         text(
-            "SELECT id, scopes, area, team, last_used_at IS NULL"
+            "SELECT id, scopes, area, team, expires_at, last_used_at IS NULL"
             "  OR last_used_at < clock_timestamp() - interval '1 minute' AS stale"
             " FROM tokens WHERE hash = :hash AND kind = ANY(:kinds) AND revoked_at IS NULL"
             " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
@@ -112,7 +112,13 @@ def authenticate(connection: Connection, secret: str, kinds: Sequence[Kind]) -> 
             ),
             {"id": row.id},
         )
-    return Principal(name=row.id, scopes=frozenset(row.scopes), area=row.area, team=row.team)
+    return Principal(
+        name=row.id,
+        scopes=frozenset(row.scopes),
+        area=row.area,
+        team=row.team,
+        until=row.expires_at,
+    )
 
 
 def list_tokens(connection: Connection, kinds: Sequence[Kind] = ("api", "device")) -> list[Token]:

@@ -23,6 +23,15 @@ _DATA = (
     "fences", "fence_versions", "teams", "units", "fixes", "subscriptions",
 )  # fmt: skip
 
+#: After a restore every cache is of other data.
+_FORGET = f"""
+DO $$ BEGIN
+    IF to_regclass('{SCHEMA}.cache_changes') IS NOT NULL THEN
+        INSERT INTO {SCHEMA}.cache_changes (layer) VALUES ('*');
+    END IF;
+END $$;
+"""
+
 
 def backup(url: str, file: Path) -> int:
     """Write all of patrolgrid's data to ``file``, whole or not at all; its size in bytes."""
@@ -33,6 +42,8 @@ def backup(url: str, file: Path) -> int:
     try:
         _run(
             "pg_dump", "--format=custom", "--compress=6", "--no-owner", f"--schema={SCHEMA}",
+            # Its rows name transactions of this very server.
+            f"--exclude-table-data={SCHEMA}.cache_changes",
             f"--file={draft}", f"--dbname={conninfo(url)}",
         )  # fmt: skip
         with draft.open("rb") as written:
@@ -92,7 +103,7 @@ def _replay(url: str, file: Path) -> None:
             psql.stdin.write(head.encode())
             shutil.copyfileobj(script.stdout, psql.stdin, 1 << 20)
             if script.wait() == 0:
-                psql.stdin.write(b"\nCOMMIT;\n")
+                psql.stdin.write(_FORGET.encode() + b"\nCOMMIT;\n")
             psql.stdin.close()
         script.stdout.close()
         if psql.wait() or script.wait():

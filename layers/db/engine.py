@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,7 @@ class Principal:
     scopes: frozenset[str] = field(default_factory=frozenset)
     area: str | None = None  #: id of the grid whose subtree may be seen; None: the whole region
     team: str | None = None  #: id of the team whose subtree may be seen; None: every team
+    until: datetime | None = None  #: when the identity ends; None: until it is taken back
 
 
 SYSTEM = Principal(name="system", scopes=frozenset({"read", "ingest", "plan", "admin"}))

@@ -26,6 +26,8 @@ class Layer:
     geometries: tuple[str, ...]  #: the GeoJSON types that are stored
     columns: Mapping[str, Column]  #: names first, then its own; neither id nor geometry
     titles: Mapping[str, str]  #: by language: en, zh, mn
+    read_only: bool = False  #: computed from others
+    sources: tuple[str, ...] = ()  #: the layers that it is computed from; empty: itself
 
     @property
     def writable(self) -> tuple[str, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 import geopandas as gpd
 import shapely
 from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.http.answers import (
     Between,
     GeoJson,
+    Window,
     answer,
     collection,
     feature,
@@ -19,9 +23,11 @@ from api.http.answers import (
     rfc3339,
     right_of,
 )  # fmt: skip
-from api.http.context import Parts, Reading, Who
+from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from layers import coverage, versions
+from layers.db.engine import Principal
+from layers.versions import DataVersion
 
 router = APIRouter(route_class=Guarded, tags=["coverage"])
 
@@ -50,6 +56,50 @@ def _plain(row: dict[str, object]) -> dict[str, object]:
     }
 
 
+Level = Annotated[str | None, Query(max_length=100, description="the region's lowest")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What coverage is asked for, with what was left out filled in."""
+
+    start: datetime
+    end: datetime
+    level: str
+    swath_m: float
+
+    @classmethod
+    def of(
+        cls, service: Service, window: Window, level: str | None, swath_m: float | None
+    ) -> Asked:
+        """The last 7 days, the region's lowest level and its swath, where nothing else is said."""
+        start, end = last_days(window, DEFAULT_DAYS)
+        return cls(
+            start=start,
+            end=end,
+            level=level or service.region.lowest_level,
+            swath_m=swath_m or service.region.swath_m,
+        )
+
+
+def measured(
+    service: Service,
+    principal: Principal,
+    connection: Connection,
+    asked: Asked,
+    version: DataVersion,
+) -> coverage.Measured:
+    """Coverage at that version of the data, computed once for all who ask with one right."""
+    key = ("coverage", right_of(principal), version.data_version, asked)
+    return service.kept.get(
+        key,
+        lambda: coverage.measure(
+            connection, service.region, start=asked.start, end=asked.end, level=asked.level,
+            swath_m=asked.swath_m,
+        ),
+    )  # fmt: skip
+
+
 @router.get("/api/coverage", response_class=GeoJson)
 @needs("read")
 def get_coverage(
@@ -58,26 +108,18 @@ def get_coverage(
     principal: Who,
     connection: Reading,
     window: Between,
-    level: Annotated[str | None, Query(max_length=100, description="the region's lowest")] = None,
+    level: Level = None,
     swath_m: Swath = None,
 ) -> Response:
     """Every grid of a level with its figures over a window (default: the last 7 days)."""
-    start, end = last_days(window, DEFAULT_DAYS)
-    asked = level or service.region.lowest_level
-    swath = swath_m or service.region.swath_m
+    asked = Asked.of(service, window, level, swath_m)
     version = versions.read(connection, coverage.READS)
-
-    def measured() -> dict[str, object]:
-        found = coverage.measure(
-            connection, service.region, start=start, end=end, level=asked, swath_m=swath
-        )
-        return collection(
-            features(found.grids), totals=found.totals, level=asked, swath_m=swath,
-            **{"from": rfc3339(start), "to": rfc3339(end)},
-        )  # fmt: skip
-
-    key = (right_of(principal), version.data_version, start, end, asked, swath)
-    return answer(request, service.kept.get(key, measured), version)
+    found = measured(service, principal, connection, asked, version)
+    payload = collection(
+        features(found.grids), totals=found.totals, level=asked.level, swath_m=asked.swath_m,
+        **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
+    )  # fmt: skip
+    return answer(request, payload, version)
 
 
 @router.get("/api/coverage/border", response_class=GeoJson)

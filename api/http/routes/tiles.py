@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.http.answers import JSON, answer, tagged
-from api.http.context import Parts, Reading
+from api.http.answers import JSON, Between, answer, is_known, rfc3339, right_of, tagged
+from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from layers import places, versions
-from layers.tiles import tile as cutting
+from api.http.routes.coverage import Asked, Level, Swath, measured
+from api.http.tiledoor import MVT, headers_of
+from layers import coverage, places, tiles, versions
+from layers.db.engine import Principal, acting
+from layers.tiles import Key
+from layers.versions import DataVersion
 
 router = APIRouter(route_class=Guarded, tags=["tiles"])
 
-MVT = "application/vnd.mapbox-vector-tile"
+COVERAGE = "coverage"
 
 
 class Mvt(Response):
@@ -25,54 +31,120 @@ class Mvt(Response):
 
 
 Layers = Annotated[
-    str | None, Query(max_length=400, description="layer names, comma-separated; all without it")
+    str | None,
+    Query(
+        max_length=400,
+        description="layer names, comma-separated, breaches and coverage too; without it the"
+        " places. With coverage: from, to, level and swath_m as of /api/coverage",
+    ),
 ]
 
 
-def _named(layers: str | None) -> list[str]:
-    if not layers:
-        return [name for name in cutting.FIELDS if name != "breaches"]
-    parts = [part.strip() for part in layers.split(",") if part.strip()]
-    return [part if part in cutting.FIELDS else places.canonical(part) for part in parts]
+def _named(layers: str | None) -> tuple[tuple[str, ...], bool]:
+    """The stored layers that are asked for, and whether coverage is."""
+    parts = [part.strip() for part in (layers or "").split(",") if part.strip()]
+    others = [part for part in parts if part != COVERAGE]
+    if parts and not others:
+        return (), True
+    return tiles.drawn(",".join(others) if parts else None), len(others) < len(parts)
 
 
 @router.get("/tiles/{z}/{x}/{y}.mvt", response_class=Mvt)
 @needs("read")
-def tile(
-    request: Request, connection: Reading, z: int, x: int, y: int, layers: Layers = None
+async def tile(
+    request: Request,
+    service: Parts,
+    principal: Who,
+    window: Between,
+    z: int,
+    x: int,
+    y: int,
+    layers: Layers = None,
+    level: Level = None,
+    swath_m: Swath = None,
 ) -> Response:
     """One vector tile with several layers."""
-    body = cutting.tile(connection, z, x, y, _named(layers))
-    return tagged(request, body, MVT)
+    named, with_coverage = _named(layers)
+    tiles.check(named, z, x, y)
+    coding = "" if with_coverage else tiles.accepted(request.headers.get("accept-encoding", ""))
+    key = Key(right=right_of(principal), layers=named, z=z, x=x, y=y, coding=coding)
+    stored = await service.tiles.get(principal, key)
+    if not with_coverage:
+        headers = {k.decode(): v.decode() for k, v in headers_of(stored, key)}
+        if is_known(request, stored.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(stored.body, headers=headers, media_type=MVT)
+    asked = Asked.of(service, window, level, swath_m)
+    body, version = await to_thread.run_sync(_coverage, service, principal, asked, (z, x, y))
+    whole = versions.joined([stored.version, version])
+    return tagged(request, stored.body + body, MVT, **{"Data-Version": whole.data_version})
+
+
+def _coverage(
+    service: Service, principal: Principal, asked: Asked, at: tuple[int, int, int]
+) -> tuple[bytes, DataVersion]:
+    """The cells of a tile with their figures over a window."""
+    with acting(service.engine, principal, "patrolgrid_read") as connection:
+        version = versions.read(connection, coverage.READS)
+        found = measured(service, principal, connection, asked, version)
+    key = ("tiles", right_of(principal), version.data_version, asked)
+    cells = service.kept.get(key, lambda: tiles.Cells.of(found.grids))
+    return cells.layer(*at), version
 
 
 def _type(layer: str, field: str) -> str:
     """TileJSON's word for what stands in a field."""
+    if layer == COVERAGE:
+        return "Number" if field in tiles.FIGURES else "String"
     columns = places.LAYERS[layer].columns if layer in places.LAYERS else {}
-    number = field in columns and columns[field].kind in {"number", "integer"}
-    return "Number" if number else "String"
+    kind = columns[field].kind if field in columns else "text"
+    return {"number": "Number", "integer": "Number", "boolean": "Boolean"}.get(kind, "String")
 
 
 @router.get("/tiles.json")
 @needs("read")
 def tilejson(
-    request: Request, service: Parts, connection: Reading, layers: Layers = None
+    request: Request,
+    service: Parts,
+    connection: Reading,
+    window: Between,
+    layers: Layers = None,
+    level: Level = None,
+    swath_m: Swath = None,
 ) -> Response:
     """TileJSON 3 of the layers asked for."""
-    named = _named(layers)
+    named, with_coverage = _named(layers)
+    shown = (*named, COVERAGE) if with_coverage else named
+    query = {"layers": ",".join(shown)}
+    if with_coverage:
+        # Named here, so that all tiles of a map are of one window.
+        asked = Asked.of(service, window, level, swath_m)
+        query |= {
+            "from": rfc3339(asked.start) or "", "to": rfc3339(asked.end) or "",
+            "level": asked.level, "swath_m": f"{asked.swath_m:g}",
+        }  # fmt: skip
     base = (service.settings.public_url or str(request.base_url)).rstrip("/")
-    bounds = places.bounds(connection)
-    fields = dict.fromkeys(cutting.SHARED_FIELDS, "String")
+    bounds = tiles.extent(connection, [*named, *(["grids"] if with_coverage else [])])
     payload = {
         "tilejson": "3.0.0",
         "name": "patrolgrid",
-        "tiles": [f"{base}/tiles/{{z}}/{{x}}/{{y}}.mvt?layers={','.join(named)}"],
+        "tiles": [f"{base}/tiles/{{z}}/{{x}}/{{y}}.mvt?{urlencode(query, safe=',:')}"],
         "minzoom": 0,
-        "maxzoom": cutting.MAX_ZOOM,
+        "maxzoom": tiles.MOST_ZOOM,
         **({"bounds": bounds} if bounds else {}),
         "vector_layers": [
-            {"id": name, "fields": fields | {one: _type(name, one) for one in cutting.FIELDS[name]}}
-            for name in named
+            {
+                "id": name,
+                "minzoom": 0,
+                "maxzoom": tiles.MOST_ZOOM,
+                "fields": {one: _type(name, one) for one in ("id", *_fields(name))},
+            }
+            for name in shown
         ],
     }
-    return answer(request, payload, versions.read(connection, named), media_type=JSON)
+    reads = sorted({*named, *(coverage.READS if with_coverage else ())})
+    return answer(request, payload, versions.read(connection, reads), media_type=JSON)
+
+
+def _fields(name: str) -> tuple[str, ...]:
+    return tiles.CELL_FIELDS if name == COVERAGE else tiles.FIELDS[name]

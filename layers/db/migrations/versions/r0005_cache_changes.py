@@ -1,4 +1,4 @@
-"""Where a change shows in tiles, for as long as a cache may not have heard of it."""
+"""What caches must hear of: which features changed, and where, until every cache has heard."""
 
 from pathlib import Path
 

@@ -1,0 +1,108 @@
+"""Which features a tile draws as they are, and which it draws together, by zoom and number.
+
+From zoom 10 on a tile holds every feature that meets it. Below, a tile that would grow too large
+draws the largest features as they are; of the rest, polygons share out the pixels that they cover
+(``mosaic``), lines and points stand for their neighbours in the same pixel. What is covered stays
+covered: no pixel goes dark because its features were dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.tiles import mosaic
+from geo.tiles.shapes import POLYGON, Shapes
+
+Indices = NDArray[np.int64]
+
+#: From here on nothing is left out or drawn together.
+WHOLE_ZOOM = 10
+#: Bytes of features drawn as they are, before others are drawn together: by zoom, below 10.
+_BUDGET = {9: 900_000, 8: 700_000, 7: 450_000}
+_LOW_BUDGET = 220_000
+#: Below this zoom most of what is many is smaller than a pixel.
+_SMALL_ZOOM = 7
+#: How many polygons of a mosaic keep their names; below that zoom, and above.
+_OWNERS_LOW, _OWNERS = 2_000, 6_000
+#: Vertices of a tile above which coordinates are rounded to a quarter of a pixel.
+_MANY_VERTICES = 20_000
+_COARSE_STEP = 2
+#: What is smaller shows as its pixels as well as by itself.
+_LEAST_PIXELS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What becomes of the features that meet a tile."""
+
+    single: Indices  #: drawn as they are
+    together: Indices  #: polygons that share out the pixels
+    step: int  #: units to which coordinates are rounded
+
+
+def choose(
+    shapes: Shapes, found: Indices, zoom: int, units_per_m: float, tag_bytes: float
+) -> Choice:
+    """Choose among the features ``found``; ``tag_bytes`` is what a feature's values take."""
+    none = np.empty(0, dtype=np.int64)
+    if zoom >= WHOLE_ZOOM:
+        return Choice(single=found, together=none, step=1)
+    vertices = _vertices(shapes, found)
+    step = _COARSE_STEP if vertices.sum() > _MANY_VERTICES else 1
+    box = shapes.bounds[found]
+    extent = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) * units_per_m
+    # A ring has no more corners than its vertices, nor many more than units along its box.
+    size = tag_bytes + 2.5 * np.minimum(vertices, 4 * extent / step + 4)
+    room = _BUDGET.get(zoom, _LOW_BUDGET)
+    if size.sum() <= room:
+        return Choice(single=found, together=none, step=step)
+    seen = np.flatnonzero(extent >= _LEAST_PIXELS * mosaic.PIXEL)
+    seen = seen[np.argsort(-extent[seen], kind="stable")]
+    large = np.zeros(len(found), dtype=bool)
+    large[seen[np.cumsum(size[seen]) <= room]] = True
+    rest = found[~large]
+    polygons = shapes.kind[rest] == POLYGON
+    others = rest[~polygons]
+    single = np.concatenate([found[large], others[_one_a_pixel(shapes, others, units_per_m)]])
+    return Choice(single=np.sort(single), together=rest[polygons], step=step)
+
+
+def shared_out(
+    shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float
+) -> tuple[Indices, NDArray[np.uint8], Indices]:
+    """Those of the polygons that keep their names, their pixels' commands, and where these end."""
+    most = _OWNERS_LOW if zoom < _SMALL_ZOOM else _OWNERS
+    owner, full = mosaic.owners(
+        together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
+        west, north, units_per_m, zoom < _SMALL_ZOOM,
+    )  # fmt: skip
+    if mosaic.how_many(owner, len(shapes)) > most:
+        block = max(2, math.isqrt(int((owner >= 0).sum()) // most))
+        while mosaic.blocks(owner, block) > most:
+            block += 1
+        owner = mosaic.fewer(owner, block)
+    boxes = mosaic.rectangles(owner, full)
+    return mosaic.drawn(boxes[np.argsort(boxes[:, 0], kind="stable")])
+
+
+def _vertices(shapes: Shapes, found: Indices) -> Indices:
+    begin, end = shapes.first_piece[found], shapes.first_piece[found + 1]
+    return np.asarray(shapes.first_xy[end] - shapes.first_xy[begin])
+
+
+def _one_a_pixel(shapes: Shapes, found: Indices, units_per_m: float) -> Indices:
+    """The first feature of each pixel; of those that reach over several, all."""
+    box = shapes.bounds[found]
+    pixel_m = mosaic.PIXEL / units_per_m
+    first = np.floor(box[:, :2] / pixel_m).astype(np.int64)
+    last = np.floor(box[:, 2:] / pixel_m).astype(np.int64)
+    kept = np.ones(len(found), dtype=bool)
+    small = np.flatnonzero(np.abs(last - first).max(axis=1, initial=0) <= 1)
+    _, one = np.unique(first[small], axis=0, return_index=True)
+    kept[small] = False
+    kept[small[one]] = True
+    return np.flatnonzero(kept)

@@ -1,0 +1,111 @@
+"""One layer of one tile: what was chosen, clipped and generalised, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo import earth
+from geo.tiles import choosing, messages
+from geo.tiles.cutting import cut
+from geo.tiles.fields import Fields, varint
+from geo.tiles.shapes import Shapes
+
+#: Units of a tile's side, and of the margin that is drawn beyond it.
+EXTENT, MARGIN = 4096, 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some features of a layer, and those of them that meet the tile."""
+
+    shapes: Shapes
+    fields: Fields  #: of the same features
+    found: NDArray[np.int64]  #: their numbers, ascending
+    group: NDArray[np.int32] | None = None  #: (n) what is drawn apart, such as levels
+
+
+def wide_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """The tile with its margin, in Web Mercator metres: what meets it belongs into the tile."""
+    west, south, east, north = earth.tile_bounds_3857(z, x, y)
+    margin_m = (east - west) * MARGIN / EXTENT
+    return west - margin_m, south - margin_m, east + margin_m, north + margin_m
+
+
+def encode(name: str, parts: Sequence[Part], z: int, x: int, y: int) -> bytes:
+    """The layer ``name`` of a tile (a field of the tile's message); no bytes where nothing is.
+
+    All parts have the same fields. Raises OutOfRangeError for a tile that is not of this world.
+    """
+    west, _, east, north = earth.tile_bounds_3857(z, x, y)
+    units_per_m = EXTENT / (east - west)
+    bodies: list[bytes] = []
+    values: list[bytes] = []
+    features = count = 0
+    for part in parts:
+        for piece in _drawn(part, z, west, north, units_per_m):
+            of = part.fields
+            with of.places() as places:
+                body, new, there, more = messages.features(
+                    piece.chosen, part.shapes.kind, of.numbers, of.codes, piece.commands,
+                    piece.ends, of.first_byte, of.messages, count, places,
+                )  # fmt: skip
+            bodies.append(body.tobytes())
+            values.append(new.tobytes())
+            features += there
+            count += more
+    if not features:
+        return b""
+    title = name.encode()
+    keys = b"".join(
+        b"\x1a" + varint(len(key)) + key
+        for key in (field.encode() for field in parts[0].fields.names)
+    )
+    layer = b"".join(
+        [b"\x78\x02\x0a", varint(len(title)), title, *bodies, keys, *values,
+         b"\x28", varint(EXTENT)]
+    )  # fmt: skip
+    return b"\x1a" + varint(len(layer)) + layer
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    chosen: NDArray[np.int64]
+    commands: NDArray[np.uint8]
+    ends: NDArray[np.int64]
+
+
+def _drawn(part: Part, z: int, west: float, north: float, units_per_m: float) -> list[_Drawn]:
+    """What is drawn together first, so that larger features lie on it."""
+    shapes = part.shapes
+    choice = choosing.choose(shapes, part.found, z, units_per_m, _tag_bytes(part))
+    drawn = []
+    for together in _grouped(part, choice.together):
+        chosen, commands, ends = choosing.shared_out(shapes, together, z, west, north, units_per_m)
+        drawn.append(_Drawn(chosen=chosen, commands=commands, ends=ends))
+    commands, ends = cut(
+        choice.single, shapes.kind, shapes.first_piece, shapes.first_xy, shapes.hole, shapes.xy,
+        shapes.bounds, west, north, units_per_m, -float(MARGIN), float(EXTENT + MARGIN),
+        choice.step,
+    )  # fmt: skip
+    return [*drawn, _Drawn(chosen=choice.single, commands=commands, ends=ends)]
+
+
+def _grouped(part: Part, together: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    if not len(together):
+        return []
+    if part.group is None:
+        return [together]
+    group = part.group[together]
+    return [together[group == one] for one in np.unique(group)]
+
+
+def _tag_bytes(part: Part) -> float:
+    """About what the values of one feature take."""
+    fields = part.fields
+    if not len(fields.codes):
+        return 0.0
+    return len(fields.messages) / len(fields.codes) + 3 * len(fields.names)

@@ -1,0 +1,113 @@
+"""Tiles for requests: kept ones while they hold, else made once however many ask."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+
+import cramjam
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy import Engine
+
+from layers import versions
+from layers.db.engine import Principal, conninfo
+from layers.tiles.copies import Copies
+from layers.tiles.hearing import Change, Hearing
+from layers.tiles.log import Log, touches
+from layers.tiles.store import Kept, Key, Store
+
+#: Tiles that are made at one time: more would only wait for each other.
+_AT_ONCE = 4
+#: How a tile is compressed; the levels are those after which little is gained for the time.
+_CODED: dict[str, Callable[[bytes], bytes]] = {
+    "": lambda body: body,
+    "gzip": lambda body: zlib.compress(body, 4, 31),
+    "br": lambda body: bytes(cramjam.brotli.compress(body, level=4)),
+    "zstd": lambda body: bytes(cramjam.zstd.compress(body, level=3)),
+}
+
+
+class Tiles:
+    """The tiles of a process: the database is looked into before each answer."""
+
+    def __init__(
+        self, engine: Engine, *, most_bytes: int, on_tokens: Callable[[], None] | None = None
+    ) -> None:
+        """Tiles up to ``most_bytes`` are kept (0: none); ``on_tokens`` hears of other rights."""
+        self._log = Log()
+        self._copies = Copies(engine, self._log)
+        self.store = Store(most_bytes)
+        self._on_tokens = on_tokens
+        self.hearing = Hearing(
+            conninfo(engine.url.render_as_string(hide_password=False)), self._heard
+        )
+        self._making: dict[tuple[Key, int], asyncio.Future[Kept]] = {}
+        self._limit: CapacityLimiter | None = None
+        self.made = 0  #: how many tiles were made
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self.hearing.close()
+
+    def _heard(self, changes: list[Change]) -> None:
+        self._log.add(changes)
+        self.store.forget(changes)
+        if self._on_tokens is not None and any(touches(change, "tokens") for change in changes):
+            self._on_tokens()
+
+    async def get(self, principal: Principal, key: Key) -> Kept:
+        """The tile as ``principal``, whose right the key names, may see it now.
+
+        Requests for one tile that is not kept make it once; one that was begun before a change is
+        not given to who came after it. Raises DatabaseUnavailableError.
+        """
+        await self.hearing.fresh()
+        return self.store.get(key) or await self._make_once(principal, key)
+
+    async def _make_once(self, principal: Principal, key: Key) -> Kept:
+        turn = (key, self._log.heard)
+        making = self._making.get(turn)
+        if making is None:
+            making = asyncio.ensure_future(self._make(principal, key, self._log.heard))
+            self._making[turn] = making
+            making.add_done_callback(lambda _: self._making.pop(turn, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, principal: Principal, key: Key, heard: int) -> Kept:
+        if self._limit is None:
+            self._limit = CapacityLimiter(_AT_ONCE)
+        tile = await to_thread.run_sync(self._cut, principal, key, limiter=self._limit)
+        self.made += 1
+        since = self._log.since(heard)
+        if since is not None and not any(
+            touches(change, name) for change in since for name in key.layers
+        ):
+            self.store.put(key, tile)
+        return tile
+
+    def _cut(self, principal: Principal, key: Key) -> Kept:
+        copies = {name: self._copies.get(principal, key.right, name) for name in key.layers}
+        body = b"".join(copy.layer(name, key.z, key.x, key.y) for name, copy in copies.items())
+        secret = hashlib.md5(key.right.encode(), usedforsecurity=False).digest()
+        digest = hashlib.blake2b(body, digest_size=12, key=secret).hexdigest()
+        return Kept(
+            body=_CODED[key.coding](body) if body else b"",
+            etag=f'"{digest}{key.coding and "-"}{key.coding}"',
+            version=versions.joined([copy.version for copy in copies.values()]),
+        )
+
+
+def accepted(header: str, order: Sequence[str] = ("zstd", "br", "gzip")) -> str:
+    """The content coding to use for an Accept-Encoding header: the first that it takes, or none."""
+    weights: dict[str, float] = {}
+    for part in header.lower().split(","):
+        name, _, given = part.partition(";")
+        weight = given.strip().removeprefix("q=")
+        try:
+            weights[name.strip()] = float(weight) if weight else 1.0
+        except ValueError:
+            weights[name.strip()] = 0.0
+    taken = [name for name in order if weights.get(name, weights.get("*", 0.0)) > 0]
+    return max(taken, key=lambda name: weights.get(name, weights.get("*", 0.0)), default="")
