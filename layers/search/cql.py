@@ -13,8 +13,21 @@ from typing import Any
 
 import msgspec
 import shapely
-from sqlalchemy import ColumnElement, DateTime, Double, Numeric, Text, and_, cast, false, func
-from sqlalchemy import literal, not_, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Double,
+    Numeric,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from layers.errors import BadFilterError
@@ -169,7 +182,9 @@ class _Compiler:
         terms = [self._term(one, depth + 1) for one in arguments]
         made = _by_name(name, terms)
         if made is None:
-            raise BadFilterError(f"filter: {name[:40]!r} is no function or operator of this service")
+            raise BadFilterError(
+                f"filter: {name[:40]!r} is no function or operator of this service"
+            )
         return made
 
     def _in(self, arguments: list[Any], depth: int) -> Term:
@@ -211,18 +226,24 @@ def _by_name(name: str, terms: list[Term]) -> Term | None:
         return Term(sql=_COUNTED[name](cast(first, Double), cast(second, Double)), kind="number")
     if name in _SPATIAL or name == "s_disjoint":
         return _spatial(name, *_counted(name, terms, 2))
-    if name == "not":
-        return _boolean(not_(_kind(_counted(name, terms, 1)[0], "boolean", name)))
-    if name == "isnull":
-        return _boolean(_counted(name, terms, 1)[0].sql.is_(None))
-    if name == "like":
-        first, second = (_kind(one, "text", name) for one in _counted(name, terms, 2))
-        return _boolean(first.like(second))
-    if name == "between":
-        value, low, high = _counted(name, terms, 3)
-        return _boolean(and_(_compared(">=", value, low).sql, _compared("<=", value, high).sql))
     if name == "casei":
         return Term(sql=func.lower(_kind(_counted(name, terms, 1)[0], "text", name)), kind="text")
+    made = _predicate(name, terms)
+    return None if made is None else _boolean(made)
+
+
+def _predicate(name: str, terms: list[Term]) -> Sql | None:
+    """The condition of an operator that is written in words; None when there is no such one."""
+    if name == "not":
+        return not_(_kind(_counted(name, terms, 1)[0], "boolean", name))
+    if name == "isnull":
+        return _counted(name, terms, 1)[0].sql.is_(None)
+    if name == "like":
+        first, second = (_kind(one, "text", name) for one in _counted(name, terms, 2))
+        return first.like(second)
+    if name == "between":
+        value, low, high = _counted(name, terms, 3)
+        return and_(_compared(">=", value, low).sql, _compared("<=", value, high).sql)
     return None
 
 

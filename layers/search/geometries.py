@@ -24,7 +24,7 @@ Box = tuple[float, float, float, float]
 
 
 def known(system: str | None, of: str) -> str:
-    """A supported system's address; CRS84 for None. Raises BadQueryError naming parameter ``of``."""
+    """A supported system's address; CRS84 for None. Raises BadQueryError that names ``of``."""
     if system is None:
         return CRS84
     found = system.strip("[]")

@@ -6,7 +6,7 @@ by name, and of its handlers none but two could have stayed. Its models of the d
 ours in the tests.
 """
 
-from api.http.ogc import features, landing, tiles
+from api.http.ogc import definition, features, landing, schemas, tiles
 from api.http.ogc.routing import router
 
-__all__ = ["features", "landing", "router", "tiles"]
+__all__ = ["definition", "features", "landing", "router", "schemas", "tiles"]

@@ -11,24 +11,17 @@ from starlette.responses import Response
 from api.http.answers import GEOJSON, JSON, GeoJson, answer, encode, rfc3339, tagged
 from api.http.context import Reading
 from api.http.identity import needs
-from api.http.ogc.links import SCHEMA, collection_links, collection_url, item_url, link
-from api.http.ogc.links import page_links, root
+from api.http.ogc.links import collection_links, collection_url, item_url, link, page_links, root
 from api.http.ogc.parameters import CollectionId, Question, Viewed
-from api.http.ogc.routing import Format, router, takes_properties
+from api.http.ogc.routing import router, takes_properties
 from layers import search
-from layers.places import Column, Layer
+from layers.places import Layer
 from layers.versions import DataVersion
 
-ItemId = Annotated[str, Path(description="the feature's id; encode a slash in it as %2F")]
+ItemId = Annotated[
+    str, Path(alias="itemId", description="the feature's id; encode a slash in it as %2F")
+]
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-_TYPES: dict[str, dict[str, Any]] = {
-    "text": {"type": "string"},
-    "integer": {"type": "integer"},
-    "number": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "time": {"type": "string", "format": "date-time"},
-    "json": {"type": "object"},
-}
 
 
 def _collection(request: Request, connection: Connection, of: Layer, rel: str) -> dict[str, Any]:
@@ -54,7 +47,7 @@ def _collection(request: Request, connection: Connection, of: Layer, rel: str) -
 
 @router.get("/collections")
 @needs("read")
-def collections(request: Request, connection: Reading, f: Format = None) -> Response:
+def collections(request: Request, connection: Reading) -> Response:
     """What there is: the layers, and the breaches."""
     every = list(search.collections())
     payload = {
@@ -69,70 +62,32 @@ def collections(request: Request, connection: Reading, f: Format = None) -> Resp
 
 @router.get("/collections/{collectionId}")
 @needs("read")
-def collection(
-    request: Request, connection: Reading, collectionId: CollectionId, f: Format = None  # noqa: N803
-) -> Response:
+def collection(request: Request, connection: Reading, collection_id: CollectionId) -> Response:
     """One collection: its extent, reference systems and links."""
-    of = search.collection(collectionId)
+    of = search.collection(collection_id)
     payload = _collection(request, connection, of, "self")
     return answer(request, payload, search.version(connection, of), media_type=JSON)
 
 
-@router.get("/collections/{collectionId}/queryables")
-@needs("read")
-def queryables(request: Request, collectionId: CollectionId, f: Format = None) -> Response:  # noqa: N803
-    """The properties that filters may name, as a JSON schema."""
-    of = search.collection(collectionId)
-    return _schema(request, of, [one for one in of.columns.values() if one.kind != "json"])
+_BY_PROPERTY = {
+    "name": "properties_of_the_collection",
+    "in": "query",
+    "required": False,
+    "description": "any property of the collection with the value that it must have",
+    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "style": "form",
+    "explode": True,
+}
 
 
-@router.get("/collections/{collectionId}/schema")
-@needs("read")
-def schema(request: Request, collectionId: CollectionId, f: Format = None) -> Response:  # noqa: N803
-    """The properties of the features, as a JSON schema."""
-    of = search.collection(collectionId)
-    return _schema(request, of, list(of.columns.values()))
-
-
-def _schema(request: Request, of: Layer, columns: list[Column]) -> Response:
-    role = "x-ogc-role"
-    properties = {
-        "id": {"type": "string", role: "id"},
-        **{one.name: _property(one) for one in columns},
-        "geom": {"format": _geometry(of), role: "primary-geometry"},
-    }
-    payload = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"{collection_url(request, of)}/{request.url.path.rsplit('/', 1)[-1]}",
-        "type": "object",
-        "title": of.titles["en"],
-        "properties": properties,
-        "additionalProperties": False,
-    }
-    return tagged(request, encode(payload), SCHEMA)
-
-
-def _property(one: Column) -> dict[str, Any]:
-    limits = {"minimum": one.least, "maximum": one.most, "exclusiveMinimum": one.above}
-    return {
-        "title": one.name,
-        **_TYPES[one.kind],
-        **({"enum": list(one.choices)} if one.choices else {}),
-        **{name: value for name, value in limits.items() if value is not None},
-        **({"readOnly": True} if one.read_only else {}),
-    }
-
-
-def _geometry(of: Layer) -> str:
-    return f"geometry-{of.geometries[0].lower()}" if len(of.geometries) == 1 else "geometry-any"
-
-
-@router.get("/collections/{collectionId}/items", response_class=GeoJson)
+@router.get(
+    "/collections/{collectionId}/items",
+    response_class=GeoJson,
+    openapi_extra={"parameters": [_BY_PROPERTY]},
+)
 @takes_properties
 @needs("read")
-def items(
-    request: Request, connection: Reading, asked: Viewed, question: Question, f: Format = None
-) -> Response:
+def items(request: Request, connection: Reading, asked: Viewed, question: Question) -> Response:
     """Features of a collection by id: those that meet all that is asked."""
     of, view = asked.of, asked.view
     found = search.search(
@@ -155,14 +110,12 @@ def items(
 
 @router.get("/collections/{collectionId}/items/{itemId:path}", response_class=GeoJson)
 @needs("read")
-def item(
-    request: Request, connection: Reading, asked: Viewed, itemId: ItemId, f: Format = None  # noqa: N803
-) -> Response:
+def item(request: Request, connection: Reading, asked: Viewed, item_id: ItemId) -> Response:
     """One feature."""
     of = asked.of
-    found = search.one(connection, of, itemId, asked.view)
+    found = search.one(connection, of, item_id, asked.view)
     found["links"] = [
-        link("self", item_url(request, of, itemId), GEOJSON),
+        link("self", item_url(request, of, item_id), GEOJSON),
         link("collection", collection_url(request, of)),
     ]
     return _geojson(request, found, search.version(connection, of), asked.view)

@@ -1,22 +1,22 @@
-"""The first page of the OGC API, what it conforms to, and its OpenAPI document."""
+"""The first page of the OGC API, and what it conforms to."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import Request
-from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from api.http.answers import JSON, answer, encode, tagged
+from api.http.answers import JSON, answer
 from api.http.identity import needs
 from api.http.ogc.links import CONFORMANCE, OPENAPI, SCHEMES, link, root
-from api.http.ogc.routing import Format, router
+from api.http.ogc.routing import router
 
 _SPEC = "http://www.opengis.net/spec"
 #: What works, and has a test; nothing else is claimed.
 CONFORMS_TO = (
-    *(f"{_SPEC}/ogcapi-common-1/1.0/conf/{one}" for one in ("core", "landing-page", "json", "oas30")),
+    *(
+        f"{_SPEC}/ogcapi-common-1/1.0/conf/{one}"
+        for one in ("core", "landing-page", "json", "oas30")
+    ),
     f"{_SPEC}/ogcapi-common-2/1.0/conf/collections",
     *(f"{_SPEC}/ogcapi-features-1/1.0/conf/{one}" for one in ("core", "geojson", "oas30")),
     f"{_SPEC}/ogcapi-features-2/1.0/conf/crs",
@@ -44,7 +44,7 @@ CONFORMS_TO = (
 @router.get("")
 @router.get("/", include_in_schema=False)
 @needs("read")
-def landing(request: Request, f: Format = None) -> Response:
+def landing(request: Request) -> Response:
     """The first page: where everything else is."""
     here = root(request)
     links = [
@@ -65,43 +65,6 @@ def landing(request: Request, f: Format = None) -> Response:
 
 @router.get("/conformance")
 @needs("read")
-def conformance(request: Request, f: Format = None) -> Response:
+def conformance(request: Request) -> Response:
     """The conformance classes that this service is of."""
     return answer(request, {"conformsTo": list(CONFORMS_TO)}, media_type=JSON)
-
-
-@router.get("/api")
-@needs("read")
-def definition(request: Request, f: Format = None) -> Response:
-    """The routes under /ogc in OpenAPI 3.0."""
-    made = get_openapi(
-        title="patrolgrid: OGC API",
-        version=request.app.version,
-        openapi_version="3.0.3",
-        routes=router.routes,
-        servers=[{"url": root(request).removesuffix("/ogc")}],
-    )
-    document = in_3_0(made)
-    # Where QGIS looks for the largest page.
-    document["components"].setdefault("parameters", {})["limit"] = {
-        "name": "limit", "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1000},
-    }  # fmt: skip
-    return tagged(request, encode(document), OPENAPI)
-
-
-def in_3_0(node: Any) -> Any:
-    """A part of an OpenAPI 3.1 document as 3.0 writes it: ``nullable`` for a type null."""
-    if isinstance(node, list):
-        return [in_3_0(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    found = {name: in_3_0(value) for name, value in node.items()}
-    if isinstance(found.get("exclusiveMinimum"), int | float):
-        found |= {"minimum": found["exclusiveMinimum"], "exclusiveMinimum": True}
-    kinds = found.get("anyOf")
-    if isinstance(kinds, list) and {"type": "null"} in kinds:
-        rest = [one for one in kinds if one != {"type": "null"}]
-        del found["anyOf"]
-        found = {**found, **(rest[0] if len(rest) == 1 else {"anyOf": rest}), "nullable": True}
-    return found

@@ -16,7 +16,7 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 MVT = "application/vnd.mapbox-vector-tile"
 _OGC = "http://www.opengis.net/def/rel/ogc/1.0/"
 QUERYABLES, SCHEMES, SCHEME = f"{_OGC}queryables", f"{_OGC}tiling-schemes", f"{_OGC}tiling-scheme"
-TILESETS, SCHEMA_OF, CONFORMANCE = f"{_OGC}tilesets-vector", f"{_OGC}schema", f"{_OGC}conformance"
+TILESETS, CONFORMANCE = f"{_OGC}tilesets-vector", f"{_OGC}conformance"
 
 
 def root(request: Request) -> str:
@@ -47,7 +47,9 @@ def collection_links(request: Request, of: Layer, rel: str) -> list[Link]:
         link(rel, url, title=title),
         link("items", f"{url}/items", GEOJSON, title=title),
         link(QUERYABLES, f"{url}/queryables", SCHEMA, title="Properties to filter by"),
-        link(SCHEMA_OF, f"{url}/schema", SCHEMA, title="Properties"),
+        link("queryables", f"{url}/queryables", SCHEMA, title="Properties to filter by"),
+        # Written so, GDAL takes the types of columns from it, not from the first features.
+        link("describedBy", f"{url}/schema", SCHEMA, title="Features"),
         link(TILESETS, f"{url}/tiles", title="Vector tiles"),
     ]
 

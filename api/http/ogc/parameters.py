@@ -21,6 +21,7 @@ _MOST_OFFSET = 2**53
 CollectionId = Annotated[
     str,
     Path(
+        alias="collectionId",
         description="a layer's name, or breaches",
         json_schema_extra={"enum": [one.name for one in search.collections()]},
     ),
@@ -41,7 +42,11 @@ Language = Annotated[
 ]
 Limit = Annotated[
     int,
-    Query(ge=1, le=2**53, description=f"features in an answer; more than {MOST_FEATURES} are not given"),
+    Query(
+        ge=1,
+        le=2**53,
+        description=f"features in an answer; more than {MOST_FEATURES} are not given",
+    ),
 ]
 
 
@@ -64,13 +69,13 @@ class Selection:
 
 
 def _viewed(
-    collectionId: CollectionId,  # noqa: N803
+    collection_id: CollectionId,
     crs: Annotated[str | None, _system("crs")] = None,
     properties: Annotated[
         str | None, Query(max_length=2000, description="the properties to show, by commas")
     ] = None,
 ) -> Shown:
-    of = search.collection(collectionId)
+    of = search.collection(collection_id)
     shown = None if properties is None else search.chosen(of, properties)
     return Shown(of=of, view=search.View(system=search.known(crs, "crs"), properties=shown))
 

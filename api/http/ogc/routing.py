@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -75,7 +75,14 @@ class OgcRoute(Guarded, _Checked):
     """A route under /ogc: its right first, then its parameters, then the rest."""
 
 
-router = APIRouter(prefix="/ogc", route_class=OgcRoute, tags=["ogc"])
+def _format(f: Format = None) -> str:
+    """Every route has the parameter; ``_check`` has refused what is not served."""
+    return f or "json"
+
+
+router = APIRouter(
+    prefix="/ogc", route_class=OgcRoute, tags=["ogc"], dependencies=[Depends(_format)]
+)
 
 
 def takes_properties(endpoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,13 +9,13 @@ from fastapi import Path, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.http.answers import JSON, answer, encode, tagged
+from api.http.answers import JSON, answer, tagged
 from api.http.context import Reading
 from api.http.errors import ApiError
 from api.http.identity import needs
 from api.http.ogc.links import MVT, SCHEME, Link, collection_url, link, root
 from api.http.ogc.parameters import CollectionId
-from api.http.ogc.routing import Format, router
+from api.http.ogc.routing import router
 from geo.earth import MERCATOR_HALF_M, tile_bounds_3857
 from geo.errors import OutOfRangeError
 from layers import search
@@ -28,7 +28,12 @@ _CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
 _SIDE = 256  # pixels of a tile, as the definition of the grid counts them
 _PIXEL_M = 0.00028  # the standard's size of a pixel on a screen
 Grid = Annotated[
-    str, Path(description="the tile matrix set", json_schema_extra={"enum": [_QUAD]})
+    str,
+    Path(
+        alias="tileMatrixSetId",
+        description="the tile matrix set",
+        json_schema_extra={"enum": [_QUAD]},
+    ),
 ]
 Place = Annotated[str, Path(pattern=r"^[0-9]{1,9}$", description="a number of the tile")]
 Row = Annotated[
@@ -64,7 +69,7 @@ def _known(name: str) -> None:
 
 @router.get("/tileMatrixSets")
 @needs("read")
-def tile_matrix_sets(request: Request, f: Format = None) -> Response:
+def tile_matrix_sets(request: Request) -> Response:
     """The grids that there are tiles in."""
     url = f"{root(request)}/tileMatrixSets/{_QUAD}"
     listed = {"id": _QUAD, "title": _QUAD, "uri": _QUAD_URI, "crs": _CRS,
@@ -74,9 +79,9 @@ def tile_matrix_sets(request: Request, f: Format = None) -> Response:
 
 @router.get("/tileMatrixSets/{tileMatrixSetId}")
 @needs("read")
-def tile_matrix_set(request: Request, tileMatrixSetId: Grid, f: Format = None) -> Response:  # noqa: N803
+def tile_matrix_set(request: Request, grid: Grid) -> Response:
     """The definition of a grid: its matrices, from the whole world down."""
-    _known(tileMatrixSetId)
+    _known(grid)
     payload = {
         "id": _QUAD,
         "title": "Google Maps Compatible for the World",
@@ -129,9 +134,9 @@ def _tileset(request: Request, of: Layer) -> dict[str, Any]:
 
 @router.get("/collections/{collectionId}/tiles")
 @needs("read")
-def tilesets(request: Request, collectionId: CollectionId, f: Format = None) -> Response:  # noqa: N803
+def tilesets(request: Request, collection_id: CollectionId) -> Response:
     """The tilesets of a collection."""
-    of = search.collection(collectionId)
+    of = search.collection(collection_id)
     payload = {
         "links": [link("self", f"{collection_url(request, of)}/tiles")],
         "tilesets": [_tileset(request, of)],
@@ -144,13 +149,12 @@ def tilesets(request: Request, collectionId: CollectionId, f: Format = None) -> 
 def tileset(
     request: Request,
     connection: Reading,
-    collectionId: CollectionId,  # noqa: N803
-    tileMatrixSetId: Grid,  # noqa: N803
-    f: Format = None,
+    collection_id: CollectionId,
+    grid: Grid,
 ) -> Response:
     """A tileset: where its tiles are, and which of them hold anything."""
-    of = search.collection(collectionId)
-    _known(tileMatrixSetId)
+    of = search.collection(collection_id)
+    _known(grid)
     bbox = search.extent(connection, of).bbox
     payload = _tileset(request, of)
     payload["layers"] = [{"id": of.name, "title": of.titles["en"], "dataType": "vector"}]
@@ -183,17 +187,19 @@ def _tile_at(z: int, lon: float, lat: float) -> tuple[int, int]:
 
 
 @router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}/tilejson.json")
+@router.get(  # where GDAL's MVT driver looks for it
+    "/collections/{collectionId}/tiles/{tileMatrixSetId}/metadata.json", include_in_schema=False
+)
 @needs("read")
 def tilejson(
     request: Request,
     connection: Reading,
-    collectionId: CollectionId,  # noqa: N803
-    tileMatrixSetId: Grid,  # noqa: N803
-    f: Format = None,
+    collection_id: CollectionId,
+    grid: Grid,
 ) -> Response:
     """TileJSON 3 of a collection."""
-    of = search.collection(collectionId)
-    _known(tileMatrixSetId)
+    of = search.collection(collection_id)
+    _known(grid)
     bbox = search.extent(connection, of).bbox
     payload = {
         "tilejson": "3.0.0",
@@ -212,16 +218,15 @@ def tilejson(
 def tile(
     request: Request,
     connection: Reading,
-    collectionId: CollectionId,  # noqa: N803
-    tileMatrixSetId: Grid,  # noqa: N803
+    collection_id: CollectionId,
+    grid: Grid,
     z: Place,
     x: Place,
     y: Row,
-    f: Format = None,
 ) -> Response:
     """One vector tile: zoom, column and row."""
-    of = search.collection(collectionId)
-    _known(tileMatrixSetId)
+    of = search.collection(collection_id)
+    _known(grid)
     place = int(z), int(x), int(y.partition(".")[0])
     try:
         tile_bounds_3857(*place)
