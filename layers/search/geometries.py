@@ -20,6 +20,9 @@ EPSG_3857 = "http://www.opengis.net/def/crs/EPSG/0/3857"
 SYSTEMS = (CRS84, EPSG_4326, EPSG_3857)
 _EARTH_M = 6378137.0  # radius of the sphere of Web Mercator
 _HALF_M = math.pi * _EARTH_M
+#: What shapely raises for something that is no geometry, or one that nests without end.
+_NO_GEOMETRY = (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError,
+                RecursionError, shapely.errors.ShapelyError)  # fmt: skip
 Box = tuple[float, float, float, float]
 
 
@@ -83,7 +86,7 @@ def shape_of(told: Mapping[str, Any], system: str) -> BaseGeometry:
         found = shapely.geometry.shape(told)
         found = shapely.force_2d(found)
         found = shapely.transform(found, lambda places: _degrees(places, system))
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError, shapely.GEOSException):
+    except _NO_GEOMETRY:
         raise BadQueryError("filter: a geometry in it is no GeoJSON geometry") from None
     places = shapely.get_coordinates(found)
     if not len(places) or not bool(np.all(np.abs(places) <= [180, 90])):

@@ -47,9 +47,10 @@ def _main(folder: Path, headers: str) -> None:
     pyogrio.set_gdal_config_options({"GDAL_HTTP_HEADER_FILE": headers})
     told = []
     for n, one in enumerate(json.load(sys.stdin)):
-        frame = pyogrio.read_dataframe(one["source"], **one.get("options", {}))
+        options = one.get("options", {})
+        layer, bbox = options.get("layer"), options.pop("bbox", None)
+        frame = pyogrio.read_dataframe(one["source"], bbox=bbox and tuple(bbox), **options)
         frame.to_parquet(folder / f"{n}.parquet")
-        layer = one.get("options", {}).get("layer")
         info = pyogrio.read_info(one["source"], layer=layer)
         told.append(
             {

@@ -225,6 +225,10 @@ WRONG = [
     '{"op":"s_equals","args":[{"property":"geom"},{"type":"Point","coordinates":["a","b"]}]}',
     '{"op":"s_equals","args":[{"property":"geom"},{"type":"Point"}]}',
     '{"op":"s_equals","args":[{"property":"geom"},{"type":"Nope","coordinates":[1,2]}]}',
+    '{"op":"s_equals","args":[{"property":"geom"},'
+    + '{"type":"GeometryCollection","geometries":[' * 400 + "]}" * 400 + "]}",
+    '{"op":"s_equals","args":[{"property":"geom"},{"type":"Point","coordinates":[1'
+    + "0" * 400 + ',1]}]}',
     '{"op":"in","args":[{"property":"name"},"x"]}', '{"op":"t_after","args":[{"interval":1},2]}',
     '{"op":"s_equals","args":[{"property":"geom"},{"bbox":[true,1,2,3]}]}',
 ]  # fmt: skip

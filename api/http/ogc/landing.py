@@ -42,7 +42,6 @@ CONFORMS_TO = (
 
 
 @router.get("")
-@router.get("/", include_in_schema=False)
 @needs("read")
 def landing(request: Request) -> Response:
     """The first page: where everything else is."""

@@ -187,9 +187,8 @@ def _tile_at(z: int, lon: float, lat: float) -> tuple[int, int]:
 
 
 @router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}/tilejson.json")
-@router.get(  # where GDAL's MVT driver looks for it
-    "/collections/{collectionId}/tiles/{tileMatrixSetId}/metadata.json", include_in_schema=False
-)
+# GDAL's MVT driver looks for it by this name.
+@router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}/metadata.json")
 @needs("read")
 def tilejson(
     request: Request,
