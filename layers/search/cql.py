@@ -27,7 +27,7 @@ from sqlalchemy import (
     not_,
     or_,
     true,
-)
+)  # fmt: skip
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from layers.errors import BadFilterError

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 from sqlalchemy.exc import DataError, InternalError
 
@@ -27,7 +27,7 @@ _DECIMALS = 17
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A page of features, and how many meet the conditions in all."""
+    """A page of features (geometries are JSON already), and how many meet the conditions."""
 
     features: list[Feature]
     matched: int
@@ -191,7 +191,8 @@ def _feature(of: Layer, row: RowMapping, view: View) -> Feature:
     return {
         "type": "Feature",
         "id": row["id"],
-        "geometry": json.loads(row["shape"]),
+        # As PostGIS wrote it: reading its numbers to write them again takes most of the time.
+        "geometry": msgspec.Raw(row["shape"].encode()),
         "properties": _plain({name: row[name] for name in names}),
     }
 
