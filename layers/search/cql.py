@@ -6,7 +6,7 @@ Only the operators named here reach the database, each with arguments of the kin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,8 @@ from typing import Any
 import msgspec
 import shapely
 from sqlalchemy import (
-    ColumnElement,
     DateTime,
     Double,
-    Numeric,
     Text,
     and_,
     cast,
@@ -34,9 +32,8 @@ from layers.errors import BadFilterError
 from layers.places import Layer
 from layers.search import cql_text
 from layers.search.geometries import shape_of
+from layers.search.operators import COMPARED, COUNTED, SPATIAL, TEMPORAL, Ends, Sql
 from layers.search.times import span
-
-Sql = ColumnElement[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,51 +47,6 @@ class Term:
 
 
 _KINDS = {"integer": "number"}
-_COMPARED: dict[str, Callable[[Sql, Sql], Sql]] = {
-    "=": lambda a, b: a == b,
-    "<>": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    ">": lambda a, b: a > b,
-    "<=": lambda a, b: a <= b,
-    ">=": lambda a, b: a >= b,
-}
-_COUNTED: dict[str, Callable[[Sql, Sql], Sql]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "^": func.power,
-    "div": lambda a, b: func.trunc(a / b),
-    "%": lambda a, b: cast(func.mod(cast(a, Numeric), cast(b, Numeric)), Double),
-}
-_SPATIAL = {
-    "s_intersects": func.ST_Intersects,
-    "s_equals": func.ST_Equals,
-    "s_touches": func.ST_Touches,
-    "s_within": func.ST_Within,
-    "s_overlaps": func.ST_Overlaps,
-    "s_crosses": func.ST_Crosses,
-    "s_contains": func.ST_Contains,
-}
-Ends = tuple[Sql, Sql]
-#: How two spans of time lie, by their ends (CQL2's table of temporal functions).
-_TEMPORAL: dict[str, Callable[[Ends, Ends], Sql]] = {
-    "t_after": lambda a, b: a[0] > b[1],
-    "t_before": lambda a, b: a[1] < b[0],
-    "t_disjoint": lambda a, b: or_(a[0] > b[1], a[1] < b[0]),
-    "t_intersects": lambda a, b: and_(a[0] <= b[1], a[1] >= b[0]),
-    "t_equals": lambda a, b: and_(a[0] == b[0], a[1] == b[1]),
-    "t_contains": lambda a, b: and_(a[0] < b[0], a[1] > b[1]),
-    "t_during": lambda a, b: and_(a[0] > b[0], a[1] < b[1]),
-    "t_finishedby": lambda a, b: and_(a[0] < b[0], a[1] == b[1]),
-    "t_finishes": lambda a, b: and_(a[0] > b[0], a[1] == b[1]),
-    "t_meets": lambda a, b: a[1] == b[0],
-    "t_metby": lambda a, b: a[0] == b[1],
-    "t_overlappedby": lambda a, b: and_(a[0] > b[0], a[0] < b[1], a[1] > b[1]),
-    "t_overlaps": lambda a, b: and_(a[0] < b[0], a[1] > b[0], a[1] < b[1]),
-    "t_startedby": lambda a, b: and_(a[0] == b[0], a[1] > b[1]),
-    "t_starts": lambda a, b: and_(a[0] == b[0], a[1] < b[1]),
-}
 
 
 def condition(of: Layer, text: str, *, language: str, system: str) -> Sql:
@@ -174,9 +126,9 @@ class _Compiler:
         if name in {"and", "or"}:
             parts = [self.boolean(one, depth + 1) for one in arguments]
             return _boolean((and_ if name == "and" else or_)(*parts))
-        if name in _TEMPORAL:
+        if name in TEMPORAL:
             first, second = (self._ends(one) for one in _counted(name, arguments, 2))
-            return _boolean(_TEMPORAL[name](first, second))
+            return _boolean(TEMPORAL[name](first, second))
         if name == "in":
             return self._in(_counted(name, arguments, 2), depth)
         terms = [self._term(one, depth + 1) for one in arguments]
@@ -219,12 +171,12 @@ class _Compiler:
 
 def _by_name(name: str, terms: list[Term]) -> Term | None:
     """What an operator makes of its arguments; None when there is no such operator."""
-    if name in _COMPARED:
+    if name in COMPARED:
         return _compared(name, *_counted(name, terms, 2))
-    if name in _COUNTED:
+    if name in COUNTED:
         first, second = (_kind(one, "number", name) for one in _counted(name, terms, 2))
-        return Term(sql=_COUNTED[name](cast(first, Double), cast(second, Double)), kind="number")
-    if name in _SPATIAL or name == "s_disjoint":
+        return Term(sql=COUNTED[name](cast(first, Double), cast(second, Double)), kind="number")
+    if name in SPATIAL or name == "s_disjoint":
         return _spatial(name, *_counted(name, terms, 2))
     if name == "casei":
         return Term(sql=func.lower(_kind(_counted(name, terms, 1)[0], "text", name)), kind="text")
@@ -269,7 +221,7 @@ def _compared(name: str, left: Term, right: Term) -> Term:
         raise BadFilterError(f"filter: a {left.kind} is compared with a {right.kind}")
     if left.kind in {"json", "geometry"}:
         raise BadFilterError(f"filter: {name} does not compare a {left.kind}")
-    return _boolean(_COMPARED[name](left.sql, right.sql))
+    return _boolean(COMPARED[name](left.sql, right.sql))
 
 
 def _as_time(term: Term, other: Term) -> Term:
@@ -285,7 +237,7 @@ def _spatial(name: str, left: Term, right: Term) -> Term:
         return _boolean(not_(func.ST_Intersects(first, second)))
     # && by itself finds the index even where row-level security keeps the function from it.
     near: Sql = first.op("&&", is_comparison=True)(second)
-    return _boolean(and_(near, _SPATIAL[name](first, second)))
+    return _boolean(and_(near, SPATIAL[name](first, second)))
 
 
 def _moment(value: datetime) -> Sql:
