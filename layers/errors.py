@@ -96,3 +96,7 @@ class BadValueError(LayersError):
 
 class BadQueryError(LayersError):
     """The question cannot be answered as it is put."""
+
+
+class BadFilterError(BadQueryError):
+    """The filter cannot be understood, or does not fit the layer's columns."""

@@ -50,9 +50,10 @@ STATUS: dict[type[Exception], int] = {
 
 _TITLES = {
     400: "Bad request", 401: "Who are you?", 403: "Not allowed", 404: "Not found",
-    405: "Method not allowed", 409: "Conflict", 412: "Changed meanwhile", 413: "Too large",
-    415: "Unknown media type", 422: "Cannot be understood", 428: "If-Match is needed",
-    429: "Too many requests", 500: "Internal error", 503: "Not available now",
+    405: "Method not allowed", 406: "Not in this format", 409: "Conflict",
+    412: "Changed meanwhile", 413: "Too large", 415: "Unknown media type",
+    422: "Cannot be understood", 428: "If-Match is needed", 429: "Too many requests",
+    500: "Internal error", 503: "Not available now",
 }  # fmt: skip
 
 
@@ -129,6 +130,13 @@ def _fault(error: dict[str, Any]) -> dict[str, str]:
     return {"where": _where(error["loc"]), "what": error["msg"].removeprefix("Value error, ")}
 
 
+def invalid_request(error: RequestValidationError, status: int = 422) -> Response:
+    """What validation found wrong, as a problem document."""
+    faults = [_fault(e) for e in error.errors()[:20]]
+    detail = "; ".join(f"{f['where'] or 'body'}: {f['what']}" for f in faults[:5])
+    return problem(status, "invalid_request", detail, errors=faults)
+
+
 def install(app: FastAPI, *, limit_mb: float) -> None:
     """Answer every failure of ``app`` by a problem document; bodies may have ``limit_mb``."""
 
@@ -152,9 +160,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
                 f"Content-Type {request.headers.get('content-type', '(none)')[:100]}: "
                 "send application/json",
             )  # fmt: skip
-        faults = [_fault(e) for e in error.errors()[:20]]
-        detail = "; ".join(f"{f['where'] or 'body'}: {f['what']}" for f in faults[:5])
-        return problem(422, "invalid_request", detail, errors=faults)
+        return invalid_request(error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

@@ -1,5 +1,6 @@
 """The routes, a file a question; each names the right that it needs."""
 
+from api.http import ogc
 from api.http.routes import (
     auth,
     breaches,
@@ -21,6 +22,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, places, tiles, units, fixes, breaches, presence, coverage,
-        response, events, subscriptions,
+        response, events, subscriptions, ogc,
     )
 )  # fmt: skip

@@ -1,0 +1,207 @@
+"""Features of a collection by conditions, in pages, with how many there are in all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy.exc import DataError, InternalError
+
+from layers.errors import BadFilterError, BadQueryError, BadValueError, NoSuchFeatureError
+from layers.places import Layer
+from layers.places.columns import Column
+from layers.search.collections import time_columns
+from layers.search.geometries import CRS84, EPSG_3857, EPSG_4326
+from layers.search.times import Span, instant
+
+Sql = ColumnElement[Any]
+Feature = dict[str, Any]
+Bounds = tuple[float, float, float, float]
+#: Enough decimals to write any coordinate so that it reads back as the same double.
+_DECIMALS = 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A page of features (geometries are JSON already), and how many meet the conditions."""
+
+    features: list[Feature]
+    matched: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """Where and when a collection's features are; None where there are none, or without end."""
+
+    bbox: Bounds | None  #: west, south, east, north in degrees
+    start: datetime | None
+    end: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How features are shown."""
+
+    system: str = CRS84  #: the reference system of their geometry
+    properties: tuple[str, ...] | None = None  #: those that are shown; None: all
+
+
+def search(
+    connection: Connection,
+    of: Layer,
+    conditions: Sequence[Sql],
+    *,
+    order: Sequence[Sql] = (),
+    limit: int,
+    offset: int = 0,
+    view: View,
+) -> Found:
+    """The features that meet all ``conditions``, by ``order`` and then by id.
+
+    Both statements see one state of the data when the transaction does. Raises BadFilterError
+    when a condition cannot be computed, such as a division by zero.
+    """
+    key = of.table.c.id
+    try:
+        counted = select(func.count()).select_from(of.table).where(*conditions)
+        matched = int(connection.execute(counted).scalar_one())
+        # Which rows first, so that what is passed over is never written as JSON.
+        page = select(key).where(*conditions).order_by(*order, key).limit(limit).offset(offset)
+        query = select(*_fields(of, view)).where(key.in_(page.subquery().select()))
+        rows = connection.execute(query.order_by(*order, key)).mappings().all()
+    except (DataError, InternalError) as error:
+        raise BadFilterError(
+            "filter: it cannot be computed: a number leaves its range, a division is by zero, or "
+            "a pattern or geometry does not fit"
+        ) from error
+    return Found(features=[_feature(of, row, view) for row in rows], matched=matched)
+
+
+def one(connection: Connection, of: Layer, identity: str, view: View) -> Feature:
+    """The feature of that id. Raises NoSuchFeatureError."""
+    row = None
+    if "\0" not in identity:  # PostgreSQL's text holds none, so nothing has such an id
+        query = select(*_fields(of, view)).where(of.table.c.id == identity)
+        row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NoSuchFeatureError(f"{of.name}: there is no feature {identity[:200]!r}")
+    return _feature(of, row, view)
+
+
+def extent(connection: Connection, of: Layer) -> Extent:
+    """Where and when the features are that this transaction may see."""
+    box = func.ST_Extent(of.table.c.geom)
+    edges = [func.ST_XMin(box), func.ST_YMin(box), func.ST_XMax(box), func.ST_YMax(box)]
+    names = time_columns(of)
+    if names is None:
+        row = connection.execute(select(*edges).select_from(of.table)).one()
+        return Extent(bbox=_bounds(row), start=None, end=None)
+    start, end = names
+    ends = [func.min(of.table.c[start]), func.max(of.table.c[end or start])]
+    row = connection.execute(select(*edges, *ends).select_from(of.table)).one()
+    return Extent(bbox=_bounds(row), start=row[4], end=row[5] if start == end else None)
+
+
+def _bounds(row: Sequence[Any]) -> Bounds | None:
+    return None if row[0] is None else (row[0], row[1], row[2], row[3])
+
+
+def during(of: Layer, span: Span) -> list[Sql]:
+    """The condition that a feature is of that time; one without a time is of any."""
+    names = time_columns(of)
+    if names is None:
+        return []
+    first = of.table.c[names[0]]
+    found: list[Sql] = []
+    if span[1] is not None:
+        found.append(first.is_(None) | (first <= span[1]))
+    if span[0] is not None and names[1] is not None:
+        last = of.table.c[names[1]]
+        found.append(last.is_(None) | (last >= span[0]))
+    return found
+
+
+def equals(of: Layer, name: str, text: str) -> Sql:
+    """The condition that a property is what ``text`` says. Raises BadQueryError."""
+    column = _column(of, name, "query parameter")
+    if column is None:
+        return of.table.c.id == text
+    if column.kind == "json":
+        raise BadQueryError(f"{name}: it holds JSON, and is not compared")
+    if column.kind == "text":
+        return of.table.c[name] == text
+    if column.kind == "time":
+        return of.table.c[name] == instant(text, name)
+    try:
+        value = Column(name=name, kind=column.kind).parse(text)
+    except BadValueError as error:
+        raise BadQueryError(str(error)) from None
+    return of.table.c[name].is_(None) if value is None else of.table.c[name] == value
+
+
+def order_by(of: Layer, text: str) -> list[Sql]:
+    """What ``name,-other`` sorts by. Raises BadQueryError."""
+    found: list[Sql] = []
+    for part in text.split(","):
+        name = part.strip().removeprefix("-").removeprefix("+")
+        column = _column(of, name, "sortby")
+        if column is not None and column.kind == "json":
+            raise BadQueryError(f"sortby: {name} holds JSON, and has no order")
+        sql = of.table.c[name]
+        found.append(sql.desc() if part.strip().startswith("-") else sql.asc())
+    return found
+
+
+def chosen(of: Layer, text: str) -> tuple[str, ...]:
+    """The properties that ``name,other`` names. Raises BadQueryError."""
+    names = {part.strip() for part in text.split(",")} - {""}
+    for name in names:
+        _column(of, name, "properties")
+    return tuple(name for name in of.columns if name in names)
+
+
+def _column(of: Layer, name: str, where: str) -> Column | None:
+    """The column of that name, None for the id. Raises BadQueryError."""
+    if name != "id" and name not in of.columns:
+        raise BadQueryError(
+            f"{where} {name[:60]!r}: {of.name} have no such property; there are "
+            f"{', '.join(('id', *of.columns))}"
+        )
+    return of.columns.get(name)
+
+
+def _fields(of: Layer, view: View) -> list[Sql]:
+    table = of.table
+    geometry: Sql = table.c.geom
+    if view.system == EPSG_3857:
+        geometry = table.c.geom_3857
+    elif view.system == EPSG_4326:
+        geometry = func.ST_FlipCoordinates(table.c.geom)
+    names = of.columns if view.properties is None else view.properties
+    shape = func.ST_AsGeoJSON(geometry, _DECIMALS, 0).label("shape")
+    return [table.c.id, *(table.c[name] for name in names), shape]
+
+
+def _feature(of: Layer, row: RowMapping, view: View) -> Feature:
+    names = of.columns if view.properties is None else view.properties
+    return {
+        "type": "Feature",
+        "id": row["id"],
+        # As PostGIS wrote it: reading its numbers to write them again takes most of the time.
+        "geometry": msgspec.Raw(row["shape"].encode()),
+        "properties": _plain({name: row[name] for name in names}),
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for JSON: times in UTC with Z."""
+    return {
+        name: value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(value, datetime)
+        else value
+        for name, value in values.items()
+    }

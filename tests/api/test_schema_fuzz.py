@@ -1,0 +1,41 @@
+"""A schema fuzzer on what reads the layers: whatever is asked, no answer is an error of ours."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from rows import fill
+
+READING = r"^/(ogc|api/layers|tiles)"
+
+
+def test_no_request_that_a_schema_fuzzer_makes_is_answered_by_a_5xx(
+    admin: httpx.Client, database_url: str, tmp_path: Path
+) -> None:
+    fill(database_url)
+    ended = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")), "run",
+            f"{str(admin.base_url).rstrip('/')}/openapi.json",
+            "--header", f"Authorization:{admin.headers['Authorization']}",
+            "--include-path-regex", READING,
+            *(word for verb in ("POST", "PUT", "DELETE") for word in ("--exclude-method", verb)),
+            "--checks", "not_a_server_error", "--phases", "fuzzing", "--max-examples", "20",
+            "--seed", "3", "--generation-deterministic",
+            "--suppress-health-check", "all", "--request-timeout", "60", "--warnings", "off",
+            "--no-color",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-1000:]
+    found = re.search(r"Tested: (\d+)", ended.stdout)
+    assert found is not None
+    assert int(found[1]) >= 15
+    generated = re.search(r"(\d+) generated", ended.stdout)
+    assert generated is not None
+    assert int(generated[1]) > 300
