@@ -112,7 +112,12 @@ def is_known(request: Request, etag: str) -> bool:
     """Whether the client that reads has what ``etag`` stands for already."""
     if request.method not in {"GET", "HEAD"}:
         return False
-    tags = request.headers.get("if-none-match", "").split(",")
+    return is_known_by(request.headers.get("if-none-match", ""), etag)
+
+
+def is_known_by(if_none_match: str, etag: str) -> bool:
+    """Whether an If-None-Match names ``etag``."""
+    tags = if_none_match.split(",")
     return not {etag, "*"}.isdisjoint(tag.strip().removeprefix("W/") for tag in tags)
 
 

@@ -16,10 +16,13 @@ from hashlib import blake2b
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
+from fastapi import Request
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.answers import VARY, rfc3339, right_of
+from api.http.answers import VARY, is_known, is_known_by, rfc3339, right_of
+from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
 from layers.access import tokens
 from layers.db.engine import Principal
@@ -131,6 +134,25 @@ class TileDoor:
         return found
 
 
+async def tile_answer(
+    request: Request,
+    service: Service,
+    principal: Principal,
+    layers: tuple[str, ...],
+    z: int,
+    x: int,
+    y: int,
+) -> Response:
+    """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.get`` do."""
+    check(layers, z, x, y)
+    coding = accepted(request.headers.get("accept-encoding", ""))
+    key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
+    tile = await service.tiles.get(principal, key)
+    unchanged = is_known(request, tile.etag)
+    headers = {k.decode(): v.decode() for k, v in headers_of(tile, key, unchanged=unchanged)}
+    return Response(b"" if unchanged else tile.body, 304 if unchanged else 200, headers)
+
+
 async def respond(send: Send, tile: Kept, key: Key, if_none_match: str | None) -> None:
     """Send a tile, or 304 where the client has it."""
     unchanged = if_none_match is not None and is_known_by(if_none_match, tile.etag)
@@ -140,12 +162,6 @@ async def respond(send: Send, tile: Kept, key: Key, if_none_match: str | None) -
         "headers": headers_of(tile, key, unchanged=unchanged),
     })  # fmt: skip
     await send({"type": "http.response.body", "body": b"" if unchanged else tile.body})
-
-
-def is_known_by(if_none_match: str, etag: str) -> bool:
-    """Whether an If-None-Match names this tag."""
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in tags or "*" in tags
 
 
 def headers_of(tile: Kept, key: Key, *, unchanged: bool = False) -> list[tuple[bytes, bytes]]:

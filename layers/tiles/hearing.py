@@ -23,8 +23,8 @@ from layers.errors import DatabaseUnavailableError
 logger = logging.getLogger("patrolgrid.tiles")
 
 _STATEMENT = Path(__file__).with_name("changes.sql").read_text().replace("$1", "%(seen)s")
-#: Rows are kept for an hour after they were written (``layers.staleness``); who has not looked for so long
-#: must forget everything.
+#: Rows are told for an hour after they were written (``layers.staleness``); who has not looked
+#: for so long must forget everything.
 _MOST_AWAY_S = 1800.0
 _ANSWER_S = 20.0
 EVERYTHING = "*"

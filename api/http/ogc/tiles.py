@@ -6,21 +6,21 @@ import math
 from typing import Annotated, Any
 
 from fastapi import Path, Request
-from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.http.answers import JSON, answer, tagged
-from api.http.context import Reading
+from api.http.answers import JSON, answer
+from api.http.context import Parts, Reading, Who
 from api.http.errors import ApiError
 from api.http.identity import needs
 from api.http.ogc.links import MVT, SCHEME, Link, collection_url, link, root
 from api.http.ogc.parameters import CollectionId
 from api.http.ogc.routing import router
-from geo.earth import MERCATOR_HALF_M, tile_bounds_3857
+from api.http.tiledoor import tile_answer
+from geo.earth import MERCATOR_HALF_M
 from geo.errors import OutOfRangeError
 from layers import search
 from layers.places import Layer
-from layers.tiles import tile as cutting
+from layers.tiles import FIELDS, MOST_ZOOM
 
 _QUAD = "WebMercatorQuad"
 _QUAD_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{_QUAD}"
@@ -47,16 +47,11 @@ class Mvt(Response):
     media_type = MVT
 
 
-def cut(connection: Connection, of: Layer, z: int, x: int, y: int) -> bytes:
-    """One tile of a collection: the same bytes as /tiles/{z}/{x}/{y}.mvt?layers= of it."""
-    return cutting.tile(connection, z, x, y, [of.name])
-
-
 def fields(of: Layer) -> dict[str, str]:
     """What features carry in tiles, with TileJSON's words for the types."""
-    own = {name: of.columns[name].kind for name in cutting.FIELDS[of.name] if name in of.columns}
-    shared = dict.fromkeys(cutting.SHARED_FIELDS, "text")
-    return {name: _WORDS.get(kind, "String") for name, kind in (shared | own).items()}
+    kinds = {name: of.columns[name].kind for name in FIELDS[of.name] if name in of.columns}
+    named = dict.fromkeys(("id", *FIELDS[of.name]), "text") | kinds
+    return {name: _WORDS.get(kind, "String") for name, kind in named.items()}
 
 
 _WORDS = {"number": "Number", "integer": "Number", "boolean": "Boolean"}
@@ -89,7 +84,7 @@ def tile_matrix_set(request: Request, grid: Grid) -> Response:
         "crs": _CRS,
         "orderedAxes": ["X", "Y"],
         "wellKnownScaleSet": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible",
-        "tileMatrices": [_matrix(z) for z in range(cutting.MAX_ZOOM + 1)],
+        "tileMatrices": [_matrix(z) for z in range(MOST_ZOOM + 1)],
     }
     return answer(request, payload, media_type=JSON)
 
@@ -161,7 +156,7 @@ def tileset(
     if bbox is not None:
         corners = {"lowerLeft": list(bbox[:2]), "upperRight": list(bbox[2:])}
         payload["boundingBox"] = {**corners, "crs": search.CRS84}
-        payload["tileMatrixSetLimits"] = [_limits(z, bbox) for z in range(cutting.MAX_ZOOM + 1)]
+        payload["tileMatrixSetLimits"] = [_limits(z, bbox) for z in range(MOST_ZOOM + 1)]
     return answer(request, payload, search.version(connection, of), media_type=JSON)
 
 
@@ -205,7 +200,7 @@ def tilejson(
         "name": of.titles["en"],
         "tiles": [f"{collection_url(request, of)}/tiles/{_QUAD}/{{z}}/{{x}}/{{y}}"],
         "minzoom": 0,
-        "maxzoom": cutting.MAX_ZOOM,
+        "maxzoom": MOST_ZOOM,
         **({"bounds": bbox} if bbox else {}),
         "vector_layers": [{"id": of.name, "fields": fields(of)}],
     }
@@ -214,21 +209,21 @@ def tilejson(
 
 @router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}/{z}/{x}/{y}", response_class=Mvt)
 @needs("read")
-def tile(
+async def tile(
     request: Request,
-    connection: Reading,
+    service: Parts,
+    principal: Who,
     collection_id: CollectionId,
     grid: Grid,
     z: Place,
     x: Place,
     y: Row,
 ) -> Response:
-    """One vector tile: zoom, column and row."""
+    """One vector tile, the same as /tiles/{z}/{x}/{y}.mvt?layers= of it: zoom, column, row."""
     of = search.collection(collection_id)
     _known(grid)
     place = int(z), int(x), int(y.partition(".")[0])
     try:
-        tile_bounds_3857(*place)
-        return tagged(request, cut(connection, of, *place), MVT)
+        return await tile_answer(request, service, principal, (of.name,), *place)
     except OutOfRangeError as error:
         raise ApiError(404, "no_such_tile", str(error)) from None

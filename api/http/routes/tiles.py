@@ -9,11 +9,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.http.answers import JSON, Between, answer, is_known, rfc3339, right_of, tagged
+from api.http.answers import JSON, Between, answer, rfc3339, right_of, tagged
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from api.http.routes.coverage import Asked, Level, Swath, measured
-from api.http.tiledoor import MVT, headers_of
+from api.http.tiledoor import MVT, tile_answer
 from layers import coverage, places, tiles, versions
 from layers.db.engine import Principal, acting
 from layers.tiles import Key
@@ -65,15 +65,12 @@ async def tile(
 ) -> Response:
     """One vector tile with several layers."""
     named, with_coverage = _named(layers)
-    tiles.check(named, z, x, y)
-    coding = "" if with_coverage else tiles.accepted(request.headers.get("accept-encoding", ""))
-    key = Key(right=right_of(principal), layers=named, z=z, x=x, y=y, coding=coding)
-    stored = await service.tiles.get(principal, key)
     if not with_coverage:
-        headers = {k.decode(): v.decode() for k, v in headers_of(stored, key)}
-        if is_known(request, stored.etag):
-            return Response(status_code=304, headers=headers)
-        return Response(stored.body, headers=headers, media_type=MVT)
+        return await tile_answer(request, service, principal, named, z, x, y)
+    tiles.check(named, z, x, y)
+    stored = await service.tiles.get(
+        principal, Key(right=right_of(principal), layers=named, z=z, x=x, y=y)
+    )
     asked = Asked.of(service, window, level, swath_m)
     body, version = await to_thread.run_sync(_coverage, service, principal, asked, (z, x, y))
     whole = versions.joined([stored.version, version])
