@@ -15,12 +15,14 @@ from sqlalchemy import Connection
 from api.cli.options import Mapping, pairs
 from api.cli.words import counted
 from api.database import migrated
+from api.progress import progress
 from api.settings import read_settings
 from geo import grids
 from layers import export as exporting
 from layers import frames, places
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFeatureError, BadFileError
+from layers.export import FORMATS
 from layers.load import Report
 from layers.load import ground as read_ground
 from layers.load import load as load_file
@@ -77,16 +79,42 @@ def _print(report: Report) -> None:
 
 @app.command()
 def export(
-    layer: Annotated[str, typer.Argument()],
-    file: Annotated[Path, typer.Argument(help=".geojson, .gpkg, .fgb, .parquet or .csv")],
+    layer: Annotated[str, typer.Argument(help="a layer, or a raster: elevation, …")],
+    file: Annotated[
+        Path, typer.Argument(help=".geojson, .geojsonl, .gpkg, .fgb, .parquet, .csv; .tif")
+    ],
+    bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees")] = None,
+    level: Annotated[str | None, typer.Option(help="of grids")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help=f"if not the suffix's: {', '.join(FORMATS)}")
+    ] = None,
 ) -> None:
-    """Write a layer to a file."""
+    """Write a layer to a file, whole or not at all."""
+    box = _box(bbox)
     with (
         migrated(read_settings()) as engine,
         acting(engine, SYSTEM, "patrolgrid_read") as connection,
+        progress() as bar,
     ):
-        count = exporting.export(connection, layer, file)
+        total = exporting.count(connection, layer, bbox=box, level=level)
+        task = bar.add_task(f"writing {file.name}", total=total)
+        count = exporting.export(
+            connection, layer, file, bbox=box, level=level, format_name=format_name,
+            told=lambda written: bar.advance(task, written),
+        )  # fmt: skip
     typer.echo(f"{file}: {counted(count, 'feature')} of {layer}")
+
+
+def _box(given: str | None) -> tuple[float, ...] | None:
+    """The edges of ``--bbox``; the layers judge them."""
+    if given is None:
+        return None
+    try:
+        return tuple(float(edge) for edge in given.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given!r}: write west,south,east,north in degrees", param_hint="--bbox"
+        ) from None
 
 
 @app.command("grid")
