@@ -12,6 +12,7 @@ import shapely
 import typer
 from sqlalchemy import Connection
 
+from api.cli import rasters
 from api.cli.options import Mapping, pairs
 from api.cli.words import counted
 from api.database import migrated
@@ -45,8 +46,20 @@ def load(
     ] = None,
     crs: Crs = None,
     layer_name: LayerName = None,
+    band: Annotated[int | None, typer.Option(help="of a GeoTIFF with several")] = None,
+    nodata: Annotated[float | None, typer.Option(help="of a GeoTIFF that declares none")] = None,
 ) -> None:
-    """Load a layer from a file: all rows or none; loading again updates by id."""
+    """Load a layer from a file: all rows or none; loading again updates by id.
+
+    elevation, speed and land_cover are rasters, from GeoTIFF.
+    """
+    if layer in rasters.NAMES:
+        if mapping or setting or layer_name:
+            raise typer.BadParameter(f"{layer} is a raster: it takes --crs, --band and --nodata")
+        rasters.load_raster(layer, file, crs=crs, band=band, nodata=nodata)
+        return
+    if band is not None or nodata is not None:
+        raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
     settings = read_settings()
     region = Region.read(settings.region_file)
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_write") as connection:
@@ -90,6 +103,11 @@ def export(
     ] = None,
 ) -> None:
     """Write a layer to a file, whole or not at all."""
+    if layer in rasters.NAMES:
+        if bbox or level or format_name:
+            raise typer.BadParameter(f"{layer} is a raster: it is written as it was loaded")
+        rasters.export_raster(layer, file)
+        return
     box = _box(bbox)
     with (
         migrated(read_settings()) as engine,

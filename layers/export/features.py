@@ -21,7 +21,7 @@ from layers.places.reading import conditions
 
 GEOMETRY = "geometry"
 _FETCHED_ROWS = 256
-_BATCH_ROWS, _BATCH_BYTES = 8192, 8_000_000
+_BATCH_ROWS, _BATCH_BYTES = 4096, 4_000_000
 #: Marks text that is JSON: GeoJSON has it as objects.
 _JSON = {b"kind": b"json"}
 _TYPES: dict[Kind, pa.DataType] = {

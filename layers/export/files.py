@@ -35,7 +35,7 @@ def export(
     NoSuchLayerError, BadQueryError, and BadFileError for a suffix or folder that cannot be.
     """
     target = Path(path)
-    _check_place(target)
+    check_place(target)
     of = formats.named(target, format_name)
     features = read(connection, name, bbox=bbox, level=level)
     written = 0
@@ -57,7 +57,7 @@ def write(frame: gpd.GeoDataFrame, path: Path | str, *, layer_name: str = "featu
     Dictionaries become JSON text. Raises BadFileError as ``export`` does.
     """
     target = Path(path)
-    _check_place(target)
+    check_place(target)
     _write(formats.named(target), of_frame(frame, layer_name), target)
 
 
@@ -68,7 +68,8 @@ def _write(of: formats.Format, features: Features, target: Path) -> None:
         of.write(features, draft)
 
 
-def _check_place(target: Path) -> None:
+def check_place(target: Path) -> None:
+    """Raise BadFileError where no file can be at ``target``."""
     if target.is_dir():
         raise BadFileError(f"{target.name or target}: it is a folder: name a file")
     if not target.absolute().parent.is_dir():

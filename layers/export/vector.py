@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,17 +31,20 @@ def geopackage(features: Features, path: Path) -> None:
 
 
 class _Watched:
-    """Batches for GDAL, which would hide what went wrong on the way to them, Ctrl-C too."""
+    """Batches for GDAL, which would hide what went wrong on the way to them."""
 
     def __init__(self, features: Features, schema: pa.Schema) -> None:
         self._features, self._schema = features, schema
-        self.wrong: BaseException | None = None
+        self.wrong: Exception | None = None
+        self.stop = threading.Event()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
             for batch in self._features.batches:
+                if self.stop.is_set():
+                    raise InterruptedError
                 yield _fitted(batch, self._schema)
-        except BaseException as error:
+        except Exception as error:
             self.wrong = error
             raise
 
@@ -47,7 +52,8 @@ class _Watched:
 def _write(features: Features, path: Path, driver: str, options: dict[str, str]) -> None:
     schema = _gdal_schema(features)
     watched = _Watched(features, schema)
-    try:
+
+    def work() -> None:
         pyogrio.write_arrow(
             pa.RecordBatchReader.from_batches(schema, watched),
             path,
@@ -58,13 +64,25 @@ def _write(features: Features, path: Path, driver: str, options: dict[str, str])
             crs="EPSG:4326",
             layer_options=options,
         )
+
+    try:
+        _aside(work, watched.stop)
     except (DataSourceError, DataLayerError, pa.ArrowException, OSError, RuntimeError) as error:
         if watched.wrong is not None:
             raise watched.wrong from None
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadFileError(f"{path.parent}: no file can be written there ({said})") from error
-    if watched.wrong is not None:
-        raise watched.wrong
+
+
+def _aside(work: Callable[[], None], stop: threading.Event) -> None:
+    """Do ``work`` in a thread: a signal's exception within GDAL's call of ours would be lost."""
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(work)
+        try:
+            done.result()
+        except BaseException:
+            stop.set()
+            raise
 
 
 def _gdal_schema(features: Features) -> pa.Schema:

@@ -11,6 +11,7 @@ from api.http.routes import (
     page,
     places,
     presence,
+    rasters,
     response,
     subscriptions,
     tiles,
@@ -20,7 +21,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, places, tiles, units, fixes, breaches, presence, coverage,
-        response, events, subscriptions,
+        health, auth, page, openapi, places, rasters, tiles, units, fixes, breaches, presence,
+        coverage, response, events, subscriptions,
     )
 )  # fmt: skip
