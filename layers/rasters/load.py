@@ -290,7 +290,7 @@ def _within(values: Values, raster: Raster, least: float, most: float) -> Any:
 
 def _beyond(file: Path, raster: Raster, row: int, col: int, values: Values, outside: Values) -> str:
     first = tuple(int(n) for n in np.argwhere(outside)[0])
-    x, y = raster.transform * (col * _BLOCK + first[1] + 0.5, row * _BLOCK + first[0] + 0.5)
+    x, y = raster.transform @ (col * _BLOCK + first[1] + 0.5, row * _BLOCK + first[0] + 0.5)
     kind, stored = KINDS[raster.name], values[first]
     value = float(stored) * raster.scale + raster.shift
     return (

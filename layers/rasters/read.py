@@ -64,7 +64,7 @@ def read(
     return Part(
         stored=stored,
         missing=raster.missing(stored),
-        transform=raster.transform * Affine.translation(cols.start, rows.start),
+        transform=raster.transform @ Affine.translation(cols.start, rows.start),
         crs=raster.crs,
         unit=raster.unit,
         scale=raster.scale,
@@ -84,7 +84,7 @@ def at(connection: Connection, name: str, lon: float, lat: float) -> float | int
     if CRS.from_wkt(raster.crs).is_geographic:
         west, _, east, _ = _turned(raster, (x, y, x, y))
         x = west if west == east else x
-    col, row = (math.floor(part) for part in ~raster.transform * (x, y))
+    col, row = (math.floor(part) for part in ~raster.transform @ (x, y))
     if not (0 <= col < raster.width and 0 <= row < raster.height):
         return None
     stored = _stored(connection, raster, range(row, row + 1), range(col, col + 1))
