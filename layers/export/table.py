@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import shapely
 
 from layers.export.features import Features, shapes
 from layers.export.geojson import rfc3339
 
-_POSITION = re.compile(r"\[([^][,]+),([^][,]+)(?:,([^][,]+))?\]")
+_POSITION = re.compile(r"\[[^][]+\]")
 
 
 def rows(features: Features) -> Iterator[bytes]:
@@ -41,18 +43,25 @@ def _cells(batch: pa.RecordBatch, name: str) -> list[Any]:
     return values
 
 
-def _wkt(geometries: Any) -> Iterator[str | None]:
-    """WKT that reads back to the last bit.
+def _wkt(geometries: Any) -> Any:
+    """WKT that reads back to the last bit (GEOS writes the shortest number of that many places)."""
+    texts = shapely.to_wkt(geometries, rounding_precision=25)
+    xy, owner = shapely.get_coordinates(geometries, return_index=True)
+    signed = ((xy == 0) & np.signbit(xy)).any(axis=1)
+    for row in set(owner[signed].tolist()) - set(np.flatnonzero(_collections(geometries))):
+        texts[row] = _with_signs(geometries[row])
+    return texts
 
-    GEOS's WKT cuts small numbers and loses the sign of -0; its GeoJSON does neither.
-    """
-    texts = shapely.to_geojson(geometries)
-    names = [None if one is None else str(one.geom_type).upper() for one in geometries]
-    for name, text in zip(names, texts, strict=True):
-        if name is None or name == "GEOMETRYCOLLECTION":
-            yield None if name is None else shapely.to_wkt(shapely.from_geojson(text), 25)
-            continue
-        coordinates = text[text.index('"coordinates":') + 14 : -1]
-        listed = _POSITION.sub(lambda found: " ".join(filter(None, found.groups())), coordinates)
-        inner = listed.replace("[", "(").replace("]", ")")
-        yield f"{name} ({inner})" if name == "POINT" else f"{name} {inner}"
+
+def _collections(geometries: Any) -> Any:
+    """Which are collections: no layer has one."""
+    return shapely.get_type_id(geometries) == shapely.GeometryType.GEOMETRYCOLLECTION
+
+
+def _with_signs(geometry: shapely.Geometry) -> str:
+    """WKT of a geometry with a coordinate of -0, whose sign GEOS drops there and not in GeoJSON."""
+    name = str(geometry.geom_type).upper()
+    coordinates = json.dumps(json.loads(shapely.to_geojson(geometry))["coordinates"])
+    listed = _POSITION.sub(lambda found: found[0][1:-1].replace(",", ""), coordinates)
+    inner = listed.replace("[", "(").replace("]", ")")
+    return f"{name} ({inner})" if name == "POINT" else f"{name} {inner}"

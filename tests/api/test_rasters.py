@@ -65,7 +65,6 @@ def test_a_raster_that_cannot_be_is_refused_in_one_line(
         (("load", "elevation", heights, "--nodata", 3), "declares nodata 11"),
         (("load", "elevation", tmp_path), "it is a folder"),
         (("export", "land_cover", tmp_path / "x.tif"), "there is no raster 'land_cover'"),
-        (("export", "speed", tmp_path / "x.gpkg"), "name it .tif"),
     ):
         assert words in run(*arguments).refusal, arguments
 
