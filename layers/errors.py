@@ -22,6 +22,10 @@ class NoSuchFeatureError(LayersError):
     """There is no such feature in this layer."""
 
 
+class NoSuchRasterError(LayersError):
+    """There is no such raster: GET /api/rasters lists them."""
+
+
 class FeatureExistsError(LayersError):
     """A feature with this id exists already: change it with PUT."""
 

@@ -51,3 +51,16 @@ INSERT INTO deliveries (subscription, event) VALUES ('sub', 1);
 INSERT INTO tokens (id, hash, kind, scopes, unit)
     VALUES ('tok', '\x0102', 'api', '{read,ingest}', 'u');
 INSERT INTO marks (name, value) VALUES ('demo', '"ready"');
+
+-- Of later revisions, where they are.
+DO $$
+BEGIN
+    IF to_regclass('patrolgrid.rasters') IS NOT NULL THEN
+        INSERT INTO rasters (name, crs, a, c, e, f, width, height, block, dtype, nodata, unit,
+                             digest)
+        VALUES ('elevation', 'EPSG:4326', 0.5, 100, -0.5, 43, 2, 2, 256, 'int16', -32768, 'm',
+                decode(repeat('ab', 32), 'hex'));
+        INSERT INTO raster_blocks (raster, block_row, block_col, data)
+        VALUES ('elevation', 0, 0, '\x28b52ffd');
+    END IF;
+END $$;

@@ -12,15 +12,18 @@ import shapely
 import typer
 from sqlalchemy import Connection
 
+from api.cli import rasters
 from api.cli.options import Mapping, pairs
 from api.cli.words import counted
 from api.database import migrated
+from api.progress import progress
 from api.settings import read_settings
 from geo import grids
 from layers import export as exporting
 from layers import frames, places
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFeatureError, BadFileError
+from layers.export import FORMATS
 from layers.load import Report
 from layers.load import ground as read_ground
 from layers.load import load as load_file
@@ -43,8 +46,20 @@ def load(
     ] = None,
     crs: Crs = None,
     layer_name: LayerName = None,
+    band: Annotated[int | None, typer.Option(help="of a GeoTIFF with several")] = None,
+    nodata: Annotated[float | None, typer.Option(help="of a GeoTIFF that declares none")] = None,
 ) -> None:
-    """Load a layer from a file: all rows or none; loading again updates by id."""
+    """Load a layer from a file: all rows or none; loading again updates by id.
+
+    elevation, speed and land_cover are rasters, from GeoTIFF.
+    """
+    if layer in rasters.NAMES:
+        if mapping or setting or layer_name:
+            raise typer.BadParameter(f"{layer} is a raster: it takes --crs, --band and --nodata")
+        rasters.load_raster(layer, file, crs=crs, band=band, nodata=nodata)
+        return
+    if band is not None or nodata is not None:
+        raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
     settings = read_settings()
     region = Region.read(settings.region_file)
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_write") as connection:
@@ -77,16 +92,47 @@ def _print(report: Report) -> None:
 
 @app.command()
 def export(
-    layer: Annotated[str, typer.Argument()],
-    file: Annotated[Path, typer.Argument(help=".geojson, .gpkg, .fgb, .parquet or .csv")],
+    layer: Annotated[str, typer.Argument(help="a layer, or a raster: elevation, …")],
+    file: Annotated[
+        Path, typer.Argument(help=".geojson, .geojsonl, .gpkg, .fgb, .parquet, .csv; .tif")
+    ],
+    bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees")] = None,
+    level: Annotated[str | None, typer.Option(help="of grids")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help=f"if not the suffix's: {', '.join(FORMATS)}")
+    ] = None,
 ) -> None:
-    """Write a layer to a file."""
+    """Write a layer to a file, whole or not at all."""
+    if layer in rasters.NAMES:
+        if bbox or level or format_name:
+            raise typer.BadParameter(f"{layer} is a raster: it is written as it was loaded")
+        rasters.export_raster(layer, file)
+        return
+    box = _box(bbox)
     with (
         migrated(read_settings()) as engine,
         acting(engine, SYSTEM, "patrolgrid_read") as connection,
+        progress() as bar,
     ):
-        count = exporting.export(connection, layer, file)
+        total = exporting.count(connection, layer, bbox=box, level=level)
+        task = bar.add_task(f"writing {file.name}", total=total)
+        count = exporting.export(
+            connection, layer, file, bbox=box, level=level, format_name=format_name,
+            told=lambda written: bar.advance(task, written),
+        )  # fmt: skip
     typer.echo(f"{file}: {counted(count, 'feature')} of {layer}")
+
+
+def _box(given: str | None) -> tuple[float, ...] | None:
+    """The edges of ``--bbox``; the layers judge them."""
+    if given is None:
+        return None
+    try:
+        return tuple(float(edge) for edge in given.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given!r}: write west,south,east,north in degrees", param_hint="--bbox"
+        ) from None
 
 
 @app.command("grid")

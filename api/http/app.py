@@ -8,10 +8,10 @@ from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import errors
+from api.http import downloads, errors
 from api.http.context import Service
 from api.http.identity import Identity, authenticated
 from api.http.routes import ROUTERS, page
@@ -53,9 +53,13 @@ class Heads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            # A stream would have no end, and no body to show for it.
-            headers = [(k, v) for k, v in scope["headers"] if k != b"accept"]
+            # A stream of events would have no end, and no body to show for it.
+            headers = [
+                (k, v) for k, v in scope["headers"]
+                if not (k == b"accept" and b"text/event-stream" in v)
+            ]  # fmt: skip
             scope = {**scope, "method": "GET", "headers": headers}
+            scope["state"] = {**scope.get("state", {}), "head": True}
         await self.app(scope, receive, send)
 
 
@@ -91,7 +95,12 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router, responses=errors.RESPONSES)
     page.mount_assets(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=1000,
+        compresslevel=5,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *downloads.BINARY),
+    )
     app.add_middleware(Identity, engine=engine)
     app.add_middleware(TileDoor, tiles=tiles, rights=rights)
     app.add_middleware(SafeHeaders)

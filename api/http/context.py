@@ -65,6 +65,8 @@ class Service:
     tiles: Tiles
     demo: bool = False  #: whether the service is ready only with the demo in
     kept: Kept = field(default_factory=lambda: Kept(most=16))
+    #: Each download holds a connection of the pool for as long as its client takes.
+    downloads: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(4))
 
 
 def _service(request: Request) -> Service:

@@ -37,6 +37,7 @@ STATUS: dict[type[Exception], int] = {
     stored.DatabaseUnavailableError: 503,
     stored.NoSuchLayerError: 404,
     stored.NoSuchFeatureError: 404,
+    stored.NoSuchRasterError: 404,
     stored.NoSuchUnitError: 404,
     stored.NoSuchTeamError: 404,
     stored.NoSuchBreachError: 404,

@@ -19,8 +19,9 @@ Feature = dict[str, Any]
 Bounds = tuple[float, float, float, float]
 
 MOST_FEATURES = 10_000
-#: Enough decimals to write any coordinate so that it reads back as the same double.
-_DECIMALS = 17
+#: Enough decimals to write any coordinate so that it reads back as the same double: those below
+#: 1e-8 are written with an exponent, and others have at most 17 digits after 8 noughts.
+_DECIMALS = 25
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,6 +179,8 @@ MAY = [
     ("patrolgrid_write", FENCE),
     ("patrolgrid_write", "SELECT ensure_fix_partition(date '2026-01-01')"),
     ("patrolgrid_write", "SELECT secret FROM subscriptions"),
+    ("patrolgrid_read", "SELECT count(*) FROM rasters, raster_blocks"),
+    ("patrolgrid_write", "DELETE FROM rasters"),
     ("patrolgrid_gate", "SELECT count(*) FROM tokens"),
     ("patrolgrid_gate", "DELETE FROM tokens"),
 ]
@@ -186,6 +188,9 @@ MAY_NOT = [
     ("patrolgrid_read", FENCE),
     ("patrolgrid_read", "UPDATE grids SET name = 'x'"),
     ("patrolgrid_read", "DELETE FROM fixes"),
+    ("patrolgrid_read", "DELETE FROM rasters"),
+    ("patrolgrid_write", "UPDATE raster_blocks SET data = 'x'"),
+    ("patrolgrid_gate", "SELECT * FROM raster_blocks"),
     ("patrolgrid_read", "SELECT ensure_fix_partition(date '2026-01-01')"),
     ("patrolgrid_read", "SELECT secret FROM subscriptions"),
     ("patrolgrid_read", "SELECT * FROM tokens"),
@@ -285,6 +290,11 @@ BREACH = (
     " entered_fix, entered_at, exited_at, geom) VALUES ('u', 'f', 1, 'keep_out', 'low', 'v',"
 )
 
+RASTER = (
+    "INSERT INTO rasters (name, crs, a, c, e, f, width, height, block, dtype, scale, digest) VALUES"
+)
+DIGEST = "decode(repeat('ab', 32), 'hex')"
+
 MEANINGLESS = (
     ("speed_ms", "-1"), ("speed_ms", "NaN"), ("heading_deg", "361"), ("heading_deg", "-1"),
     ("altitude_m", "NaN"), ("altitude_m", "Infinity"), ("battery", "101"), ("battery", "NaN"),
@@ -370,6 +380,31 @@ BAD_ROWS = {
     "a breach on a hunch": f"{BREACH} 'open', 'possible', now(), now(), NULL, {POINT})",
     "a notice of nothing": "INSERT INTO deliveries (subscription, event) VALUES ('sub', 99)",
     "the same notice twice": "INSERT INTO deliveries (subscription, event) VALUES ('sub', 1)",
+    "a raster of an unknown kind": f"{RASTER} ('mood', 'x', 1, 0, 1, 0, 1, 1, 1, 'int8', 1,"
+    f" {DIGEST})",
+    **{
+        f"a raster {what}": f"{RASTER} ('speed', {values}, {DIGEST})"
+        for what, values in (
+            ("nowhere", "'', 1, 0, 1, 0, 1, 1, 1, 'int8', 1"),
+            ("of no width", "'x', 1, 0, 1, 0, 0, 1, 1, 'int8', 1"),
+            ("of no height", "'x', 1, 0, 1, 0, 1, 0, 1, 'int8', 1"),
+            ("in blocks of nothing", "'x', 1, 0, 1, 0, 1, 1, 0, 'int8', 1"),
+            ("of pixels without width", "'x', 0, 0, 1, 0, 1, 1, 1, 'int8', 1"),
+            ("of pixels wide by no number", "'x', 'NaN', 0, 1, 0, 1, 1, 1, 'int8', 1"),
+            ("of pixels without height", "'x', 1, 0, 0, 0, 1, 1, 1, 'int8', 1"),
+            ("at no number", "'x', 1, 'NaN', 1, 0, 1, 1, 1, 'int8', 1"),
+            ("at the end of the world", "'x', 1, 0, 1, 'Infinity', 1, 1, 1, 'int8', 1"),
+            ("of words", "'x', 1, 0, 1, 0, 1, 1, 1, 'text', 1"),
+            ("scaled to nothing", "'x', 1, 0, 1, 0, 1, 1, 1, 'int8', 0"),
+        )
+    },
+    "a raster that is there already": f"{RASTER} ('elevation', 'x', 1, 0, 1, 0, 1, 1, 1, 'int8', 1,"
+    f" {DIGEST})",
+    "a raster of another digest": f"{RASTER} ('speed', 'x', 1, 0, 1, 0, 1, 1, 1, 'int8', 1, '')",
+    "a block of no raster": "INSERT INTO raster_blocks VALUES ('speed', 0, 0, 'x')",
+    "a block before the first": "INSERT INTO raster_blocks VALUES ('elevation', -1, 0, 'x')",
+    "a block of nothing": "INSERT INTO raster_blocks VALUES ('elevation', 0, 1, '')",
+    "a block that is there already": "INSERT INTO raster_blocks VALUES ('elevation', 0, 0, 'x')",
     "a token of an unknown right": "INSERT INTO tokens (id, hash, kind, scopes) VALUES"
     " ('x', '\\x01', 'api', '{fly}')",
     "a token that is another's": "INSERT INTO tokens (id, hash, kind, scopes) VALUES"

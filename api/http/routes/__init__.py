@@ -12,6 +12,7 @@ from api.http.routes import (
     page,
     places,
     presence,
+    rasters,
     response,
     subscriptions,
     tiles,
@@ -21,7 +22,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, places, tiles, units, fixes, breaches, presence, coverage,
-        response, events, subscriptions, ogc,
+        health, auth, page, openapi, places, rasters, tiles, units, fixes, breaches, presence,
+        coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Header, Path, Query, Request
 from starlette.responses import Response
 
+from api.http import downloads
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -23,11 +24,13 @@ from api.http.answers import (
     is_known,
     next_link,
 )  # fmt: skip
-from api.http.context import Parts, Reading, Writing
+from api.http.context import Parts, Reading, Who, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
 from layers import places, versions
+from layers.db.engine import acting
 from layers.errors import BadFeatureError, StaleFeatureError
+from layers.export import FORMATS
 
 router = APIRouter(route_class=Guarded, tags=["layers"])
 
@@ -62,24 +65,37 @@ def list_layers(request: Request, connection: Reading) -> Response:
     )
 
 
-@router.get("/api/layers/{layer}", response_class=GeoJson)
+@router.get(
+    "/api/layers/{layer}",
+    response_class=GeoJson,
+    responses={200: {"content": downloads.CONTENT}, 406: downloads.NOT_ACCEPTABLE},
+)
 @needs("read")
 def list_features(
     request: Request,
-    connection: Reading,
+    service: Parts,
+    principal: Who,
     layer: LayerName,
     bbox: Bbox,
     level: Annotated[str | None, Query(max_length=100, description="of grids")] = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
+    f: Annotated[str | None, Query(description=f"instead of Accept: {', '.join(FORMATS)}")] = None,
 ) -> Response:
-    """Features of a layer by id, those that meet ``bbox``."""
+    """Features of a layer by id, those that meet ``bbox``: a page of GeoJSON, or all as a file."""
     kind = places.layer(layer)
-    page = places.features(
-        connection, kind.name, bbox=bbox, level=level, limit=limit, after=after(cursor)
-    )
+    what = downloads.asked(request, kind.name, f=f, bbox=bbox, level=level)
+    if what is not None:
+        return downloads.Download(request, service, principal, what)
+    with acting(service.engine, principal, "patrolgrid_read") as connection:
+        page = places.features(
+            connection, kind.name, bbox=bbox, level=level, limit=limit, after=after(cursor)
+        )
+        version = versions.read(connection, [kind.name])
     payload = collection(page.features, links=next_link(request, page.next))
-    return answer(request, payload, versions.read(connection, [kind.name]))
+    told = answer(request, payload, version)
+    told.headers["Vary"] = downloads.VARY_HERE
+    return told
 
 
 @router.get("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)

@@ -1,0 +1,263 @@
+"""A whole layer as a file, streamed to the client as it is made.
+
+The transaction lives as long as the transfer does, so an answer here is a Response of its own that
+opens it, watches for a client that goes away, and closes it whatever happens. Formats that are
+written to and fro (GeoPackage, FlatGeobuf) go through a temporary file that nobody else can see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pyarrow as pa
+from anyio import to_thread
+from fastapi import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.http.answers import VARY, is_known, rfc3339, right_of
+from api.http.context import Service
+from api.http.errors import RESPONSES, ApiError, problem
+from api.http.negotiation import wanted
+from layers import export, versions
+from layers.db.engine import Principal, acting
+from layers.export import FORMATS, Features, Format
+from layers.versions import DataVersion
+
+logger = logging.getLogger("patrolgrid.http")
+
+#: Media types that are sent as they are.
+BINARY = tuple(m for one in FORMATS.values() if one.is_binary for m in one.media_types)
+#: The answers of a layer as OpenAPI has them.
+CONTENT: dict[str, Any] = {
+    one.media_types[0]: {"schema": {"type": "object"} if one.name == "geojson" else
+                         {"type": "string", "format": "binary"}}
+    for one in FORMATS.values()
+}  # fmt: skip
+NOT_ACCEPTABLE: dict[str, Any] = {
+    "description": "none of the formats that the client takes",
+    "content": RESPONSES["default"]["content"],
+}
+VARY_HERE = f"{VARY}, Accept"
+_PIECE_BYTES = 1 << 18
+_RETRY_S = 10
+
+
+class TransferBrokenError(Exception):
+    """A download ended before its time: the client sees that it is not whole."""
+
+
+class _GoneError(Exception):
+    """The client went away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be downloaded."""
+
+    layer: str
+    format: Format
+    bbox: Sequence[float] | None
+    level: str | None
+
+
+def asked(
+    request: Request,
+    layer: str,
+    *,
+    f: str | None,
+    bbox: Sequence[float] | None,
+    level: str | None,
+) -> Wanted | None:
+    """The download that a request for a layer asks for; None where it asks for a page of GeoJSON.
+
+    Raises ApiError where it takes no format that there is, or asks for a page of a file.
+    """
+    of = wanted(f, request.headers.getlist("accept"))
+    if of.name == "geojson":
+        return None
+    for name in ("limit", "cursor"):
+        if name in request.query_params:
+            raise ApiError(
+                422, "no_pages", f"{name}: pages are of {FORMATS['geojson'].media_types[0]};"
+                f" {of.media_types[0]} is the whole layer, or what of it meets bbox and level",
+            )  # fmt: skip
+    return Wanted(layer=layer, format=of, bbox=bbox, level=level)
+
+
+class Download(Response):
+    """A layer in a format: 200 with all of it, 304, or 503 when too many are under way."""
+
+    #: A client that takes nothing for so long is let go.
+    stalled_s = 60.0
+
+    def __init__(
+        self, request: Request, service: Service, principal: Principal, what: Wanted
+    ) -> None:
+        super().__init__()
+        self._request, self._service, self._principal = request, service, principal
+        self._what = what
+        self._gone = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stack = contextlib.ExitStack()
+        try:
+            begun = await to_thread.run_sync(self._begin, stack)
+            if isinstance(begun, Response):
+                await begun(scope, receive, send)
+            else:
+                await self._transfer(begun, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(_close, stack)
+
+    def _begin(self, stack: contextlib.ExitStack) -> Response | _Transfer:
+        """Open what the transfer needs, on ``stack``; or the answer that needs none."""
+        what = self._what
+        held = stack.enter_context(contextlib.ExitStack())
+        connection = held.enter_context(
+            acting(self._service.engine, self._principal, "patrolgrid_read")
+        )
+        features = export.read(connection, what.layer, bbox=what.bbox, level=what.level)
+        version = versions.read(connection, [what.layer])
+        etag = self._etag(features, version)
+        headers = self._described(etag, version)
+        if is_known(self._request, etag):
+            return Response(status_code=304, headers=headers)
+        if getattr(self._request.state, "head", False):
+            answer = Response(headers=headers)
+            del answer.headers["content-length"]
+            return answer
+        if not self._service.downloads.acquire(blocking=False):
+            return problem(
+                503, "too_many_downloads", "as many downloads as may be are under way: try again"
+                f" in {_RETRY_S} s", {"Retry-After": str(_RETRY_S)},
+            )  # fmt: skip
+        stack.callback(self._service.downloads.release)
+        watched = replace(features, batches=self._watched(features))
+        pieces = _pieces(watched, what.format, held.close)
+        stack.callback(pieces.close)
+        return _Transfer(pieces=pieces, headers=headers)
+
+    def _watched(self, features: Features) -> Iterator[pa.RecordBatch]:
+        for batch in features.batches:
+            if self._gone.is_set():
+                raise _GoneError
+            yield batch
+
+    def _etag(self, features: Features, version: DataVersion) -> str:
+        """Of all that the file follows from: equal ones mean equal features in a like file."""
+        what = self._what
+        content = repr((right_of(self._principal), version.data_version, what.format.name,
+                        what.bbox, what.level, features.schema.names))  # fmt: skip
+        return f'"{hashlib.blake2b(content.encode(), digest_size=12).hexdigest()}"'
+
+    def _described(self, etag: str, version: DataVersion) -> dict[str, str]:
+        what = self._what
+        media_type = what.format.media_types[0]
+        return {
+            "Content-Type": f"{media_type}; charset=utf-8" if media_type == "text/csv"
+            else media_type,
+            "Content-Disposition": f'attachment; filename="{what.layer}'
+            f'{what.format.suffixes[0]}"',
+            "ETag": f"W/{etag}",  # another release may pack the same features otherwise
+            "Cache-Control": "private, no-cache",
+            "Vary": VARY_HERE,
+            "Data-Version": version.data_version,
+            **({"As-Of": str(rfc3339(version.as_of))} if version.as_of else {}),
+            "X-Accel-Buffering": "no",
+        }  # fmt: skip
+
+    async def _transfer(self, transfer: _Transfer, receive: Receive, send: Send) -> None:
+        """Send it, or stop as soon as the client went away."""
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._until_gone, receive, group.cancel_scope)
+            try:
+                await self._send(transfer, send)
+            except Exception as error:  # noqa: BLE001 - out of the group, to be raised as itself
+                failure = error
+            group.cancel_scope.cancel()
+        if failure is None or self._gone.is_set():
+            return
+        if not transfer.started:
+            raise failure
+        logger.error("download of %s: %s", self._what.layer, type(failure).__name__)
+        # Never the cause: it may hold values. The server cuts the connection.
+        raise TransferBrokenError(f"the download of {self._what.layer} broke off") from None
+
+    async def _until_gone(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+        scope.cancel()
+
+    async def _send(self, transfer: _Transfer, send: Send) -> None:
+        # The first piece is made before anything is sent: what fails by then has its own answer.
+        piece = await to_thread.run_sync(transfer.next)
+        transfer.started = True
+        headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in transfer.headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while piece is not None:
+            with anyio.fail_after(self.stalled_s):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            piece = await to_thread.run_sync(transfer.next)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@dataclass(kw_only=True)
+class _Transfer:
+    """A file on its way."""
+
+    pieces: Iterator[bytes]
+    headers: dict[str, str]
+    started: bool = field(default=False)  #: whether the client was told of it
+
+    def next(self) -> bytes | None:
+        """The next piece; None at the end."""
+        return next(self.pieces, None)
+
+
+def _pieces(
+    features: Features, of: Format, release: Callable[[], None]
+) -> Generator[bytes, None, None]:
+    """The file's bytes; ``release`` is called once the database is not needed any more."""
+    if of.pieces is not None:
+        yield from _gathered(of.pieces(features))
+        return
+    with contextlib.ExitStack() as opened:
+        with tempfile.TemporaryDirectory(prefix="patrolgrid-download-") as folder:
+            path = Path(folder) / f"{features.name}{of.suffixes[0]}"
+            of.write(features, path)
+            # Open, it outlives its name, and goes with this process at the latest.
+            file = opened.enter_context(path.open("rb"))
+        release()
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of one size: a header alone is not sent before the first rows."""
+    held = b""
+    for made in pieces:
+        held += made
+        while len(held) >= _PIECE_BYTES:
+            yield held[:_PIECE_BYTES]
+            held = held[_PIECE_BYTES:]
+    yield held
+
+
+def _close(stack: contextlib.ExitStack) -> None:
+    try:
+        stack.close()
+    except Exception as error:  # noqa: BLE001 - the transfer is over, or failed and told so
+        logger.warning("end of a download: %s", type(error).__name__)
