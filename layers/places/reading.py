@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from layers.errors import BadQueryError, NoSuchFeatureError
+from layers.places import hierarchy
 from layers.places.registry import LAYERS, Layer, layer
 
 Feature = dict[str, Any]
@@ -73,6 +74,8 @@ def feature(connection: Connection, name: str, feature_id: str, *, lock: bool = 
     of = layer(name)
     query = select(*_fields(of)).where(of.table.c.id == feature_id)
     if lock:
+        if of.name == "grids":
+            hierarchy.lock(connection)
         query = query.with_for_update()
     # PostgreSQL's text holds no NUL, so nothing has such an id.
     row = None if "\0" in feature_id else connection.execute(query).mappings().one_or_none()
