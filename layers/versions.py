@@ -13,7 +13,6 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, text
 
-
 #: The layers that a computed layer is read from: their versions are its own.
 SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType({"unattended": ("grids", "post_areas")})
 

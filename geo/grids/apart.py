@@ -106,6 +106,20 @@ def _clear(a: float, b: float, c: float, d: float) -> bool:
 
 
 @njit(cache=True)
+def _along(xy: Floats, v: int, p: int, q: int) -> bool:
+    """Whether edges v-p and v-q may run along each other."""
+    return _side(xy, v, p, q) == 0 and _ahead(xy, v, p, q)
+
+
+@njit(cache=True)
+def _cross(xy: Floats, a: int, b: int, c: int, d: int) -> bool:
+    """Whether edges a-b and c-d may have a place in common."""
+    if _side(xy, a, b, c) * _side(xy, a, b, d) > 0:
+        return False
+    return _side(xy, c, d, a) * _side(xy, c, d, b) <= 0
+
+
+@njit(cache=True)
 def _edges_meet(xy: Floats, before: Ints, a: int, c: int) -> bool:
     """Whether edges a → a + 1 and c → c + 1 do more than touch as neighbours' edges may."""
     b, d = a + 1, c + 1
@@ -113,24 +127,15 @@ def _edges_meet(xy: Floats, before: Ints, a: int, c: int) -> bool:
         return False
     if _clear(xy[a, 1], xy[b, 1], xy[c, 1], xy[d, 1]):
         return False
-    ac, ad, bc, bd = _same(xy, a, c), _same(xy, a, d), _same(xy, b, c), _same(xy, b, d)
-    if ac and _meet_in_corner(xy, before, a, c):
-        return True
-    if ad and bc:
-        return False
-    if ac and bd:
-        return True
-    if ac:
-        return _side(xy, a, b, d) == 0 and _ahead(xy, a, b, d)
-    if ad:
-        return _side(xy, a, b, c) == 0 and _ahead(xy, a, b, c)
-    if bc:
-        return _side(xy, b, a, d) == 0 and _ahead(xy, b, a, d)
-    if bd:
-        return _side(xy, b, a, c) == 0 and _ahead(xy, b, a, c)
-    if _side(xy, a, b, c) * _side(xy, a, b, d) > 0:
-        return False
-    return _side(xy, c, d, a) * _side(xy, c, d, b) <= 0
+    if _same(xy, a, c):
+        if _meet_in_corner(xy, before, a, c) or _same(xy, b, d):
+            return True
+        return _along(xy, a, b, d)
+    if _same(xy, b, d):
+        return _along(xy, b, a, c)
+    if _same(xy, a, d):
+        return not _same(xy, b, c) and _along(xy, a, b, c)
+    return _along(xy, b, a, d) if _same(xy, b, c) else _cross(xy, a, b, c, d)
 
 
 @njit(cache=True)

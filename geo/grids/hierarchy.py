@@ -45,12 +45,15 @@ def check_hierarchy(
     return pd.DataFrame(faults, columns=columns)
 
 
-def rest(parent: shapely.Geometry, children: gpd.GeoDataFrame | gpd.GeoSeries) -> shapely.Geometry:
+def rest(
+    parent: shapely.Geometry, children: gpd.GeoDataFrame | gpd.GeoSeries | ground.Geometries
+) -> shapely.Geometry:
     """The ground of a parent outside all of its children (a (multi)polygon, perhaps empty).
 
     With its children it makes up the parent, so that figures of children and rest sum to its own.
     """
-    left = shapely.difference(parent, shapely.union_all(children.geometry.to_numpy()))
+    shapes = children if isinstance(children, np.ndarray) else children.geometry.to_numpy()
+    left = shapely.difference(parent, shapely.union_all(shapes))
     parts = shapely.get_parts(left)
     return shapely.union_all(parts[shapely.get_type_id(parts) == 3])
 

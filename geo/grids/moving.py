@@ -124,9 +124,9 @@ class _Move:
     def hand_over(
         self, giver: str, taker: str | None, part: shapely.Geometry, was: shapely.Geometry | None
     ) -> None:
-        """Let what lies below ``giver`` in a part of its ground follow to ``taker``, which had ``was``.
+        """Let what lies below ``giver`` in a part of its ground follow to ``taker``.
 
-        Without a taker the part is a gap now, and nothing may lie there.
+        That one's ground ``was`` beside it; without a taker the part is a gap, where nothing may lie.
         """
         for child in self.children.get(giver, ()):
             shape = self.shapes[child]

@@ -157,7 +157,7 @@ def test_many_children_of_a_crooked_parent_are_held_against_its_edge():
 
 def test_neighbours_of_a_large_load_overlap_where_one_was_moved():
     cells = tessellation(60, 4, extra=2)
-    cells[1830] = shapely.transform(cells[1830], lambda xy: xy + (0.002, 0))
+    cells[1830] = shapely.transform(cells[1830], lambda xy: xy + np.array([0.002, 0]))
     found = ground.overlaps(cells, np.zeros(len(cells), dtype=np.int64))
     assert {one.one for one in found} | {one.other for one in found} >= {1830}
     assert all(1830 in {one.one, one.other} for one in found)

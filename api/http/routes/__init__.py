@@ -6,6 +6,7 @@ from api.http.routes import (
     coverage,
     events,
     fixes,
+    grids,
     health,
     openapi,
     page,
@@ -20,7 +21,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, places, tiles, units, fixes, breaches, presence, coverage,
-        response, events, subscriptions,
+        health, auth, page, openapi, places, grids, tiles, units, fixes, breaches, presence,
+        coverage, response, events, subscriptions,
     )
 )  # fmt: skip
