@@ -34,6 +34,8 @@ def perhaps_overlapping(polygons: NDArray[np.object_], one: Ints, two: Ints) -> 
     anticlockwise = shapely.orient_polygons(polygons)
     rings, of = shapely.get_rings(anticlockwise, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
+    if ((xy[1:] == xy[:-1]).all(axis=1) & (ring[1:] == ring[:-1])).any():
+        return perhaps_overlapping(shapely.remove_repeated_points(polygons), one, two)
     last = np.r_[ring[1:] != ring[:-1], True]
     first = np.r_[True, last[:-1]]
     before = np.arange(len(xy)) - 1
@@ -123,9 +125,9 @@ def _cross(xy: Floats, a: int, b: int, c: int, d: int) -> bool:
 def _edges_meet(xy: Floats, before: Ints, a: int, c: int) -> bool:
     """Whether edges a → a + 1 and c → c + 1 do more than touch as neighbours' edges may."""
     b, d = a + 1, c + 1
-    if _clear(xy[a, 0], xy[b, 0], xy[c, 0], xy[d, 0]):
-        return False
-    if _clear(xy[a, 1], xy[b, 1], xy[c, 1], xy[d, 1]):
+    if _clear(xy[a, 0], xy[b, 0], xy[c, 0], xy[d, 0]) or _clear(
+        xy[a, 1], xy[b, 1], xy[c, 1], xy[d, 1]
+    ):
         return False
     if _same(xy, a, c):
         if _meet_in_corner(xy, before, a, c) or _same(xy, b, d):
@@ -133,9 +135,10 @@ def _edges_meet(xy: Floats, before: Ints, a: int, c: int) -> bool:
         return _along(xy, a, b, d)
     if _same(xy, b, d):
         return _along(xy, b, a, c)
-    if _same(xy, a, d):
-        return not _same(xy, b, c) and _along(xy, a, b, c)
-    return _along(xy, b, a, d) if _same(xy, b, c) else _cross(xy, a, b, c, d)
+    ad, bc = _same(xy, a, d), _same(xy, b, c)
+    if ad or bc:
+        return ad != bc and (_along(xy, a, b, c) if ad else _along(xy, b, a, d))
+    return _cross(xy, a, b, c, d)
 
 
 @njit(cache=True)

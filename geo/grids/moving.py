@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -70,17 +71,37 @@ def follow(
 
 
 def _images(before: shapely.Geometry, after: shapely.Geometry) -> dict[Place, Place]:
-    """Where each corner went, when the outline has as many rings and corners as it had."""
-    rings = [shapely.get_rings(shape) for shape in (before, after)]
-    counts = [shapely.get_num_coordinates(r).tolist() for r in rings]
-    if counts[0] != counts[1]:
+    """Where each corner went: those between two that stayed, when there are still as many."""
+    images: dict[Place, Place] = {}
+    for old, new in itertools.product(_rings(before), _rings(after)):
+        stayed = set(old) & set(new)
+        now = _runs(new, stayed)
+        for ends, run in _runs(old, stayed).items():
+            if len(now.get(ends, ())) == len(run):
+                images.update(zip(run, now[ends], strict=True))
+    return images
+
+
+def _rings(shape: shapely.Geometry) -> list[list[Place]]:
+    """The corners of each ring, in their order."""
+    rings = shapely.get_rings(shapely.get_parts(shape))
+    return [[(float(x), float(y)) for x, y in shapely.get_coordinates(r)[:-1]] for r in rings]
+
+
+def _runs(ring: list[Place], stayed: set[Place]) -> dict[tuple[Place, Place], list[Place]]:
+    """The corners between each two, one after the other, of those that stayed."""
+    first = next((n for n, corner in enumerate(ring) if corner in stayed), None)
+    if first is None:
         return {}
-    xy = [shapely.get_coordinates(shape) for shape in (before, after)]
-    return {
-        (float(a[0]), float(a[1])): (float(b[0]), float(b[1]))
-        for a, b in zip(*xy, strict=True)
-        if (a != b).any()
-    }
+    runs: dict[tuple[Place, Place], list[Place]] = {}
+    start, run = ring[first], list[Place]()
+    for corner in [*ring[first + 1 :], *ring[: first + 1]]:
+        if corner in stayed:
+            runs[start, corner] = run
+            start, run = corner, []
+        else:
+            run.append(corner)
+    return runs
 
 
 def _as_one(parts: Sequence[shapely.Geometry]) -> shapely.Geometry:
@@ -126,7 +147,7 @@ class _Move:
     ) -> None:
         """Let what lies below ``giver`` in a part of its ground follow to ``taker``.
 
-        That one's ground ``was`` beside it; without a taker the part is a gap, where nothing may lie.
+        That one's ground ``was`` beside it; a gap, which nobody takes, must be free of children.
         """
         for child in self.children.get(giver, ()):
             shape = self.shapes[child]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +109,7 @@ def shared_out(
         return [(None, piece)]
     if len(set(owners)) == 1:
         return [(owners[0], piece)]
-    claims = _without_slides(edges, old, images)
+    claims = _without_slides(edges, _bends([old, *takers.values()]), images)
     told = {edges.owner[k] for k in np.flatnonzero(claims)}
     if len(told) == 1:
         return [(told.pop(), piece)]
@@ -134,16 +134,26 @@ def _edges(
     return _Edges(start=start, end=end, middle=middle, ring=ring, is_new=is_new, owner=owner)
 
 
+def _bends(shapes: Iterable[shapely.Geometry]) -> set[Place]:
+    """The corners of shapes: not the vertices that lie between others on a straight edge."""
+    found: set[Place] = set()
+    for ring in shapely.get_rings(shapely.get_parts(np.array(list(shapes), dtype=object)).ravel()):
+        xy = shapely.get_coordinates(ring)[:-1]
+        chord = shapely.linestrings(np.stack((np.roll(xy, 1, 0), np.roll(xy, -1, 0)), axis=1))
+        bend = shapely.distance(shapely.points(xy), chord) > ON_EDGE_DEG
+        found.update((float(x), float(y)) for x, y in xy[bend])
+    return found
+
+
 def _without_slides(
-    edges: _Edges, old: shapely.Geometry, images: Mapping[Place, Place]
+    edges: _Edges, corners: set[Place], images: Mapping[Place, Place]
 ) -> NDArray[np.bool_]:
     """The old edges whose neighbours claim ground: not those along which the new edge only slid.
 
     These are edges along which a corner was moved (``images``), and runs of edges with one
     neighbour (or one edge beside a gap) that begin or end where the new edge does, at a place that
-    was no corner before. Where nothing would be left they claim after all.
+    was none of the ``corners`` before. Where nothing would be left they claim after all.
     """
-    corners = {tuple(c) for c in shapely.get_coordinates(old)}
     claims = ~edges.is_new
     for way in images.items():
         claims &= ~shapely.dwithin(shapely.LineString(way), edges.middle, ON_EDGE_DEG)

@@ -87,6 +87,16 @@ def test_neighbours_that_share_their_edges_exactly_are_all_told_apart(extra):
     assert not apart.perhaps_overlapping(turned, one[one < two], two[one < two]).any()
 
 
+def test_corners_written_twice_hide_no_overlap():
+    square = shapely.box(0, 0, 2, 2)
+    corner = shapely.Polygon([(0, 0), (0, 0), (2, 0), (2, 2), (2, 2), (1, 2), (0, 1)])
+    wedge = shapely.Polygon([(0, 1), (0, 1), (1, 2), (0, 3)])
+    found = apart.perhaps_overlapping(
+        np.array([square, corner, wedge]), np.array([0, 0, 1]), np.array([1, 2, 2])
+    )
+    assert found.tolist() == [True, True, False]
+
+
 def test_a_vertex_moved_across_an_edge_is_not_told_apart():
     cells = tessellation(6, 2)
     xy = shapely.get_coordinates(cells[14])
