@@ -32,7 +32,9 @@ ORDER BY c.id
 
 _CIRCLE = """
 WITH RECURSIVE up (id, above) AS (
-    SELECT id, parent FROM grids WHERE id = ANY(:ids) AND parent IS NOT NULL
+    -- Only one that has children can be its own ancestor.
+    SELECT g.id, g.parent FROM grids g WHERE g.id = ANY(:ids) AND g.parent IS NOT NULL
+        AND EXISTS (SELECT FROM grids c WHERE c.parent = g.id)
     UNION
     SELECT up.id, g.parent FROM up JOIN grids g ON g.id = up.above
     WHERE g.parent IS NOT NULL AND up.above <> up.id

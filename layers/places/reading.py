@@ -91,7 +91,9 @@ def summary(connection: Connection) -> dict[str, Summary]:
 
 def bounds(connection: Connection) -> Bounds | None:
     """Extent in degrees of all static layers together; None when all are empty."""
-    boxes = [one.bbox for one in summary(connection).values() if one.bbox]
+    # What is computed lies where its sources do.
+    stored = (of for of in LAYERS.values() if not of.read_only)
+    boxes = [box for of in stored if (box := _summary(connection, of).bbox)]
     if not boxes:
         return None
     west, south, east, north = zip(*boxes, strict=True)
