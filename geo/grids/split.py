@@ -196,14 +196,36 @@ def _cut(
     giver: str,
     images: Mapping[Place, Place],
 ) -> list[tuple[str | None, shapely.Geometry]]:
+    """The piece cut where those who claim it met; each face must touch the edge of one of them."""
     unclear = MovedEdgeError(
         f"the ground that {giver!r} gives up {place_of(piece)} lies beside several others, and"
         " which of them takes what is not clear: move fewer corners at once"
     )
+    cuts = _cuts(edges, claims, images)
+    within = shapely.buffer(piece, ON_EDGE_DEG)
+    if not cuts or not all(within.covers(cut) for cut in cuts):
+        raise unclear
+    targets = shapely.multipoints([shapely.get_coordinates(cut)[1] for cut in cuts])
+    outline = shapely.snap(piece.boundary, targets, ON_EDGE_DEG)
+    lines = shapely.get_parts(shapely.union_all([outline, *cuts]))
+    out: list[tuple[str | None, shapely.Geometry]] = []
+    for face in solid(shapely.polygonize(lines)):
+        mine = claims & shapely.dwithin(face.boundary, edges.middle, ON_EDGE_DEG)
+        told = {edges.owner[k] for k in np.flatnonzero(mine)}
+        if len(told) != 1:
+            raise unclear
+        out.append((told.pop(), face))
+    return out
+
+
+def _cuts(
+    edges: _Edges, claims: NDArray[np.bool_], images: Mapping[Place, Place]
+) -> list[shapely.Geometry]:
+    """A line from each corner where two of those who claim met, to where that corner went."""
     new_edges = shapely.multilinestrings(
         shapely.linestrings(np.stack((edges.start, edges.end), axis=1)[edges.is_new])
     )
-    cuts, targets = [], []
+    cuts = []
     for k in np.flatnonzero(claims):
         following = np.flatnonzero(
             (edges.ring == edges.ring[k]) & (edges.start == edges.end[k]).all(axis=1)
@@ -212,26 +234,9 @@ def _cut(
             continue
         corner = (float(edges.end[k, 0]), float(edges.end[k, 1]))
         target = images.get(corner)
-        if target is None or target == corner:
-            if new_edges.is_empty:
-                raise unclear
+        if target is None and not new_edges.is_empty:
             line = shapely.shortest_line(new_edges, shapely.Point(corner))
             target = tuple(shapely.get_coordinates(line)[0])
-        cut = shapely.LineString([corner, target])
-        if shapely.length(shapely.difference(cut, shapely.buffer(piece, ON_EDGE_DEG))) > 0:
-            raise unclear
-        cuts.append(cut)
-        targets.append(target)
-    if not cuts:
-        raise unclear
-    outline = shapely.snap(piece.boundary, shapely.multipoints(targets), ON_EDGE_DEG)
-    lines = shapely.get_parts(shapely.union_all([outline, *cuts]))
-    faces = solid(shapely.polygonize(lines))
-    out: list[tuple[str | None, shapely.Geometry]] = []
-    for face in faces:
-        mine = claims & shapely.dwithin(face.boundary, edges.middle, ON_EDGE_DEG)
-        told = {edges.owner[k] for k in np.flatnonzero(mine)}
-        if len(told) != 1:
-            raise unclear
-        out.append((told.pop(), face))
-    return out
+        if target is not None:
+            cuts.append(shapely.LineString([corner, target]))
+    return cuts

@@ -36,7 +36,7 @@ def test_another_drawing_under_the_same_prefix_is_refused(
     for other in (("--size-m", 7000), ("--size-m", 5000, "--shape", "hexagon")):
         line = run("grid", *other, "--within", "banner").refusal
         assert "with the prefix 'cell' are others than these, such as cell-r" in line
-        assert "choose another --prefix, or delete them" in line
+        assert "delete them, or choose another --prefix for cells elsewhere" in line
     assert everything(engine) == before
     # Under another prefix they would lie on those that are there.
     line = run("grid", "--size-m", 7000, "--within", "banner", "--prefix", "big").refusal
