@@ -37,6 +37,15 @@ class StaleFeatureError(LayersError):
 class BadFeatureError(LayersError):
     """The feature cannot be stored as it is."""
 
+    def __init__(self, message: str | None = None, *, features: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        #: Ids of all features at fault, where they are known: without them the rest can be stored.
+        self.features = features
+
+
+class ReadOnlyLayerError(LayersError):
+    """This layer is computed from others: change those."""
+
 
 class BadFileError(LayersError):
     """The file cannot be loaded as it is; nothing was changed."""

@@ -6,11 +6,15 @@ several layers carries all of their versions, so that equal ``data_version`` mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection, text
+
+#: The layers that a computed layer is read from: their versions are its own.
+SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType({"unattended": ("grids", "post_areas")})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +40,17 @@ def bump(connection: Connection, *layers: str, shard: int = 0) -> None:
 
 def read(connection: Connection, layers: Sequence[str]) -> DataVersion:
     """The version of ``layers`` together; read it in the transaction that reads the data."""
+    layers = sorted({source for name in layers for source in SOURCES.get(name, (name,))})
     rows = connection.execute(
         text(
             "SELECT layer, sum(version), max(changed_at) FROM layer_versions"
             " WHERE layer = ANY(:layers) GROUP BY layer"
         ),
-        {"layers": list(layers)},
+        {"layers": layers},
     ).all()
     found = {layer: (int(version), changed) for layer, version, changed in rows}
     return DataVersion(
-        data_version="-".join(f"{name}.{found.get(name, (0,))[0]}" for name in sorted(layers)),
+        data_version="-".join(f"{name}.{found.get(name, (0,))[0]}" for name in layers),
         as_of=max((changed for _, changed in found.values()), default=None),
     )
 

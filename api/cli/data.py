@@ -235,6 +235,6 @@ def _check_no_others(connection: Connection, cells: gpd.GeoDataFrame, prefix: st
     if others:
         raise BadFeatureError(
             f"grids: {len(others)} of {counted(len(drawn), 'cell')} that are there with the prefix"
-            f" {prefix!r} are others than these, such as {others[0]}: choose another --prefix, or"
-            " delete them"
+            f" {prefix!r} are others than these, such as {others[0]}: delete them, or choose"
+            " another --prefix for cells elsewhere"
         )

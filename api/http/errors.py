@@ -46,6 +46,7 @@ STATUS: dict[type[Exception], int] = {
     stored.FeatureExistsError: 409,
     stored.InUseError: 409,
     stored.StaleFeatureError: 412,
+    stored.ReadOnlyLayerError: 405,
     stored.NotAllowedError: 403,
 }
 
@@ -147,7 +148,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
 
     async def known(_: Request, error: Exception) -> Response:
         status = status_of(error)
-        headers = {"Retry-After": "2"} if status == 503 else None
+        headers = {503: {"Retry-After": "2"}, 405: {"Allow": "GET, HEAD"}}.get(status)
         return problem(status, code_of(error), str(error), headers)
 
     for cls in (stored.LayersError, GeoError, RegionError):

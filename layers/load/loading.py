@@ -70,6 +70,7 @@ def load(
     is wrong and where; nothing is changed then.
     """
     of = places.layer(name)
+    of.check_writable()
     file = Path(path)
     plan = Plan.of(
         of, mapping=mapping or {}, settings=settings or {}, crs=crs, source_layer=source_layer

@@ -1,6 +1,7 @@
 """The static layers: tables, columns, reading, editing, and many features at once."""
 
 from layers.places.bulk import Written, put, put_frame
+from layers.places.chain import chain, gaps
 from layers.places.columns import Column
 from layers.places.editing import create, delete, replace
 from layers.places.reading import (
@@ -28,12 +29,14 @@ __all__ = [
     "Written",
     "bounds",
     "canonical",
+    "chain",
     "create",
     "delete",
     "etag",
     "extent",
     "feature",
     "features",
+    "gaps",
     "layer",
     "put",
     "put_frame",

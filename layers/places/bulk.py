@@ -47,6 +47,7 @@ def put(
     has, and gets its default in a new row. All or nothing: BadFeatureError leaves the
     transaction as it was.
     """
+    of.check_writable()
     given = dict(columns)
     if of.name == "grids":
         hierarchy.check_levels(given.get("level", ()), levels)

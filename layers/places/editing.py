@@ -21,7 +21,7 @@ from layers.errors import (
     InUseError,
     NoSuchFeatureError,
 )  # fmt: skip
-from layers.places import fences, hierarchy, shapes
+from layers.places import fences, hierarchy, neighbours, shapes
 from layers.places.columns import text_of
 from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
@@ -43,9 +43,11 @@ def create(
     """Store a new GeoJSON feature under its id, else one that is made; gives it back as stored.
 
     ``lowest_level`` is a grid's when it names none; ``levels``, highest first, are those there
-    may be. Raises BadFeatureError, FeatureExistsError, NoSuchLayerError; nothing is changed then.
+    may be. Raises BadFeatureError, FeatureExistsError, NoSuchLayerError, ReadOnlyLayerError;
+    nothing is changed then.
     """
     of = layer(name)
+    of.check_writable()
     row = _row(of, given, lowest_level, levels)
     feature_id = _given_id(of, given) or f"{of.alias}-{secrets.token_hex(6)}"
     _check_grid(of, feature_id, row)
@@ -72,13 +74,17 @@ def replace(
     *,
     lowest_level: str,
     levels: Sequence[str] = (),
+    follow: bool = True,
 ) -> Feature:
     """Put a GeoJSON feature in the place of the one with that id; gives it back as stored.
 
-    A property that is left out is emptied or gets its default; read-only ones are ignored.
-    Raises as ``create`` does, and NoSuchFeatureError.
+    A property that is left out is emptied or gets its default; read-only ones are ignored. The
+    neighbours of a grid ``follow`` where an edge that they share is moved (unless its parent, or
+    at the top its level, changes too): their ids are the member ``also_changed``, if there are
+    any. Without it an overlap is refused. Raises as ``create`` does, and NoSuchFeatureError.
     """
     of = layer(name)
+    of.check_writable()
     before = feature(connection, of.name, feature_id, lock=True)
     if _given_id(of, given) not in {None, feature_id}:
         raise BadFeatureError(f"{of.name} {feature_id!r}: the feature has another id: leave it out")
@@ -91,19 +97,42 @@ def replace(
             connection.execute(update(of.table).where(of.table.c.id == feature_id).values(**row))
         except IntegrityError as error:
             raise _refusal(of, feature_id, error) from error
-        hierarchy.check(connection, of, [feature_id], levels=levels)
         stored = feature(connection, of.name, feature_id)
+        moved = of.name == "grids" and _ground(stored) != _ground(before)
+        also = _follow(connection, before, stored) if moved and follow else []
+        hierarchy.check(connection, of, [feature_id, *also], levels=levels, moved=moved)
+        if also:
+            stored = {**feature(connection, of.name, feature_id), "also_changed": also}
         if stored != before:
             versions.bump(connection, of.name)
     return stored
 
 
+def _ground(grid: Feature) -> tuple[Any, ...]:
+    """What the place of a grid in the hierarchy's ground depends on."""
+    properties = grid["properties"]
+    return grid["geometry"], properties["parent"], properties["level"]
+
+
+def _follow(connection: Connection, before: Feature, stored: Feature) -> list[str]:
+    """Ids of the neighbours that followed a moved edge."""
+    parent = stored["properties"]["parent"]
+    if parent != before["properties"]["parent"]:
+        return []
+    if parent is None and stored["properties"]["level"] != before["properties"]["level"]:
+        return []
+    was, now = (shapes.from_geojson(one["geometry"]) for one in (before, stored))
+    return neighbours.follow(connection, str(stored["id"]), was, now)
+
+
 def delete(connection: Connection, name: str, feature_id: str) -> None:
     """Take a feature out; a post takes its areas with it, a fence keeps its past versions.
 
-    Raises NoSuchLayerError, NoSuchFeatureError, and InUseError for a grid that has children.
+    Raises NoSuchLayerError, ReadOnlyLayerError, NoSuchFeatureError, and InUseError for a grid
+    that has children.
     """
     of = layer(name)
+    of.check_writable()
     feature(connection, of.name, feature_id, lock=True)
     touched = {of.name}
     if of.name == "grids" and _referring(connection, "grids", "parent", feature_id):

@@ -1,4 +1,7 @@
-"""What one feature says of another: parents that exist, stand above, and never go in circles."""
+"""What one feature says of another, and whether the hierarchy of grids holds.
+
+Parents exist, stand above and never go in circles; children lie in them, siblings side by side.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from geo.earth import EARTH_M2
 from layers.errors import BadFeatureError
+from layers.places import ground
 from layers.places.registry import Layer
 
 #: No plane shows more of the earth than this without tearing it.
@@ -15,7 +19,7 @@ MOST_AREA_M2 = EARTH_M2 / 10
 
 _MISSING = """
 SELECT t.id, t.{column} FROM {layer} t LEFT JOIN {refers} o ON o.id = t.{column}
-WHERE t.id = ANY(:ids) AND t.{column} IS NOT NULL AND o.id IS NULL ORDER BY t.id LIMIT 1
+WHERE t.id = ANY(:ids) AND t.{column} IS NOT NULL AND o.id IS NULL ORDER BY t.id
 """
 
 _NOT_ABOVE = """
@@ -23,17 +27,19 @@ SELECT c.id, c.level, p.id, p.level FROM grids c JOIN grids p ON p.id = c.parent
 WHERE (c.id = ANY(:ids) OR p.id = ANY(:ids))
   AND array_position(CAST(:levels AS text[]), p.level)
       >= array_position(CAST(:levels AS text[]), c.level)
-ORDER BY c.id LIMIT 1
+ORDER BY c.id
 """
 
 _CIRCLE = """
 WITH RECURSIVE up (id, above) AS (
-    SELECT id, parent FROM grids WHERE id = ANY(:ids) AND parent IS NOT NULL
+    -- Only one that has children can be its own ancestor.
+    SELECT g.id, g.parent FROM grids g WHERE g.id = ANY(:ids) AND g.parent IS NOT NULL
+        AND EXISTS (SELECT FROM grids c WHERE c.parent = g.id)
     UNION
     SELECT up.id, g.parent FROM up JOIN grids g ON g.id = up.above
     WHERE g.parent IS NOT NULL AND up.above <> up.id
 )
-SELECT id FROM up WHERE above = id ORDER BY id LIMIT 1
+SELECT id FROM up WHERE above = id ORDER BY id
 """
 
 
@@ -48,7 +54,10 @@ def check_parents(ids: Sequence[str], parents: Sequence[str | None]) -> None:
     """Raise BadFeatureError for a grid that is its own parent."""
     for feature_id, parent in zip(ids, parents, strict=True):
         if parent is not None and parent == feature_id:
-            raise BadFeatureError(f"grids {feature_id!r}: it is its own parent: mend its parent")
+            raise BadFeatureError(
+                f"grids {feature_id!r}: it is its own parent: mend its parent",
+                features=(feature_id,),
+            )
 
 
 def check_areas(ids: Sequence[str], areas_m2: Sequence[float]) -> None:
@@ -57,36 +66,65 @@ def check_areas(ids: Sequence[str], areas_m2: Sequence[float]) -> None:
         if area_m2 > MOST_AREA_M2:
             raise BadFeatureError(
                 f"grids {feature_id!r}: it covers {area_m2 / EARTH_M2:.0%} of the earth, a tenth at"
-                " most is taken: is it the right polygon?"
+                " most is taken: is it the right polygon?",
+                features=(feature_id,),
             )
 
 
+def lock(connection: Connection) -> None:
+    """Let nobody else write grids until the transaction ends; what others wrote is then seen.
+
+    Two at once could each store what lies on the other's. Take it before a grid's row is locked.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('load grids'))"))
+
+
 def check(
-    connection: Connection, layer: Layer, ids: Sequence[str], *, levels: Sequence[str] = ()
+    connection: Connection,
+    layer: Layer,
+    ids: Sequence[str],
+    *,
+    levels: Sequence[str] = (),
+    moved: bool = True,
 ) -> None:
     """Hold the stored features ``ids`` against what they refer to and what refers to them.
 
-    ``levels`` runs from the highest down. Raises BadFeatureError for a parent or post that does
-    not exist, a parent that does not stand above its child, and a circle of parents.
+    ``levels`` runs from the highest down; without ``moved`` the ground of grids is as it was and
+    is not looked at. Raises BadFeatureError, whose ``features`` are those at fault, for a parent
+    or post that does not exist, a parent that does not stand above its child, a circle of
+    parents, and for what ``layers.places.ground.check`` refuses.
     """
     given = {"ids": list(ids), "levels": list(levels)}
     for column, refers in layer.references.items():
         query = _MISSING.format(layer=layer.name, column=column, refers=refers)
-        missing = connection.execute(text(query), given).one_or_none()
+        missing = connection.execute(text(query), given).all()
         if missing:
             raise BadFeatureError(
-                f"{layer.name} {missing[0]!r}: its {column} {missing[1]!r} does not exist:"
-                f" load it first, or leave {column} out"
+                f"{layer.name} {missing[0][0]!r}: its {column} {missing[0][1]!r} does not exist:"
+                f" load it first, or leave {column} out",
+                features=tuple(row[0] for row in missing),
             )
     if layer.name != "grids":
         return
-    circle = connection.execute(text(_CIRCLE), given).one_or_none()
+    lock(connection)
+    circle = connection.execute(text(_CIRCLE), given).scalars().all()
     if circle:
-        raise BadFeatureError(f"grids {circle[0]!r}: it is its own ancestor: mend its parent")
-    upside = connection.execute(text(_NOT_ABOVE), given).one_or_none() if levels else None
+        raise BadFeatureError(
+            f"grids {circle[0]!r}: it is its own ancestor: mend its parent", features=tuple(circle)
+        )
+    _check_above(connection, given)
+    if moved:
+        ground.check(connection, ids)
+
+
+def _check_above(connection: Connection, given: dict[str, list[str]]) -> None:
+    """Raise BadFeatureError for a parent that does not stand above its child."""
+    upside = connection.execute(text(_NOT_ABOVE), given).all() if given["levels"] else []
     if upside:
-        child, level, parent, above = upside
+        child, level, parent, above = upside[0]
+        there = set(given["ids"])
         raise BadFeatureError(
             f"grids {child!r}: its parent {parent!r} is of level {above!r}, which is not above"
-            f" {level!r}: mend level or parent"
+            f" {level!r}: mend level or parent",
+            features=tuple(dict.fromkeys(c if c in there else p for c, _, p, _ in upside)),
         )

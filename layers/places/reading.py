@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from layers.errors import BadQueryError, NoSuchFeatureError
+from layers.places import hierarchy
 from layers.places.registry import LAYERS, Layer, layer
 
 Feature = dict[str, Any]
@@ -74,6 +75,8 @@ def feature(connection: Connection, name: str, feature_id: str, *, lock: bool = 
     of = layer(name)
     query = select(*_fields(of)).where(of.table.c.id == feature_id)
     if lock:
+        if of.name == "grids":
+            hierarchy.lock(connection)
         query = query.with_for_update()
     # PostgreSQL's text holds no NUL, so nothing has such an id.
     row = None if "\0" in feature_id else connection.execute(query).mappings().one_or_none()
@@ -89,7 +92,9 @@ def summary(connection: Connection) -> dict[str, Summary]:
 
 def bounds(connection: Connection) -> Bounds | None:
     """Extent in degrees of all static layers together; None when all are empty."""
-    boxes = [one.bbox for one in summary(connection).values() if one.bbox]
+    # What is computed lies where its sources do.
+    stored = (of for of in LAYERS.values() if not of.read_only)
+    boxes = [box for of in stored if (box := _summary(connection, of).bbox)]
     if not boxes:
         return None
     west, south, east, north = zip(*boxes, strict=True)
@@ -104,6 +109,7 @@ def extent(connection: Connection) -> Bounds | None:
 
 def etag(one: Feature) -> str:
     """The strong ETag of a feature as GET gives it, in its quotes."""
+    one = {member: value for member, value in one.items() if member != "also_changed"}
     content = json.dumps(one, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
@@ -122,6 +128,10 @@ def conditions(
         boxes = [_envelope(*box) for box in _boxes(bbox)]
         # && by itself finds the index even where ST_Intersects may not use it.
         found.append(or_(*(geom.op("&&")(box) & func.ST_Intersects(geom, box) for box in boxes)))
+        if of.within is not None:
+            # What is computed has no index; that which it lies in has one.
+            held = or_(*(of.within.c.geom.op("&&")(box) for box in boxes))
+            found.append(of.table.c.id.in_(select(of.within.c.id).where(held)))
     return found
 
 

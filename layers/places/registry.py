@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from sqlalchemy import Table
 
-from layers.errors import NoSuchLayerError
+from layers import versions
+from layers.errors import NoSuchLayerError, ReadOnlyLayerError
 from layers.places import fences, tables
 from layers.places.columns import Column
 
@@ -26,8 +27,20 @@ class Layer:
     geometries: tuple[str, ...]  #: the GeoJSON types that are stored
     columns: Mapping[str, Column]  #: names first, then its own; neither id nor geometry
     titles: Mapping[str, str]  #: by language: en, zh, mn
-    read_only: bool = False  #: computed from others
-    sources: tuple[str, ...] = ()  #: the layers that it is computed from; empty: itself
+    read_only: bool = False  #: computed from its sources; its table is a view
+    within: Table | None = None  #: whose features of the same ids hold its own: has the index
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The layers whose versions make up its own."""
+        return versions.SOURCES.get(self.name, (self.name,))
+
+    def check_writable(self) -> None:
+        """Raise ReadOnlyLayerError for a layer that is computed."""
+        if self.read_only:
+            raise ReadOnlyLayerError(
+                f"{self.name} is computed from {' and '.join(self.sources)}: change those instead"
+            )
 
     @property
     def writable(self) -> tuple[str, ...]:
@@ -89,12 +102,21 @@ _FENCES = (
 )
 
 
+_UNATTENDED = (
+    Column(name="level", read_only=True),
+    Column(name="parent", refers="grids", read_only=True),
+    Column(name="area_m2", kind="number", read_only=True),
+    Column(name="unattended_share", kind="number", read_only=True),
+)
+
+
 def _layer(
     table: Table,
     alias: str,
     geometries: tuple[str, ...],
     own: tuple[Column, ...],
     titles: tuple[str, str, str],
+    within: Table | None = None,
 ) -> Layer:
     return Layer(
         name=str(table.name),
@@ -103,6 +125,8 @@ def _layer(
         geometries=geometries,
         columns=MappingProxyType({column.name: column for column in NAMES + own}),
         titles=MappingProxyType(dict(zip(("en", "zh", "mn"), titles, strict=True))),
+        read_only=within is not None,
+        within=within,
     )
 
 
@@ -142,6 +166,14 @@ _ALL = (
         ("Polygon", "MultiPolygon", "LineString", "MultiLineString"),
         _FENCES,
         ("Fences", "电子围栏", "Цахим хашаанууд"),
+    ),
+    _layer(
+        tables.unattended,
+        "unattended",
+        _POLYGON,
+        _UNATTENDED,
+        ("Looked after by no post", "无服务站管辖区域", "Постын хариуцаагүй нутаг"),
+        within=tables.grids,
     ),
 )  # fmt: skip
 

@@ -20,13 +20,15 @@ from sqlalchemy.sql.schema import SchemaItem
 
 #: The schema is the connection's (``layers.db.engine`` sets the search path).
 metadata = MetaData()
+#: Read like tables; the database computes them.
+views = MetaData()
 
 
-def _layer(name: str, geometry: str, *own: SchemaItem) -> Table:
+def _layer(name: str, geometry: str, *own: SchemaItem, among: MetaData = metadata) -> Table:
     """A layer's table: id and names, its own columns, geometry in degrees and in tiles' metres."""
     return Table(
         name,
-        metadata,
+        among,
         Column("id", Text, primary_key=True),
         *(Column(column, Text) for column in ("name", "name_zh", "name_mn", "name_en")),
         *own,
@@ -124,4 +126,14 @@ fence_versions = Table(
     Column("name", Text),
     *(Column(name, fences.c[name].type, nullable=fences.c[name].nullable) for name in _RULES),
     Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),
+)
+
+unattended = _layer(
+    "unattended",
+    "MULTIPOLYGON",
+    Column("level", Text),
+    Column("parent", Text),
+    Column("area_m2", Double),
+    Column("unattended_share", Double),
+    among=views,
 )

@@ -121,8 +121,13 @@ def read(
         where += " AND id = ANY(%(ids)s)"
         given = {"ids": list(ids)}
     if box is not None:
-        where += " AND geom_3857 && ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 3857)"
+        meets = "geom_3857 && ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 3857)"
+        where += f" AND {meets}"
         given = dict(zip("wsen", box, strict=True))
+        within = LAYERS[name].within if name in LAYERS else None
+        if within is not None:
+            # What is computed has no index of its own.
+            where += f" AND id IN (SELECT id FROM {within.name} WHERE {meets})"
     columns = ", ".join(f'"{field}"' for field in fields)
     statement = (
         f"SELECT id, ST_AsBinary(geom_3857), {columns} FROM {_SOURCES.get(name, name)} t"

@@ -36,17 +36,21 @@ def test_another_drawing_under_the_same_prefix_is_refused(
     for other in (("--size-m", 7000), ("--size-m", 5000, "--shape", "hexagon")):
         line = run("grid", *other, "--within", "banner").refusal
         assert "with the prefix 'cell' are others than these, such as cell-r" in line
-        assert "choose another --prefix, or delete them" in line
+        assert "delete them, or choose another --prefix for cells elsewhere" in line
     assert everything(engine) == before
-    assert run("grid", "--size-m", 7000, "--within", "banner", "--prefix", "big").code == 0
+    # Under another prefix they would lie on those that are there.
+    line = run("grid", "--size-m", 7000, "--within", "banner", "--prefix", "big").refusal
+    assert "of it lie on 'cell-r" in line
+    assert everything(engine) == before
     # Cells whose prefix only begins alike are others' business.
-    assert run("grid", "--size-m", 7000, "--within", "banner", "--prefix", "bi").code == 0
+    level = ("--level", "gacha", "--prefix", "cel")
+    assert run("grid", "--size-m", 7000, *level).code == 0
 
 
 def test_the_top_level_is_drawn_over_again_and_again(run: Run, engine: Engine, land: Path) -> None:
     assert run("load", "grids", land).code == 0
     assert run("grid", "--size-m", 5000, "--shape", "hexagon").code == 0
-    assert run("grid", "--size-m", 3000, "--prefix", "small").code == 0
+    assert run("grid", "--size-m", 3000, "--prefix", "small", "--level", "gacha").code == 0
     before = everything(engine)
     again = run("grid", "--size-m", 5000, "--shape", "hexagon")
     assert " 0 new, 0 updated" in again.out

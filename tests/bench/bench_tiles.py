@@ -30,7 +30,6 @@ import numpy as np
 import psycopg
 import shapely
 
-from geo.earth import MERCATOR_HALF_M
 from geo.tiles.encoding import wide_bounds
 from layers import places
 from layers.access import tokens
@@ -48,7 +47,10 @@ def stars(rng: np.random.Generator) -> gpd.GeoDataFrame:
     """Polygons of about a kilometre, in no order."""
     shapes, count = [], POLYGONS
     middles = np.column_stack(
-        [rng.uniform(WEST, WEST + 1.2 * SIDE_DEG, count), rng.uniform(SOUTH, SOUTH + SIDE_DEG, count)]
+        [
+            rng.uniform(WEST, WEST + 1.2 * SIDE_DEG, count),
+            rng.uniform(SOUTH, SOUTH + SIDE_DEG, count),
+        ]
     )
     for middle, corners in zip(middles, rng.integers(10, 41, count), strict=True):
         angle = (np.arange(corners) + rng.uniform(0, 0.9, corners)) / corners * 2 * np.pi
@@ -104,6 +106,11 @@ class Server:
     template: str
     headers: str
 
+    def url(self, tile: Tile) -> str:
+        """The tile's address."""
+        path = self.template.format(z=tile[0], x=tile[1], y=tile[2])
+        return f"http://127.0.0.1:{self.port}{path}"
+
     def request(self, tile: Tile, more: str = "") -> bytes:
         """The bytes of a request for a tile."""
         path = self.template.format(z=tile[0], x=tile[1], y=tile[2])
@@ -134,7 +141,9 @@ def started(
             process.wait(20)
 
 
-def ours(url: str, token: str, folder: Path, cache_mb: int) -> contextlib.AbstractContextManager[Server]:
+def ours(
+    url: str, token: str, folder: Path, cache_mb: int
+) -> contextlib.AbstractContextManager[Server]:
     """Our HTTP service on the database."""
     port = free_port()
     environment = {
@@ -165,7 +174,7 @@ def tipg(url: str, folder: Path) -> contextlib.AbstractContextManager[Server]:
     return started(arguments, {"PEER": address, "TIPG_TILE_BUFFER": "64"}, server, folder)
 
 
-_TIPG = '''
+_TIPG = """
 import os
 from contextlib import asynccontextmanager
 import asyncpg
@@ -191,48 +200,58 @@ app.include_router(Endpoints(with_tiles_viewer=False).router)
 @app.get("/healthz")
 def healthz():
     return {}
-'''
+"""
 
 
-def answers(server: Server, requests: Sequence[bytes]) -> tuple[float, int]:
+@dataclass(kw_only=True)
+class _Heard:
+    """An answer on its way."""
+
+    got: bytearray
+    left: int = -1  #: bytes of the body that are still to come; -1: its head is not whole
+
+
+def answers(server: Server, requests: Sequence[bytes]) -> float:
     """Answers a second over eight connections, each asking again as soon as it is answered."""
     waiting = list(reversed(requests))
     poll = selectors.DefaultSelector()
-    heard: dict[socket.socket, bytearray] = {}
-    done = size = 0
-
-    def ask(connection: socket.socket) -> None:
-        if waiting:
-            connection.sendall(waiting.pop())
-            heard[connection] = bytearray()
-        else:
-            poll.unregister(connection)
-            connection.close()
-
     begun = time.perf_counter()
     for _ in range(CONNECTIONS):
         connection = socket.create_connection(("127.0.0.1", server.port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        poll.register(connection, selectors.EVENT_READ)
-        ask(connection)
-    while done < len(requests):
+        connection.sendall(waiting.pop())
+        poll.register(connection, selectors.EVENT_READ, _Heard(got=bytearray()))
+    while poll.get_map():
         for key, _ in poll.select():
-            connection = key.fileobj
+            connection, heard = key.fileobj, key.data
             assert isinstance(connection, socket.socket)
-            got = heard[connection]
-            got += connection.recv(1 << 20)
-            end = got.find(b"\r\n\r\n")
-            if end < 0:
+            if not _whole(heard, connection.recv(1 << 18)):
                 continue
-            if got[9:12] not in (b"200", b"304", b"204"):
-                raise SystemExit(f"the server answered {bytes(got[:300])!r}")
-            at = got.lower().find(b"content-length: ", 0, end)
-            length = int(got[at + 16 : got.index(b"\r", at)]) if at >= 0 else 0
-            if len(got) >= end + 4 + length:
-                done += 1
-                size += length
-                ask(connection)
-    return done / (time.perf_counter() - begun), size
+            if waiting:
+                heard.got, heard.left = bytearray(), -1
+                connection.sendall(waiting.pop())
+            else:
+                poll.unregister(connection)
+                connection.close()
+    return len(requests) / (time.perf_counter() - begun)
+
+
+def _whole(heard: _Heard, more: bytes) -> bool:
+    """Take in what came; whether the answer is whole."""
+    if heard.left >= 0:
+        heard.left -= len(more)
+        return heard.left == 0
+    heard.got += more
+    end = heard.got.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    head = bytes(heard.got[:end]).lower()
+    if head[9:12] not in (b"200", b"304", b"204"):
+        raise SystemExit(f"the server answered {head[:300]!r}")
+    at = head.find(b"content-length: ")
+    length = int(head[at + 16 :].split(b"\r", 1)[0]) if at >= 0 else 0
+    heard.left = length - (len(heard.got) - end - 4)
+    return heard.left == 0
 
 
 def tiles_of(zooms: Sequence[int], most: int, rng: random.Random) -> list[Tile]:
@@ -278,17 +297,9 @@ def compare(url: str, mine: Server, peer: Server, tiles: Sequence[Tile], token: 
     for tile in tiles:
         told = plain(url, tile)
         own = features(
-            httpx.get(
-                f"http://127.0.0.1:{mine.port}" + mine.template.format(z=tile[0], x=tile[1], y=tile[2]),
-                headers={"Authorization": f"Bearer {token}"},
-            ).content
+            httpx.get(mine.url(tile), headers={"Authorization": f"Bearer {token}"}).content
         )
-        other = features(
-            httpx.get(
-                f"http://127.0.0.1:{peer.port}" + peer.template.format(z=tile[0], x=tile[1], y=tile[2]),
-                timeout=60,
-            ).content
-        )
+        other = features(httpx.get(peer.url(tile), timeout=60).content)
         wanted += len(told)
         have += sum(own.get(one) == told[one] for one in told)
         peers += sum(one in other for one in told)
@@ -299,8 +310,8 @@ def ratio(name: str, mine: Server, peer: Server, tiles: Sequence[Tile]) -> float
     """Print tiles a second of both, medians of rounds that take turns; tipg's median."""
     own, other = [], []
     for _ in range(ROUNDS):
-        own.append(answers(mine, [mine.request(tile) for tile in tiles])[0])
-        other.append(answers(peer, [peer.request(tile) for tile in tiles])[0])
+        own.append(answers(mine, [mine.request(tile) for tile in tiles]))
+        other.append(answers(peer, [peer.request(tile) for tile in tiles]))
     a, b = statistics.median(own), statistics.median(other)
     print(f"{name}: {a:,.1f} tiles/s, tipg {b:,.1f}: {a / b:.2f} times", flush=True)
     return b
@@ -313,7 +324,8 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pg-bench-")))
         url = stack.enter_context(Cluster(data_dir=folder / "data").lease())
         frame = stars(np.random.default_rng(1))
-        with psycopg.connect(conninfo(url).replace("dbname=patrolgrid", "dbname=postgres"), autocommit=True) as server:
+        other = conninfo(url.replace("/patrolgrid?", "/postgres?"))
+        with psycopg.connect(other, autocommit=True) as server:
             server.execute("CREATE DATABASE patrolgrid")
         token = load(url, frame)
         peer = stack.enter_context(tipg(url, folder))
@@ -321,7 +333,8 @@ def main() -> None:
         with ours(url, token, folder, 0) as mine:
             begun = time.perf_counter()
             answers(mine, [mine.request(high[0])])
-            print(f"first tile after a start: {time.perf_counter() - begun:.1f} s ({len(frame):,} polygons)")
+            first_s = time.perf_counter() - begun
+            print(f"the first tile after a start: {first_s:.1f} s ({len(frame):,} polygons)")
             answers(mine, [mine.request(tile) for tile in low[:4]])
             compare(url, mine, peer, rng.sample(high, 20), token)
             base = ratio("cold, zoom 10-12", mine, peer, high)
@@ -330,18 +343,18 @@ def main() -> None:
             answers(mine, [mine.request(tile) for tile in high])
             many = high * 60
             warm = statistics.median(
-                answers(mine, [mine.request(tile) for tile in many])[0] for _ in range(ROUNDS)
+                answers(mine, [mine.request(tile) for tile in many]) for _ in range(ROUNDS)
             )
             print(f"warm, zoom 10-12: {warm:,.0f} tiles/s: {warm / base:.1f} times tipg's cold")
             tags = {
                 tile: httpx.get(
-                    f"http://127.0.0.1:{mine.port}" + mine.template.format(z=tile[0], x=tile[1], y=tile[2]),
+                    mine.url(tile),
                     headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
                 ).headers["etag"]
                 for tile in high
             }
             known = [mine.request(tile, f"If-None-Match: {tags[tile]}\r\n") for tile in many]
-            unchanged = statistics.median(answers(mine, known)[0] for _ in range(ROUNDS))
+            unchanged = statistics.median(answers(mine, known) for _ in range(ROUNDS))
             print(f"unchanged (304): {unchanged:,.0f} tiles/s: {unchanged / base:.1f} times")
 
 

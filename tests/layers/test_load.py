@@ -84,7 +84,9 @@ def test_a_declared_projection_is_undone_in_every_format(
 ) -> None:
     for n, suffix in enumerate([".gpkg", ".shp", ".fgb", ".parquet", ".geojson"]):
         moved = grids.to_crs(32648).assign(code=[f"{n}a", f"{n}b"])
-        load(connection, "grids", write(tmp_path / f"cells{suffix}", moved), mapping={"id": "code"})
+        path = write(tmp_path / f"cells{suffix}", moved)
+        # On each other, which grids of different levels without a parent may be.
+        load(connection, "grids", path, mapping={"id": "code"}, settings={"level": f"level {n}"})
     stored = frames.places(connection, "grids")
     west = stored[stored.index.str.endswith("a")]
     assert len(west) == 5
@@ -143,6 +145,7 @@ def test_a_child_may_stand_before_its_parent_in_the_file(
     connection: Connection, tmp_path: Path, grids: gpd.GeoDataFrame
 ) -> None:
     family = grids.assign(id=["child", "parent"], parent=["parent", None], level=["cell", "sumu"])
+    family.loc[1, "geometry"] = family.union_all()
     load(connection, "grids", write(tmp_path / "family.gpkg", family), levels=LEVELS)
     assert places.feature(connection, "grids", "child")["properties"]["parent"] == "parent"
 

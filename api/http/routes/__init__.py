@@ -7,6 +7,7 @@ from api.http.routes import (
     coverage,
     events,
     fixes,
+    grids,
     health,
     openapi,
     page,
@@ -22,7 +23,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, places, rasters, tiles, units, fixes, breaches, presence,
-        coverage, response, events, subscriptions, ogc,
+        health, auth, page, openapi, places, grids, rasters, tiles, units, fixes, breaches,
+        presence, coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
@@ -54,6 +54,7 @@ def list_layers(request: Request, connection: Reading) -> Response:
                 "title": dict(layer.titles),
                 "geometry": list(layer.geometries),
                 "columns": list(layer.columns),
+                "read_only": layer.read_only,
                 "count": summary.count,
                 "bbox": summary.bbox,
                 "data_version": version.data_version,
@@ -137,16 +138,24 @@ def replace_feature(
     layer: LayerName,
     feature_id: FeatureId,
     body: Feature,
+    neighbours: Annotated[
+        Literal["follow", "keep"],
+        Query(description="of a grid, where a shared edge is moved; keep: an overlap is refused"),
+    ] = "follow",
     if_match: IfMatch = None,
 ) -> Response:
-    """Put a feature as GET gave it, changed; If-Match says which state was changed."""
+    """Put a feature as GET gave it, changed; If-Match says which state was changed.
+
+    A grid's neighbours follow where an edge that they share is moved; `also_changed` names them.
+    """
     kind = places.layer(layer)
+    kind.check_writable()
     _check_state(connection, kind.name, feature_id, if_match)
     if body.get("id") not in (None, feature_id):
         raise BadFeatureError(f"{kind.name} {feature_id}: the body's id is {body.get('id')!r}")
     made = places.replace(
         connection, kind.name, feature_id, body, lowest_level=service.region.lowest_level,
-        levels=service.region.level_names,
+        levels=service.region.level_names, follow=neighbours == "follow",
     )  # fmt: skip
     return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
 
@@ -161,6 +170,7 @@ def delete_feature(
 ) -> Response:
     """Delete a feature; If-Match says which state was looked at."""
     kind = places.layer(layer)
+    kind.check_writable()
     _check_state(connection, kind.name, feature_id, if_match)
     places.delete(connection, kind.name, feature_id)
     return Response(status_code=204)

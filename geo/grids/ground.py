@@ -1,0 +1,140 @@
+"""Ground that two grids have in common, and ground of a child that is not its parent's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo import earth
+from geo.grids.apart import perhaps_overlapping
+
+Geometries = NDArray[np.object_]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: Ground narrower than this is none: an edge that was drawn twice differs a little.
+TOLERANCE_M = 1.0
+#: Fewer pairs than this are GEOS's at once: numba's code takes longer to come from the disk.
+_FEW_PAIRS = 3_000
+#: So many children of one parent are worth a raster of what surely lies in it, this wide.
+_MANY_CHILDREN, _RASTER = 1_000, 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Ground in question between two grids."""
+
+    one: int  #: place in the array of the grid (of a pair of siblings, the first)
+    other: int  #: place of its sibling, or of its parent
+    area_m2: float  #: of all its parts that are no slivers
+    lon: float  #: a place in the largest of them
+    lat: float
+
+
+def broad(
+    shape: shapely.Geometry, tolerance_m: float = TOLERANCE_M
+) -> tuple[shapely.Geometry, float] | None:
+    """The largest part of a ground that is broader than the tolerance, and all such parts' m².
+
+    A strip's breadth is about twice its area over its perimeter. None where all is slivers.
+    """
+    parts = shapely.get_parts(shape)
+    parts = parts[shapely.get_type_id(parts) == 3]
+    area = earth.area_m2(parts)
+    wide = 2 * area > tolerance_m * earth.length_m(shapely.boundary(parts))
+    if not wide.any():
+        return None
+    return parts[wide][np.argmax(area[wide])], float(area[wide].sum())
+
+
+def overlaps(
+    shapes: Geometries,
+    group: Ints,
+    *,
+    written: Bools | None = None,
+    tolerance_m: float = TOLERANCE_M,
+) -> list[Ground]:
+    """Ground that two shapes of one group have in common, in the order of the pairs.
+
+    ``shapes`` are valid polygons in degrees, ``group`` numbers the siblings of each, and with
+    ``written`` only pairs are looked at of which one is.
+    """
+    one, two = _pairs(shapes, group, np.ones(len(shapes), bool) if written is None else written)
+    inside = shapely.relate_pattern(shapes[one], shapes[two], "T********")
+    one, two = one[inside], two[inside]
+    common = shapely.intersection(shapes[one], shapes[two])
+    return _told(zip(one, two, common, strict=True), tolerance_m)
+
+
+def outside(
+    shapes: Geometries,
+    parents: Geometries,
+    parent: Ints,
+    *,
+    tolerance_m: float = TOLERANCE_M,
+) -> list[Ground]:
+    """Ground of ``shapes[i]`` that is not of ``parents[parent[i]]``; -1 stands for no parent."""
+    found = []
+    for p in np.unique(parent[parent >= 0]):
+        own = np.flatnonzero(parent == p)
+        if len(own) >= _MANY_CHILDREN:
+            own = own[~_surely_in(shapes[own], parents[p])]
+        shapely.prepare(parents[p])
+        own = own[~shapely.covers(parents[p], shapes[own])]
+        beyond = shapely.difference(shapes[own], parents[p])
+        found += [(i, p, ground) for i, ground in zip(own, beyond, strict=True)]
+    return _told(sorted(found, key=lambda row: int(row[0])), tolerance_m)
+
+
+def _told(rows, tolerance_m: float) -> list[Ground]:  # type: ignore[no-untyped-def]
+    """Those of (one, other, ground) that are no slivers."""
+    told = []
+    for one, other, shape in rows:
+        ground = broad(shape, tolerance_m)
+        if ground is not None:
+            place = shapely.point_on_surface(ground[0])
+            told.append(
+                Ground(one=int(one), other=int(other), area_m2=ground[1], lon=place.x, lat=place.y)
+            )
+    return told
+
+
+def _pairs(shapes: Geometries, group: Ints, written: Bools) -> tuple[Ints, Ints]:
+    """Pairs one < two of a group that may have ground in common, each once and in order."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    asked = np.flatnonzero(written[owner])
+    query, two = shapely.STRtree(parts).query(parts[asked])
+    one = asked[query]
+    # Of two that are written each finds the other; of the rest only the written one does.
+    keep = (group[owner[one]] == group[owner[two]]) & (owner[one] != owner[two])
+    keep &= (one < two) | ~written[owner[two]]
+    one, two = one[keep], two[keep]
+    if len(one) > _FEW_PAIRS:
+        perhaps = perhaps_overlapping(parts, one, two)
+        one, two = one[perhaps], two[perhaps]
+    pairs = np.sort(np.stack((owner[one], owner[two]), axis=-1), axis=1)
+    pairs = np.unique(pairs, axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _surely_in(shapes: Geometries, parent: shapely.Geometry) -> Bools:
+    """Whether each shape's bounds lie in squares of a raster that lie in the parent."""
+    west, south, east, north = shapely.bounds(parent)
+    x, y = np.linspace(west, east, _RASTER + 1), np.linspace(south, north, _RASTER + 1)
+    squares = shapely.box(x[None, :-1], y[:-1, None], x[None, 1:], y[1:, None])
+    shapely.prepare(parent)
+    out = ~shapely.contains_properly(parent, squares)
+    # Squares that are out, summed from the south-west corner: any rectangle's sum in four reads.
+    summed = np.zeros((_RASTER + 1, _RASTER + 1), dtype=np.int64)
+    summed[1:, 1:] = out.cumsum(axis=0).cumsum(axis=1)
+    box = shapely.bounds(shapes)
+    left, right = np.searchsorted(x, box[:, 0], "right") - 1, np.searchsorted(x, box[:, 2])
+    low, high = np.searchsorted(y, box[:, 1], "right") - 1, np.searchsorted(y, box[:, 3])
+    on = (left >= 0) & (low >= 0) & (right <= _RASTER) & (high <= _RASTER)
+    left, low = np.clip(left, 0, _RASTER), np.clip(low, 0, _RASTER)
+    right, high = np.clip(right, 0, _RASTER), np.clip(high, 0, _RASTER)
+    count = summed[high, right] - summed[low, right] - summed[high, left] + summed[low, left]
+    return np.asarray(on & (count == 0))

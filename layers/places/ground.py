@@ -1,0 +1,151 @@
+"""The ground of stored grids: every child in its parent, no two siblings on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from geo.grids import ground
+from layers.db.engine import raw
+from layers.errors import BadFeatureError
+
+_ROW = "o.id, o.parent, o.level, public.ST_AsBinary(o.geom)"
+_BY_ID = f"SELECT {_ROW} FROM grids o WHERE o.id = ANY(%(ids)s)"
+_CHILDREN = f"""
+SELECT {_ROW} FROM grids o WHERE o.parent = ANY(%(ids)s) AND NOT o.id = ANY(%(ids)s)
+"""
+#: Of a few grids each looks up its own neighbours; of many, all that are in their bounds are read.
+_NEIGHBOURS = f"""
+SELECT DISTINCT ON (o.id) {_ROW} FROM grids w JOIN grids o ON o.geom OPERATOR(public.&&) w.geom
+    AND o.parent IS NOT DISTINCT FROM w.parent AND (o.parent IS NOT NULL OR o.level = w.level)
+WHERE w.id = ANY(%(ids)s) AND NOT o.id = ANY(%(ids)s)
+"""
+_NEARBY = f"""
+SELECT {_ROW} FROM grids o WHERE NOT o.id = ANY(%(ids)s)
+    AND (o.parent = ANY(%(parents)s) OR o.parent IS NULL AND o.level = ANY(%(levels)s))
+    AND o.geom OPERATOR(public.&&) public.ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4326)
+"""
+_FEW = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grids:
+    """Some stored grids."""
+
+    ids: list[str]
+    parents: list[str | None]
+    levels: list[str]
+    shapes: NDArray[np.object_]  #: in degrees
+
+    def __add__(self, more: Grids) -> Grids:
+        return Grids(
+            ids=self.ids + more.ids,
+            parents=self.parents + more.parents,
+            levels=self.levels + more.levels,
+            shapes=np.concatenate((self.shapes, more.shapes)),
+        )
+
+    @property
+    def siblings(self) -> list[tuple[str | None, str]]:
+        """What a grid and its siblings have in common: the parent, or at the top the level."""
+        return [(p, "" if p else n) for p, n in zip(self.parents, self.levels, strict=True)]
+
+
+def fetch(connection: Connection, query: str, **given: object) -> Grids:
+    """The grids that a query selects by the columns of ``_ROW``."""
+    with raw(connection).cursor(binary=True) as cursor:
+        rows = cursor.execute(query.encode(), given).fetchall()
+    ids, parents, levels, wkb = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Grids(
+        ids=list(ids),
+        parents=list(parents),
+        levels=list(levels),
+        shapes=shapely.from_wkb(np.array(wkb, dtype=object)),
+    )
+
+
+def by_id(connection: Connection, ids: Iterable[str]) -> Grids:
+    """The grids of these ids."""
+    return fetch(connection, _BY_ID, ids=list(ids))
+
+
+def children(connection: Connection, ids: Iterable[str]) -> Grids:
+    """The children of these grids that are not of these themselves."""
+    return fetch(connection, _CHILDREN, ids=list(ids))
+
+
+def neighbours(connection: Connection, written: Grids) -> Grids:
+    """The siblings of these grids whose bounds meet theirs (of many: may meet), themselves not."""
+    if len(written.ids) <= _FEW:
+        return fetch(connection, _NEIGHBOURS, ids=written.ids)
+    west, south, east, north = map(float, shapely.total_bounds(written.shapes))
+    return fetch(
+        connection, _NEARBY, ids=written.ids,
+        parents=list({p for p in written.parents if p is not None}),
+        levels=list({n for p, n in written.siblings if p is None}),
+        w=west, s=south, e=east, n=north,
+    )  # fmt: skip
+
+
+def check(connection: Connection, ids: Sequence[str]) -> None:
+    """Hold the ground of the grids ``ids`` against that of parents, children and siblings.
+
+    Siblings have the same parent, whatever their levels. Grids without a parent are siblings of
+    those of their level: several tops may stand beside each other and none may overlap another
+    of its level, while cells that were loaded without their parents may lie on a banner.
+    Ground narrower than ``geo.grids.ground.TOLERANCE_M`` is none, and gaps are allowed.
+
+    Raises BadFeatureError with the place; its ``features`` are grids among ``ids`` (of two
+    siblings the one whose id comes later) without which none of these faults would be.
+    """
+    written = by_id(connection, ids)
+    faults = _outside(connection, written) + _overlaps(connection, written)
+    if faults:
+        more = f" ({len(faults) - 1} more like it)" if len(faults) > 1 else ""
+        raise BadFeatureError(
+            f"grids {faults[0][1]}: mend the outline or the parent{more}",
+            features=tuple(dict.fromkeys(feature_id for feature_id, _ in faults)),
+        )
+
+
+def _outside(connection: Connection, written: Grids) -> list[tuple[str, str]]:
+    """Id at fault and what is wrong, for ground of children that is not their parents'."""
+    there = set(written.ids)
+    above = by_id(connection, {p for p in written.parents if p is not None and p not in there})
+    below = written + children(connection, written.ids)
+    parents = written + above
+    place = {name: n for n, name in enumerate(parents.ids)}
+    parent = np.array([-1 if p is None else place.get(p, -1) for p in below.parents], dtype=int)
+    return [
+        (
+            below.ids[one.one] if below.ids[one.one] in there else parents.ids[one.other],
+            f"{below.ids[one.one]!r}: {one.area_m2:,.0f} m² of it lie outside its parent"
+            f" {parents.ids[one.other]!r} near {one.lon:.5f}, {one.lat:.5f}",
+        )
+        for one in ground.outside(below.shapes, parents.shapes, parent)
+    ]
+
+
+def _overlaps(connection: Connection, written: Grids) -> list[tuple[str, str]]:
+    """Id at fault and what is wrong, for ground of two siblings."""
+    beside = written + neighbours(connection, written)
+    number: dict[tuple[str | None, str], int] = {}
+    group = np.array([number.setdefault(one, len(number)) for one in beside.siblings], dtype=int)
+    mine = np.arange(len(beside.ids)) < len(written.ids)
+    told = []
+    for one in ground.overlaps(beside.shapes, group, written=mine):
+        pair = sorted((one.one, one.other), key=lambda n: (mine[n], beside.ids[n]))
+        other, at_fault = (beside.ids[n] for n in pair)
+        told.append(
+            (
+                at_fault,
+                f"{at_fault!r}: {one.area_m2:,.0f} m² of it lie on {other!r}"
+                f" near {one.lon:.5f}, {one.lat:.5f}",
+            )
+        )
+    return told

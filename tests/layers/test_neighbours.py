@@ -1,0 +1,126 @@
+"""Moving a shared edge of stored grids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import shapely
+from sqlalchemy import Connection
+
+from geo.earth import area_m2
+from layers import places, versions
+from layers.errors import BadFeatureError
+from scratch import rolled_back
+from tests.layers.grid_words import box, create, grid, replace, shape
+
+
+@pytest.fixture
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        create(
+            made,
+            grid("banner", box(0, 0, 3, 2), level="banner"),
+            grid("west", box(0, 0, 1, 2), level="sumu", parent="banner"),
+            grid("east", box(1, 0, 2, 2), level="sumu", parent="banner", team="T1"),
+            grid("w1", box(0, 0, 1, 1), parent="west"),
+            grid("e1", box(1, 0, 2, 1), parent="east"),
+        )
+        yield made
+
+
+def west(east_edge: float, north_edge: float = 2) -> dict:
+    return grid("west", box(0, 0, east_edge, north_edge), level="sumu", parent="banner")
+
+
+def test_a_shared_edge_moves_for_both_and_for_the_cells_along_it(connection: Connection) -> None:
+    stored = replace(connection, west(1.25))
+    assert stored["also_changed"] == ["e1", "east", "w1"]
+    assert shape(connection, "east").equals(box(1.25, 0, 2, 2))
+    assert shape(connection, "e1").equals(box(1.25, 0, 2, 1))
+    assert shape(connection, "w1").equals(box(0, 0, 1.25, 1))
+    for name in ("west", "east", "e1", "w1"):
+        one = places.feature(connection, "grids", name)
+        measured = area_m2(shape(connection, name))[0]
+        assert one["properties"]["area_m2"] == pytest.approx(measured, rel=1e-12)
+    assert places.feature(connection, "grids", "east")["properties"]["team"] == "T1"
+    assert places.etag(stored) == places.etag(places.feature(connection, "grids", "west"))
+
+
+def test_an_edit_that_moves_no_shared_edge_changes_nobody_else(connection: Connection) -> None:
+    before = versions.read(connection, ["grids"]).data_version
+    named = west(1)
+    named["properties"]["name"] = "West"
+    assert "also_changed" not in replace(connection, named)
+    assert "also_changed" not in replace(connection, grid("e1", box(1, 0, 2, 0.5), parent="east"))
+    assert versions.read(connection, ["grids"]).data_version != before
+    assert shape(connection, "w1").equals(box(0, 0, 1, 1))
+
+
+def test_neighbours_that_are_to_keep_their_ground_refuse_an_overlap_and_leave_a_gap(
+    connection: Connection,
+) -> None:
+    with pytest.raises(BadFeatureError, match=r"'west': .* of it lie on 'east' near 101\."):
+        replace(connection, west(1.25), follow=False)
+    places.delete(connection, "grids", "w1")
+    assert "also_changed" not in replace(connection, west(0.75), follow=False)
+    assert shape(connection, "east").equals(box(1, 0, 2, 2))
+    [gap] = places.gaps(connection, parent="banner").features
+    expected = area_m2(box(0.75, 0, 1, 2))[0] + area_m2(box(2, 0, 3, 2))[0]
+    assert gap["properties"]["area_m2"] == pytest.approx(expected)
+    assert gap["properties"]["gap_share"] == pytest.approx(1.25 / 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (west(1.25, 2.5), r"outside its parent 'banner' near 10\d\.\d+, 42"),
+        (west(2), r"'west' takes all of the ground of 'east' near 101\.5"),
+        (west(1, 0.5), r"'w1' lies in the ground that 'west' gives up near 100"),
+        (grid("banner", box(0, 0, 2, 1.5), level="banner"), "'(west|east)' lies in the ground"),
+        (grid("banner", box(0, 0, 3, 2), level="cell"), "which is not above"),
+    ],
+)
+def test_what_neighbours_cannot_follow_is_refused_with_the_place_and_nothing_changes(
+    connection: Connection, one: dict, why: str
+) -> None:
+    before = places.features(connection, "grids").features
+    with pytest.raises(BadFeatureError, match=why) as error:
+        replace(connection, one)
+    assert error.value.features
+    assert places.features(connection, "grids").features == before
+
+
+def test_a_cell_that_reaches_the_edge_follows_it_past_a_corner(connection: Connection) -> None:
+    stored = replace(connection, west(0.5, 1.5))
+    assert stored["also_changed"] == ["e1", "east", "w1"]
+    assert shape(connection, "w1").equals(box(0, 0, 0.5, 1))
+    assert shape(connection, "e1").equals(box(0.5, 0, 2, 1))
+
+
+def test_a_grid_that_gets_another_parent_takes_nothing_along(connection: Connection) -> None:
+    create(connection, grid("next", box(3, 0, 5, 2), level="banner"))
+    away = grid("east", box(3.5, 0, 4.5, 2), level="sumu", parent="next")
+    with pytest.raises(BadFeatureError, match=r"'e1': .* outside its parent 'east'"):
+        replace(connection, away)
+    places.delete(connection, "grids", "e1")
+    assert "also_changed" not in replace(connection, away)
+    assert shape(connection, "west").equals(box(0, 0, 1, 2))
+
+
+def test_a_new_grid_takes_nothing_from_others(connection: Connection) -> None:
+    with pytest.raises(BadFeatureError, match=r"'new': .* of it lie on 'east'"):
+        create(connection, grid("new", box(1.9, 0, 3, 2), level="sumu", parent="banner"))
+
+
+def test_a_new_corner_on_the_edge_is_the_same_to_both_in_the_database(
+    connection: Connection,
+) -> None:
+    corners = [(100, 40), (101, 40), (101.1, 41 / 3 + 27), (101, 42), (100, 42)]
+    replace(connection, grid("west", shapely.Polygon(corners), level="sumu", parent="banner"))
+    mine, theirs = (
+        {tuple(c) for c in shapely.get_coordinates(shape(connection, name))}
+        for name in ("west", "east")
+    )
+    assert (101.1, 41 / 3 + 27) in mine & theirs
+    assert (100.0 + 1, 40.0) in mine & theirs
