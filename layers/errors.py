@@ -96,3 +96,11 @@ class BadValueError(LayersError):
 
 class BadQueryError(LayersError):
     """The question cannot be answered as it is put."""
+
+
+class NothingToUndoError(LayersError):
+    """There is no change that could be undone."""
+
+
+class CannotUndoError(LayersError):
+    """Something else stands against undoing this change."""

@@ -1,6 +1,7 @@
 """Versions: which state of the data an answer was computed from.
 
-Every change of a layer moves its version in the same transaction. An answer that was read from
+Every change of a layer moves its version in the same transaction: those of places by triggers
+(revision 0004), the others by ``bump``. An answer that was read from
 several layers carries all of their versions, so that equal ``data_version`` means equal data.
 """
 

@@ -20,7 +20,7 @@ _MAGIC = b"PGDMP"
 #: Where there is a row in one of these, a restore would let something go.
 _DATA = (
     "grids", "settlements", "checkpoints", "posts", "post_areas", "cameras", "roads", "border",
-    "fences", "fence_versions", "teams", "units", "fixes", "subscriptions",
+    "fences", "fence_versions", "teams", "units", "fixes", "subscriptions", "change_sets",
 )  # fmt: skip
 
 

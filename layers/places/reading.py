@@ -20,7 +20,7 @@ Bounds = tuple[float, float, float, float]
 
 MOST_FEATURES = 10_000
 #: Enough decimals to write any coordinate so that it reads back as the same double.
-_DECIMALS = 17
+DECIMALS = 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def _envelope(west: float, south: float, east: float, north: float) -> ColumnEle
 
 def _fields(of: Layer) -> list[ColumnElement[Any]]:
     own = [of.table.c[name] for name in of.columns]
-    return [of.table.c.id, *own, func.ST_AsGeoJSON(of.table.c.geom, _DECIMALS).label("shape")]
+    return [of.table.c.id, *own, func.ST_AsGeoJSON(of.table.c.geom, DECIMALS).label("shape")]
 
 
 def _summary(connection: Connection, of: Layer) -> Summary:

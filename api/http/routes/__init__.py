@@ -7,6 +7,7 @@ from api.http.routes import (
     events,
     fixes,
     health,
+    history,
     openapi,
     page,
     places,
@@ -20,7 +21,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, places, tiles, units, fixes, breaches, presence, coverage,
+        health, auth, page, openapi, history, places, tiles, units, fixes, breaches, presence, coverage,
         response, events, subscriptions,
     )
 )  # fmt: skip
