@@ -41,7 +41,7 @@ def history(
 
 @app.command("undo")
 def undo(layer: LayerName, feature_id: FeatureId = None) -> None:
-    """Take back the last change of a layer, a load too, or of one feature; again: the one before."""
+    """Take back the last change of a layer, a load too, or of one feature; again: the next."""
     settings = read_settings()
     levels = Region.read(settings.region_file).level_names
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_write") as connection:

@@ -55,7 +55,13 @@ def put(
     if of.name == "fences":
         _check_rules(ids, given, geometries)
     with connection.begin_nested():
-        connection.execute(text("SELECT set_config('patrolgrid.act', 'load', true)"))
+        # A set of changes of its own, even where one transaction loads several layers.
+        connection.execute(
+            text(
+                "SELECT set_config('patrolgrid.act', 'load', true),"
+                " set_config('patrolgrid.change_set', '', true)"
+            )
+        )
         try:
             written = _merge(connection, of, ids, given, geometries)
         except psycopg.Error as error:

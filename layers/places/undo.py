@@ -223,10 +223,11 @@ def _undo(
     only: tuple[str, str] | None = None,
 ) -> Undone:
     try:
-        with connection.begin_nested(), _as_undo(connection, aim, only) as number:
+        with connection.begin_nested():
             _stage(connection, aim, where, only)
-            _put_back(connection, aim)
-            _delete(connection, where)
+            with _as_undo(connection, aim, only) as number:
+                _put_back(connection, aim)
+                _delete(connection, where)
             _check(connection, levels)
             connection.execute(text("DROP TABLE undoing"))
             return Undone(

@@ -21,7 +21,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, history, places, tiles, units, fixes, breaches, presence, coverage,
-        response, events, subscriptions,
+        health, auth, page, openapi, history, places, tiles, units, fixes, breaches, presence,
+        coverage, response, events, subscriptions,
     )
 )  # fmt: skip

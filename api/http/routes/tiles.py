@@ -75,4 +75,6 @@ def tilejson(
             for name in named
         ],
     }
-    return answer(request, payload, versions.read(connection, named), media_type=JSON)
+    # The bounds are those of all places.
+    read = sorted({*named, *places.LAYERS})
+    return answer(request, payload, versions.read(connection, read), media_type=JSON)
