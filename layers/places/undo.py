@@ -51,29 +51,36 @@ SELECT set_config('patrolgrid.change_set', '', true), set_config('patrolgrid.act
     set_config('patrolgrid.undoes_layer', :layer, true),
     set_config('patrolgrid.undoes_feature', :feature, true)
 """
-#: What is to be undone: the first change of each feature in the set says what it was before.
+#: What is to be undone: the first change of each feature in the set says what it was before. With
+#: the images, as a set is found in one scan, and a statement that read it again might find it once
+#: a feature, as long as a load's rows are not analyzed.
 _STAGE = """
 CREATE TEMP TABLE undoing ON COMMIT DROP AS
-SELECT DISTINCT ON (layer, feature) layer, feature, step, what = 'created' AS made
+SELECT DISTINCT ON (layer, feature) layer, feature, what = 'created' AS made, before, before_geom
 FROM standing_changes
-WHERE set_no = :set AND (CAST(:feature AS text) IS NULL OR (layer = :layer AND feature = :feature))
+WHERE set_no = :set {of}
 ORDER BY layer, feature, step
 """
+#: Few features are found by their index; all of a load by its set.
+_FEW = """
+AND (layer, feature) IN (
+    SELECT * FROM unnest(CAST(:layers AS text[]), CAST(:features AS text[])))
+"""
+#: OFFSET 0, here and below: or the first of an order is looked for one by one.
 _LATER = """
-SELECT u.layer, u.feature, c.set_no FROM undoing u
-JOIN standing_changes c ON c.layer = u.layer AND c.feature = u.feature
-WHERE c.set_no > :set ORDER BY c.set_no DESC, u.layer, u.feature LIMIT 1
+SELECT layer, feature, set_no FROM (
+    SELECT u.layer, u.feature, c.set_no FROM undoing u
+    JOIN standing_changes c ON c.layer = u.layer AND c.feature = u.feature
+    WHERE c.set_no > :set OFFSET 0
+) later ORDER BY set_no DESC, layer, feature LIMIT 1
 """
 _IMAGES = """
-FROM undoing u
-JOIN changes c
-  ON c.layer = u.layer AND c.feature = u.feature AND c.set_no = :set AND c.step = u.step
-CROSS JOIN LATERAL jsonb_populate_record(NULL::{layer}, c.before) AS was
+FROM undoing u CROSS JOIN LATERAL jsonb_populate_record(NULL::{layer}, u.before) AS was
 WHERE u.layer = '{layer}' AND NOT u.made
 """
 _UPDATE = "UPDATE {layer} t SET {assigned} " + _IMAGES + " AND t.id = u.feature"
 _INSERT = (
-    "INSERT INTO {layer} (id, {columns}, geom) SELECT u.feature, {values}, c.before_geom"
+    "INSERT INTO {layer} (id, {columns}, geom) SELECT u.feature, {values}, u.before_geom"
     + _IMAGES
     + " AND NOT EXISTS (SELECT FROM {layer} t WHERE t.id = u.feature)"
 )
@@ -82,11 +89,13 @@ DELETE FROM {layer} t USING undoing u
 WHERE u.layer = '{layer}' AND u.made AND t.id = u.feature
 """
 _REFERRING = """
-SELECT u.feature, t.id FROM {other} t
-JOIN undoing u ON u.layer = '{layer}' AND u.made AND u.feature = t.{column}
-WHERE NOT EXISTS (
-    SELECT FROM undoing o WHERE o.layer = '{other}' AND o.made AND o.feature = t.id)
-ORDER BY t.id LIMIT 1
+SELECT feature, id FROM (
+    SELECT u.feature, t.id FROM {other} t
+    JOIN undoing u ON u.layer = '{layer}' AND u.made AND u.feature = t.{column}
+    WHERE NOT EXISTS (
+        SELECT FROM undoing o WHERE o.layer = '{other}' AND o.made AND o.feature = t.id)
+    OFFSET 0
+) referring ORDER BY id LIMIT 1
 """
 
 
@@ -226,7 +235,7 @@ def _undo(
         with connection.begin_nested():
             _stage(connection, aim, where, only)
             with _as_undo(connection, aim, only) as number:
-                _put_back(connection, aim)
+                _put_back(connection)
                 _delete(connection, where)
             _check(connection, levels)
             connection.execute(text("DROP TABLE undoing"))
@@ -245,11 +254,15 @@ def _undo(
 
 def _stage(connection: Connection, aim: _Aim, where: str, only: tuple[str, str] | None) -> None:
     """Note what is to be undone, and that nothing later stands on it."""
-    layer_name, feature_id = only or (None, None)
-    connection.execute(
-        text(_STAGE), {"set": aim.set_no, "layer": layer_name, "feature": feature_id}
-    )
-    connection.execute(text("ANALYZE undoing"))
+    few = [only] if only else _few(connection, aim)
+    given = {
+        "layers": [layer_name for layer_name, _ in few or ()],
+        "features": [feature_id for _, feature_id in few or ()],
+    }
+    stage = _STAGE.format(of=_FEW if few else "")
+    connection.execute(text(stage), {"set": aim.set_no, **(given if few else {})})
+    connection.execute(text("ALTER TABLE undoing ADD PRIMARY KEY (layer, feature)"))
+    connection.execute(text("ANALYZE undoing (layer, feature, made)"))
     later = connection.execute(text(_LATER), {"set": aim.set_no}).one_or_none()
     if later:
         raise CannotUndoError(
@@ -258,7 +271,21 @@ def _stage(connection: Connection, aim: _Aim, where: str, only: tuple[str, str] 
         )
 
 
-def _put_back(connection: Connection, aim: _Aim) -> None:
+def _few(connection: Connection, aim: _Aim) -> list[tuple[str, str]]:
+    """Layer and id of all that is in a set, where its steps name all of it; else nothing."""
+    steps = connection.execute(
+        text(
+            "SELECT layer, features, created + changed + deleted AS rows FROM change_steps"
+            " WHERE set_no = :set"
+        ),
+        {"set": aim.set_no},
+    ).all()
+    if any(step.rows > len(step.features) for step in steps):
+        return []
+    return [(step.layer, feature_id) for step in steps for feature_id in step.features]
+
+
+def _put_back(connection: Connection) -> None:
     for of in _touched(connection, made=False):
         columns = [name for name in of.columns if name != "version"]
         assigned = [f'"{name}" = was."{name}"' for name in columns if name != "valid_from"]
@@ -271,11 +298,11 @@ def _put_back(connection: Connection, aim: _Aim) -> None:
         for statement in (_UPDATE, _INSERT):
             filled = statement.format(
                 layer=of.name,
-                assigned=", ".join([*assigned, "geom = c.before_geom"]),
+                assigned=", ".join([*assigned, "geom = u.before_geom"]),
                 columns=", ".join(f'"{name}"' for name in columns),
                 values=", ".join(f'was."{name}"' for name in columns),
             )
-            connection.execute(text(filled), {"set": aim.set_no})
+            connection.execute(text(filled))
 
 
 def _delete(connection: Connection, where: str) -> None:
