@@ -113,3 +113,11 @@ class BadQueryError(LayersError):
 
 class BadFilterError(BadQueryError):
     """The filter cannot be understood, or does not fit the layer's columns."""
+
+
+class NothingToUndoError(LayersError):
+    """There is no change that could be undone."""
+
+
+class CannotUndoError(LayersError):
+    """Something else stands against undoing this change."""

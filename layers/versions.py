@@ -1,6 +1,7 @@
 """Versions: which state of the data an answer was computed from.
 
-Every change of a layer moves its version in the same transaction. An answer that was read from
+Every change of a layer moves its version in the same transaction: those of places by triggers
+(revision 0004), the others by ``bump``. An answer that was read from
 several layers carries all of their versions, so that equal ``data_version`` means equal data.
 """
 
@@ -58,6 +59,8 @@ def read(connection: Connection, layers: Sequence[str]) -> DataVersion:
 def joined(versions: Sequence[DataVersion]) -> DataVersion:
     """The version of what was read from several layers, each by itself."""
     return DataVersion(
-        data_version="-".join(sorted(one.data_version for one in versions)),
+        data_version="-".join(
+            sorted({part for one in versions for part in one.data_version.split("-")})
+        ),
         as_of=max((one.as_of for one in versions if one.as_of is not None), default=None),
     )

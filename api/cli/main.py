@@ -22,6 +22,7 @@ from layers.region import RegionError
 COMMANDS = {
     "run": "run", "serve": "serve", "worker": "worker", "doctor": "doctor",
     "load": "data", "export": "data", "grid": "data", "grids": "grids", "ingest": "ingest",
+    "history": "changes", "undo": "changes",
     "coverage": "answers", "response": "answers", "breaches": "breaches",
     "replay": "replay", "db": "db", "token": "token", "region": "region",
 }  # fmt: skip

@@ -45,6 +45,8 @@ STATUS: dict[type[Exception], int] = {
     stored.NoSuchSubscriptionError: 404,
     stored.FeatureExistsError: 409,
     stored.InUseError: 409,
+    stored.NothingToUndoError: 409,
+    stored.CannotUndoError: 409,
     stored.StaleFeatureError: 412,
     stored.ReadOnlyLayerError: 405,
     stored.NotAllowedError: 403,

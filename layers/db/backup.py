@@ -21,7 +21,7 @@ _MAGIC = b"PGDMP"
 _DATA = (
     "grids", "settlements", "checkpoints", "posts", "post_areas", "cameras", "roads", "border",
     "fences", "fence_versions", "teams", "units", "fixes", "subscriptions",
-    "rasters",
+    "change_sets", "rasters",
 )  # fmt: skip
 
 #: After a restore every cache is of other data.

@@ -12,7 +12,7 @@ import shapely
 from layers.errors import BadFeatureError
 from layers.places import Layer
 from layers.places.columns import is_missing, shown, text_of
-from layers.places.editing import MOST_ID_CHARACTERS, NO_ADDRESS
+from layers.places.editing import MOST_ID_CHARACTERS, has_address
 from layers.places.shapes import Geometries, Where
 
 
@@ -39,9 +39,10 @@ def given(values: Sequence[Any], where: Where) -> list[str]:
             raise BadFeatureError(
                 f"{where(row)}: its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
             )
-        if text in NO_ADDRESS:
+        if not has_address(text):
             raise BadFeatureError(
-                f"{where(row)}: no URL can name the id {text!r}, which means a folder: change it"
+                f"{where(row)}: no URL can name the id {text!r}, which means something else there:"
+                " change it"
             )
         found.append(text)
     return found

@@ -3,7 +3,7 @@
 from layers.places.bulk import Written, put, put_frame
 from layers.places.chain import chain, gaps
 from layers.places.columns import Column
-from layers.places.editing import create, delete, replace
+from layers.places.editing import create, delete, hold, replace
 from layers.places.reading import (
     Bounds,
     Feature,
@@ -17,6 +17,7 @@ from layers.places.reading import (
     summary,
 )  # fmt: skip
 from layers.places.registry import LAYERS, Layer, canonical, layer
+from layers.places.undo import Rows, Undone, undo_feature, undo_layer
 
 __all__ = [
     "LAYERS",
@@ -25,7 +26,9 @@ __all__ = [
     "Feature",
     "Layer",
     "Page",
+    "Rows",
     "Summary",
+    "Undone",
     "Written",
     "bounds",
     "canonical",
@@ -37,9 +40,12 @@ __all__ = [
     "feature",
     "features",
     "gaps",
+    "hold",
     "layer",
     "put",
     "put_frame",
     "replace",
     "summary",
+    "undo_feature",
+    "undo_layer",
 ]

@@ -12,10 +12,9 @@ import numpy as np
 import psycopg
 import shapely
 from psycopg import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from geo import earth
-from layers import versions
 from layers.db.engine import raw
 from layers.errors import BadFeatureError, BadValueError
 from layers.places import fences, hierarchy, shapes
@@ -41,7 +40,7 @@ def put(
     *,
     levels: Sequence[str] = (),
 ) -> Written:
-    """Insert features or, where their id is there, change them; then move the layer's version.
+    """Insert features or, where their id is there, change them; the history has it as a load.
 
     Values and geometries must be parsed and settled. A column that is not given keeps what it
     has, and gets its default in a new row. All or nothing: BadFeatureError leaves the
@@ -57,13 +56,18 @@ def put(
     if of.name == "fences":
         _check_rules(ids, given, geometries)
     with connection.begin_nested():
+        # A set of changes of its own, even where one transaction loads several layers.
+        connection.execute(
+            text(
+                "SELECT set_config('patrolgrid.act', 'load', true),"
+                " set_config('patrolgrid.change_set', '', true)"
+            )
+        )
         try:
             written = _merge(connection, of, ids, given, geometries)
         except psycopg.Error as error:
             raise _refusal(of, error) from error
         hierarchy.check(connection, of, ids, levels=levels)
-        if written.inserted or written.updated:
-            versions.bump(connection, of.name)
     return written
 
 

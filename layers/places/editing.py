@@ -13,7 +13,6 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 
 from geo import earth
-from layers import versions
 from layers.errors import (
     BadFeatureError,
     BadValueError,
@@ -21,14 +20,14 @@ from layers.errors import (
     InUseError,
     NoSuchFeatureError,
 )  # fmt: skip
-from layers.places import fences, hierarchy, neighbours, shapes
+from layers.places import fences, hierarchy, neighbours, shapes, turns
 from layers.places.columns import text_of
 from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
 
 MOST_ID_CHARACTERS = 200
-#: Ids that every client takes out of a URL's path.
-NO_ADDRESS = frozenset({".", ".."})
+#: What stands behind a feature's path to ask for something else of it.
+VERBS = ("history", "undo")
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -51,6 +50,7 @@ def create(
     row = _row(of, given, lowest_level, levels)
     feature_id = _given_id(of, given) or f"{of.alias}-{secrets.token_hex(6)}"
     _check_grid(of, feature_id, row)
+    turns.take(connection, of.name)
     with connection.begin_nested():
         try:
             connection.execute(insert(of.table).values(id=feature_id, **row))
@@ -61,9 +61,7 @@ def create(
                 ) from error
             raise _refusal(of, feature_id, error) from error
         hierarchy.check(connection, of, [feature_id], levels=levels)
-        stored = feature(connection, of.name, feature_id)
-        versions.bump(connection, of.name)
-    return stored
+        return feature(connection, of.name, feature_id)
 
 
 def replace(
@@ -85,7 +83,7 @@ def replace(
     """
     of = layer(name)
     of.check_writable()
-    before = feature(connection, of.name, feature_id, lock=True)
+    before = hold(connection, of.name, feature_id)
     if _given_id(of, given) not in {None, feature_id}:
         raise BadFeatureError(f"{of.name} {feature_id!r}: the feature has another id: leave it out")
     row = _row(of, given, lowest_level, levels)
@@ -103,9 +101,17 @@ def replace(
         hierarchy.check(connection, of, [feature_id, *also], levels=levels, moved=moved)
         if also:
             stored = {**feature(connection, of.name, feature_id), "also_changed": also}
-        if stored != before:
-            versions.bump(connection, of.name)
     return stored
+
+
+def hold(connection: Connection, name: str, feature_id: str) -> Feature:
+    """One feature, which nobody else changes until the transaction ends.
+
+    Raises NoSuchLayerError, NoSuchFeatureError.
+    """
+    of = layer(name)
+    turns.take(connection, of.name)
+    return feature(connection, of.name, feature_id, lock=True)
 
 
 def _ground(grid: Feature) -> tuple[Any, ...]:
@@ -133,16 +139,18 @@ def delete(connection: Connection, name: str, feature_id: str) -> None:
     """
     of = layer(name)
     of.check_writable()
-    feature(connection, of.name, feature_id, lock=True)
-    touched = {of.name}
+    hold(connection, of.name, feature_id)
     if of.name == "grids" and _referring(connection, "grids", "parent", feature_id):
         raise InUseError(f"grids {feature_id!r}: it is the parent of others: move them first")
-    if of.name == "posts" and _referring(connection, "post_areas", "post", feature_id):
-        touched.add("post_areas")
     gone = connection.execute(delete_from(of.table).where(of.table.c.id == feature_id))
     if gone.rowcount != 1:
         raise NoSuchFeatureError(f"{of.name}: there is no feature {feature_id!r}")
-    versions.bump(connection, *touched)
+
+
+def has_address(feature_id: str) -> bool:
+    """Whether a URL can name this id: no folder of ours, which every client takes out of a path,
+    and no word behind the last slash that asks for something else."""
+    return feature_id not in {".", ".."} and feature_id.rpartition("/")[2] not in VERBS
 
 
 def _referring(connection: Connection, name: str, column: str, feature_id: str) -> bool:
@@ -164,7 +172,7 @@ def _given_id(of: Layer, given: Mapping[str, Any]) -> str | None:
         raise BadFeatureError(f"{of.name}: the id is {found!r}: give a text") from error
     if not 1 <= len(feature_id) <= MOST_ID_CHARACTERS:
         raise BadFeatureError(f"{of.name}: the id has no or more than {MOST_ID_CHARACTERS} letters")
-    if feature_id in NO_ADDRESS:
+    if not has_address(feature_id):
         raise BadFeatureError(f"{of.name}: the id {feature_id!r} has no address: give another")
     return feature_id
 

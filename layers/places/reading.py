@@ -22,7 +22,7 @@ Bounds = tuple[float, float, float, float]
 MOST_FEATURES = 10_000
 #: Enough decimals to write any coordinate so that it reads back as the same double: those below
 #: 1e-8 are written with an exponent, and others have at most 17 digits after 8 noughts.
-_DECIMALS = 25
+DECIMALS = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def _envelope(west: float, south: float, east: float, north: float) -> ColumnEle
 
 def _fields(of: Layer) -> list[ColumnElement[Any]]:
     own = [of.table.c[name] for name in of.columns]
-    return [of.table.c.id, *own, func.ST_AsGeoJSON(of.table.c.geom, _DECIMALS).label("shape")]
+    return [of.table.c.id, *own, func.ST_AsGeoJSON(of.table.c.geom, DECIMALS).label("shape")]
 
 
 def _summary(connection: Connection, of: Layer) -> Summary:

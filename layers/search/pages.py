@@ -22,7 +22,7 @@ Sql = ColumnElement[Any]
 Feature = dict[str, Any]
 Bounds = tuple[float, float, float, float]
 #: Enough decimals to write any coordinate so that it reads back as the same double.
-_DECIMALS = 17
+_DECIMALS = 25
 
 
 @dataclass(frozen=True, kw_only=True)

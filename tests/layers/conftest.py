@@ -61,12 +61,6 @@ class Post:
                 ),
                 {**columns, "wkt": wkt},
             )
-            connection.execute(
-                text(
-                    "INSERT INTO layer_versions AS v (layer, version) VALUES ('fences', 1)"
-                    " ON CONFLICT (layer, shard) DO UPDATE SET version = v.version + 1"
-                )
-            )
 
     def send(self, fixes: pd.DataFrame, **more: Any) -> Receipt:
         """Send fixes through the door, at once."""

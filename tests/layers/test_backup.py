@@ -122,6 +122,34 @@ def test_a_database_with_nothing_but_roads_has_data(engine: Engine, file: Path) 
         restore(str(engine.url), engine, file)
 
 
+def test_history_comes_back_as_it_was_and_goes_on(
+    engine: Engine, file: Path, empty: Engine, empty_url: str
+) -> None:
+    """Of a backup's own rows a restore makes no changes, and the next one is the next."""
+    restore(empty_url, empty, file)
+    before = everything(engine)
+    assert len(before["changes"]) > 10
+    assert everything(empty) == before
+    with acting(empty, SYSTEM, "patrolgrid_write") as connection:
+        connection.execute(text("UPDATE roads SET name = 'New'"))
+    after = everything(empty)
+    for table in ("change_sets", "change_steps", "changes"):
+        assert len(after[table]) == len(before[table]) + 1
+    with empty.connect() as connection:
+        numbers = connection.execute(text("SELECT set_no FROM change_sets ORDER BY 1")).scalars()
+        assert list(numbers) == list(range(1, len(after["change_sets"]) + 1))
+
+
+def test_a_database_with_nothing_but_history_has_data(engine: Engine, file: Path) -> None:
+    with engine.begin() as connection:
+        for table in ("deliveries", "grids", "fences", "units", "fixes", "teams", "subscriptions",
+                      "settlements", "checkpoints", "posts", "cameras", "roads", "border",
+                      "fence_versions"):  # fmt: skip
+            connection.execute(text(f"TRUNCATE {table} CASCADE"))
+    with pytest.raises(BackupError, match="--replace"):
+        restore(str(engine.url), engine, file)
+
+
 def test_a_restore_waits_for_nobody_who_only_has_a_connection(
     empty: Engine, empty_url: str, file: Path
 ) -> None:

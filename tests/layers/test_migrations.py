@@ -74,6 +74,10 @@ def test_an_upgrade_from_every_revision_keeps_the_data(
     migrate.upgrade(empty, REVISIONS[0])
     fill(empty_url)
     migrate.upgrade(empty, revision)
+    with empty.begin() as connection:
+        # Where there is a history by then, it has something to tell.
+        connection.exec_driver_sql("UPDATE grids SET name = 'Edited' WHERE id = 'cell'")
+        connection.exec_driver_sql("DELETE FROM posts")
     before = everything(empty)
     migrate.upgrade(empty)
     after = everything(empty)
@@ -126,6 +130,26 @@ def test_an_edited_fence_shows_from_when_it_holds_and_makes_no_version_by_the_up
         assert [tuple(row) for row in shown] == [("f", 2, True, 2), ("l", 1, None, 1)]
 
 
+def test_history_begins_with_the_first_change_after_the_upgrade(
+    empty: Engine, empty_url: str
+) -> None:
+    migrate.upgrade(empty, "0003")
+    fill(empty_url)
+    migrate.upgrade(empty)
+    with empty.begin() as connection:
+        connection.exec_driver_sql("UPDATE grids SET name = 'New' WHERE id = 'cell'")
+        connection.exec_driver_sql("UPDATE cameras SET bearing_deg = 45")  # it was
+    with empty.connect() as connection:
+        kept = connection.exec_driver_sql(
+            "SELECT layer, feature, what, before->>'name', ST_NPoints(before_geom) FROM changes"
+        )
+        assert [tuple(row) for row in kept] == [("grids", "cell", "changed", "Cell", 5)]
+        versions = connection.exec_driver_sql(
+            "SELECT layer, version FROM layer_versions ORDER BY layer"
+        )
+        assert [tuple(row) for row in versions] == [("fixes", 3), ("grids", 3)]
+
+
 def test_two_processes_may_upgrade_at_once(empty: Engine, empty_url: str) -> None:
     script = (
         "import sys; from layers.db import migrate; from layers.db.engine import make_engine;"
@@ -176,6 +200,8 @@ MAY = [
     ("patrolgrid_read", "SELECT count(*) FROM fixes"),
     ("patrolgrid_read", "SELECT count(*) FROM breaches"),
     ("patrolgrid_read", "SELECT id, url FROM subscriptions"),
+    ("patrolgrid_read", "SELECT count(*) FROM changes JOIN change_steps USING (set_no, step)"),
+    ("patrolgrid_read", "SELECT count(*) FROM standing_changes JOIN change_sets USING (set_no)"),
     ("patrolgrid_write", FENCE),
     ("patrolgrid_write", "SELECT ensure_fix_partition(date '2026-01-01')"),
     ("patrolgrid_write", "SELECT secret FROM subscriptions"),
@@ -197,6 +223,10 @@ MAY_NOT = [
     ("patrolgrid_write", "SELECT * FROM tokens"),
     ("patrolgrid_write", "DELETE FROM tokens"),
     ("patrolgrid_write", "UPDATE breach_revisions SET change = 'closed'"),
+    ("patrolgrid_write", "DELETE FROM changes"),
+    ("patrolgrid_write", "UPDATE change_sets SET made_by = 'nobody'"),
+    ("patrolgrid_write", "SELECT keep_history()"),
+    ("patrolgrid_read", "SELECT change_set()"),
     ("patrolgrid_write", "DELETE FROM events"),
     ("patrolgrid_write", "TRUNCATE fixes"),
     ("patrolgrid_write", "DROP TABLE grids"),
@@ -271,8 +301,8 @@ def test_every_geometry_that_is_asked_for_by_place_has_its_index(rights: Engine)
                 "  AND am.amname = 'gist' AND a.attnum = ANY(i.indkey))"
             )
         ).scalars()
-        # History, read by fence and version.
-        assert set(bare) <= {"fence_versions.geom"}
+        # History, read by fence and version, by feature and set.
+        assert set(bare) <= {"fence_versions.geom", "changes.before_geom"}
 
 
 # Constraints -------------------------------------------------------------------------------

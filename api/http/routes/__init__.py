@@ -9,6 +9,7 @@ from api.http.routes import (
     fixes,
     grids,
     health,
+    history,
     openapi,
     page,
     places,
@@ -23,7 +24,7 @@ from api.http.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        health, auth, page, openapi, places, grids, rasters, tiles, units, fixes, breaches,
-        presence, coverage, response, events, subscriptions, ogc,
+        health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
+        breaches, presence, coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

@@ -180,9 +180,13 @@ def _check_state(
     connection: Writing, layer: LayerName, feature_id: str, if_match: str | None
 ) -> None:
     """Lock the feature and hold its state against If-Match."""
-    found = places.feature(connection, layer, feature_id, lock=True)
+    found = places.hold(connection, layer, feature_id)
     if if_match is None:
         raise ApiError(428, "if_match_needed", "If-Match: give the ETag that GET answered with")
-    shown = {tag.strip() for tag in if_match.split(",")}
-    if "*" not in shown and places.etag(found) not in shown:
+    if tags_of(if_match).isdisjoint({"*", places.etag(found)}):
         raise StaleFeatureError(f"{layer} {feature_id} was changed meanwhile: GET it again")
+
+
+def tags_of(if_match: str) -> frozenset[str]:
+    """The ETags of an If-Match header, or ``*``; weak ones match nothing."""
+    return frozenset(tag.strip() for tag in if_match.split(","))

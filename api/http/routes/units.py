@@ -211,7 +211,8 @@ def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId
         raise NoSuchUnitError(f"{unit}: no such unit")
     told = {**rows[0], "memberships": enrolment.memberships(connection, unit)}
     seen = _seen(told, service, datetime.now(UTC))
-    return answer(request, seen, versions.read(connection, ["units", "fixes"]))
+    # A team that goes takes its past memberships with it.
+    return answer(request, seen, versions.read(connection, ["units", "fixes", "teams"]))
 
 
 @router.put("/api/units/{unit:path}")

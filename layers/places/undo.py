@@ -1,0 +1,357 @@
+"""Undo: the last change of a feature or of a layer is taken back, with all of its set.
+
+An undo is itself a set of changes, which names the set that it undoes; nothing goes of the history.
+What was undone is not undone again, and an undo is no last change, so that undoing twice steps
+further back. A set is undone whole (an edit and the neighbours that it moved, a post and its
+areas), or not at all; only of a load may one feature be undone alone.
+
+A fence that is put back gets a new version, which holds from now (or from when it was to hold, if
+that lies ahead): what happened until now stays judged by what held then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from layers.errors import (
+    BadFeatureError,
+    CannotUndoError,
+    InUseError,
+    NoSuchFeatureError,
+    NothingToUndoError,
+    StaleFeatureError,
+)  # fmt: skip
+from layers.places import hierarchy, turns
+from layers.places.history import How
+from layers.places.reading import etag, feature
+from layers.places.registry import LAYERS, Layer, layer
+
+_LAST_OF_FEATURE = """
+SELECT s.set_no, s.how FROM standing_changes c JOIN change_sets s USING (set_no)
+WHERE c.layer = :layer AND c.feature = :feature ORDER BY c.set_no DESC LIMIT 1
+"""
+_LAST_OF_LAYER = """
+SELECT s.set_no, s.how FROM change_sets s
+WHERE s.how <> 'undo'
+  AND EXISTS (SELECT FROM change_steps t WHERE t.set_no = s.set_no AND t.layer = :layer)
+  AND NOT EXISTS (
+      SELECT FROM change_sets u WHERE u.undoes = s.set_no AND u.undoes_feature IS NULL)
+  AND (s.how <> 'load' OR EXISTS (
+      SELECT FROM standing_changes c WHERE c.set_no = s.set_no AND c.layer = :layer))
+ORDER BY s.set_no DESC LIMIT 1
+"""
+_BEGIN = """
+SELECT set_config('patrolgrid.change_set', '', true), set_config('patrolgrid.act', :act, true),
+    set_config('patrolgrid.undoes', :undoes, true),
+    set_config('patrolgrid.undoes_layer', :layer, true),
+    set_config('patrolgrid.undoes_feature', :feature, true)
+"""
+#: What is to be undone: the first change of each feature in the set says what it was before. With
+#: the images, as a set is found in one scan, and a statement that read it again might find it once
+#: a feature, as long as a load's rows are not analyzed.
+_STAGE = """
+CREATE TEMP TABLE undoing ON COMMIT DROP AS
+SELECT DISTINCT ON (layer, feature) layer, feature, what = 'created' AS made, before, before_geom
+FROM standing_changes
+WHERE set_no = :set {of}
+ORDER BY layer, feature, step
+"""
+#: Few features are found by their index; all of a load by its set.
+_FEW = """
+AND (layer, feature) IN (
+    SELECT * FROM unnest(CAST(:layers AS text[]), CAST(:features AS text[])))
+"""
+#: OFFSET 0, here and below: or the first of an order is looked for one by one.
+_LATER = """
+SELECT layer, feature, set_no FROM (
+    SELECT u.layer, u.feature, c.set_no FROM undoing u
+    JOIN standing_changes c ON c.layer = u.layer AND c.feature = u.feature
+    WHERE c.set_no > :set OFFSET 0
+) later ORDER BY set_no DESC, layer, feature LIMIT 1
+"""
+_IMAGES = """
+FROM undoing u CROSS JOIN LATERAL jsonb_populate_record(NULL::{layer}, u.before) AS was
+WHERE u.layer = '{layer}' AND NOT u.made
+"""
+_UPDATE = "UPDATE {layer} t SET {assigned} " + _IMAGES + " AND t.id = u.feature"
+_INSERT = (
+    "INSERT INTO {layer} (id, {columns}, geom) SELECT u.feature, {values}, u.before_geom"
+    + _IMAGES
+    + " AND NOT EXISTS (SELECT FROM {layer} t WHERE t.id = u.feature)"
+)
+_DELETE = """
+DELETE FROM {layer} t USING undoing u
+WHERE u.layer = '{layer}' AND u.made AND t.id = u.feature
+"""
+_REFERRING = """
+SELECT feature, id FROM (
+    SELECT u.feature, t.id FROM {other} t
+    JOIN undoing u ON u.layer = '{layer}' AND u.made AND u.feature = t.{column}
+    WHERE NOT EXISTS (
+        SELECT FROM undoing o WHERE o.layer = '{other}' AND o.made AND o.feature = t.id)
+    OFFSET 0
+) referring ORDER BY id LIMIT 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """How many features of a layer an undo touched, by what became of them."""
+
+    created: int
+    changed: int
+    deleted: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undone:
+    """What an undo did."""
+
+    set_no: int  #: its own
+    undoes: int  #: the set that it took back
+    how: How  #: how that had come about
+    layers: Mapping[str, Rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Aim:
+    """The set to undo."""
+
+    set_no: int
+    how: How
+
+
+def undo_feature(
+    connection: Connection,
+    name: str,
+    feature_id: str,
+    *,
+    levels: Sequence[str] = (),
+    tags: frozenset[str] | None = None,
+) -> Undone:
+    """Take back the last change of a feature, with the rest of its set unless that was a load.
+
+    ``tags``: ETags of which the feature must have one, as If-Match gives them. Raises
+    NoSuchLayerError, NoSuchFeatureError for an id that never was, NothingToUndoError,
+    StaleFeatureError, and CannotUndoError or InUseError for what stands against it; nothing is
+    changed then.
+    """
+    of = layer(name)
+    seen = _last(connection, _LAST_OF_FEATURE, of, feature_id)
+    _take_turns(connection, of, seen)
+    aim = _last(connection, _LAST_OF_FEATURE, of, feature_id)
+    where = f"{of.name} {feature_id!r}"
+    _check_state(connection, of, feature_id, tags)
+    _check_unchanged(seen, aim, where)
+    if aim is None:
+        raise NothingToUndoError(f"{where}: there is no change that could be undone")
+    only = (of.name, feature_id) if aim.how == "load" else None
+    return _undo(connection, aim, where, levels, only)
+
+
+def undo_layer(connection: Connection, name: str, *, levels: Sequence[str] = ()) -> Undone:
+    """Take back the last set of changes of a layer as a whole, a load too.
+
+    What was undone of it feature by feature stays undone. Raises NoSuchLayerError,
+    NothingToUndoError, and CannotUndoError or InUseError for what stands against it; nothing is
+    changed then.
+    """
+    of = layer(name)
+    seen = _last(connection, _LAST_OF_LAYER, of)
+    _take_turns(connection, of, seen)
+    aim = _last(connection, _LAST_OF_LAYER, of)
+    _check_unchanged(seen, aim, of.name)
+    if aim is None:
+        raise NothingToUndoError(f"{of.name}: there is no change that could be undone")
+    return _undo(connection, aim, of.name, levels)
+
+
+def _last(
+    connection: Connection, query: str, of: Layer, feature_id: str | None = None
+) -> _Aim | None:
+    if feature_id is not None and "\0" in feature_id:
+        return None
+    row = connection.execute(text(query), {"layer": of.name, "feature": feature_id}).one_or_none()
+    return None if row is None else _Aim(set_no=row.set_no, how=row.how)
+
+
+def _take_turns(connection: Connection, of: Layer, aim: _Aim | None) -> None:
+    """Wait until nobody else writes the layers that the set is of."""
+    touched = connection.execute(
+        text("SELECT DISTINCT layer FROM change_steps WHERE set_no = :set"),
+        {"set": None if aim is None else aim.set_no},
+    )
+    turns.take(connection, of.name, *touched.scalars())
+
+
+def _check_unchanged(seen: _Aim | None, aim: _Aim | None, where: str) -> None:
+    """Of two who undo the same at once, one does: the other would undo what it never saw."""
+    if seen != aim:
+        raise CannotUndoError(f"{where}: it was changed meanwhile: look at its history again")
+
+
+def _check_state(
+    connection: Connection, of: Layer, feature_id: str, tags: frozenset[str] | None
+) -> None:
+    try:
+        found = feature(connection, of.name, feature_id, lock=True)
+    except NoSuchFeatureError:
+        found = None
+    if tags is not None and (found is None or tags.isdisjoint({"*", etag(found)})):
+        raise StaleFeatureError(f"{of.name} {feature_id!r} was changed meanwhile: GET it again")
+    if found is None and not _was(connection, of, feature_id):
+        raise NoSuchFeatureError(f"{of.name}: there is and was no feature {feature_id!r}")
+
+
+def _was(connection: Connection, of: Layer, feature_id: str) -> bool:
+    given = {"layer": of.name, "feature": feature_id.partition("\0")[0]}
+    query = "SELECT FROM changes WHERE layer = :layer AND feature = :feature LIMIT 1"
+    return "\0" not in feature_id and connection.execute(text(query), given).first() is not None
+
+
+@contextmanager
+def _as_undo(connection: Connection, aim: _Aim, only: tuple[str, str] | None) -> Iterator[int]:
+    """A set of its own that says what it undoes; its number."""
+    layer_name, feature_id = only or ("", "")
+    given = {"undoes": str(aim.set_no), "layer": layer_name, "feature": feature_id}
+    connection.execute(text(_BEGIN), {**given, "act": "undo"})
+    yield connection.execute(text("SELECT change_set()")).scalar_one()
+    connection.execute(text(_BEGIN), {**dict.fromkeys(("act", "undoes", "layer", "feature"), "")})
+
+
+def _undo(
+    connection: Connection,
+    aim: _Aim,
+    where: str,
+    levels: Sequence[str],
+    only: tuple[str, str] | None = None,
+) -> Undone:
+    try:
+        with connection.begin_nested():
+            _stage(connection, aim, where, only)
+            with _as_undo(connection, aim, only) as number:
+                _put_back(connection)
+                _delete(connection, where)
+            _check(connection, levels)
+            connection.execute(text("DROP TABLE undoing"))
+            return Undone(
+                set_no=number, undoes=aim.set_no, how=aim.how, layers=_rows(connection, number)
+            )
+    except BadFeatureError as error:
+        raise CannotUndoError(f"{where}: the last change cannot be undone: {error}") from error
+    except IntegrityError as error:
+        rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        raise CannotUndoError(
+            f"{where}: the last change cannot be undone: the database refuses it"
+            f" ({rule or 'a constraint'})"
+        ) from error
+
+
+def _stage(connection: Connection, aim: _Aim, where: str, only: tuple[str, str] | None) -> None:
+    """Note what is to be undone, and that nothing later stands on it."""
+    few = [only] if only else _few(connection, aim)
+    given = {
+        "layers": [layer_name for layer_name, _ in few or ()],
+        "features": [feature_id for _, feature_id in few or ()],
+    }
+    stage = _STAGE.format(of=_FEW if few else "")
+    connection.execute(text(stage), {"set": aim.set_no, **(given if few else {})})
+    connection.execute(text("ALTER TABLE undoing ADD PRIMARY KEY (layer, feature)"))
+    connection.execute(text("ANALYZE undoing (layer, feature, made)"))
+    later = connection.execute(text(_LATER), {"set": aim.set_no}).one_or_none()
+    if later:
+        raise CannotUndoError(
+            f"{where}: its last change is one with that of {later.layer} {later.feature!r}, which"
+            f" was changed again later (set {later.set_no}): undo that first"
+        )
+
+
+def _few(connection: Connection, aim: _Aim) -> list[tuple[str, str]]:
+    """Layer and id of all that is in a set, where its steps name all of it; else nothing."""
+    steps = connection.execute(
+        text(
+            "SELECT layer, features, created + changed + deleted AS rows FROM change_steps"
+            " WHERE set_no = :set"
+        ),
+        {"set": aim.set_no},
+    ).all()
+    if any(step.rows > len(step.features) for step in steps):
+        return []
+    return [(step.layer, feature_id) for step in steps for feature_id in step.features]
+
+
+def _put_back(connection: Connection) -> None:
+    for of in _touched(connection, made=False):
+        columns = [name for name in of.columns if name != "version"]
+        assigned = [f'"{name}" = was."{name}"' for name in columns if name != "valid_from"]
+        if "valid_from" in columns:
+            # What held, holds from now again; what was to hold from later, from then.
+            assigned.append(
+                "valid_from = CASE WHEN was.valid_from > now() THEN was.valid_from"
+                " ELSE t.valid_from END"
+            )
+        for statement in (_UPDATE, _INSERT):
+            filled = statement.format(
+                layer=of.name,
+                assigned=", ".join([*assigned, "geom = u.before_geom"]),
+                columns=", ".join(f'"{name}"' for name in columns),
+                values=", ".join(f'was."{name}"' for name in columns),
+            )
+            connection.execute(text(filled))
+
+
+def _delete(connection: Connection, where: str) -> None:
+    """Take out what the set had made, unless something that it did not make refers to it."""
+    gone = _touched(connection, made=True)
+    for of in gone:
+        for other in LAYERS.values():
+            for column, refers in other.references.items():
+                if refers != of.name or other.read_only:
+                    continue
+                query = _REFERRING.format(layer=of.name, other=other.name, column=column)
+                found = connection.execute(text(query)).one_or_none()
+                if found:
+                    raise InUseError(
+                        f"{where}: to undo its last change would delete {of.name} {found[0]!r},"
+                        f" which is the {column} of {other.name} {found[1]!r}: move that first"
+                    )
+    for of in reversed(gone):
+        connection.execute(text(_DELETE.format(layer=of.name)))
+
+
+def _check(connection: Connection, levels: Sequence[str]) -> None:
+    for of in _touched(connection, made=False):
+        ids = connection.execute(
+            text("SELECT feature FROM undoing WHERE layer = :layer AND NOT made"),
+            {"layer": of.name},
+        )
+        hierarchy.check(connection, of, list(ids.scalars()), levels=levels)
+
+
+def _touched(connection: Connection, *, made: bool) -> list[Layer]:
+    """The layers of which something is to be put back or taken out, referred-to ones first."""
+    found = connection.execute(
+        text("SELECT DISTINCT layer FROM undoing WHERE made = :made"), {"made": made}
+    )
+    names = set(found.scalars())
+    return [of for of in LAYERS.values() if of.name in names]
+
+
+def _rows(connection: Connection, set_no: int) -> dict[str, Rows]:
+    rows = connection.execute(
+        text(
+            "SELECT layer, sum(created) AS created, sum(changed) AS changed,"
+            " sum(deleted) AS deleted FROM change_steps WHERE set_no = :set GROUP BY layer"
+            " ORDER BY layer"
+        ),
+        {"set": set_no},
+    )
+    return {
+        row.layer: Rows(created=row.created, changed=row.changed, deleted=row.deleted)
+        for row in rows
+    }
