@@ -29,6 +29,9 @@ _MIXED = (
 
 def cut(geometries: Geometries, findings: Findings) -> Geometries:
     """Geometries in degrees with every longitude within ±180; what was cut or turned is told."""
+    box = shapely.bounds(geometries)
+    if not ((box[:, 2] > 180) | (box[:, 2] - box[:, 0] > 180)).any():
+        return geometries
     xy, owner = shapely.get_coordinates(geometries, return_index=True)
     lon = xy[:, 0]
     beyond = _beyond(xy, owner, len(geometries))

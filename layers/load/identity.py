@@ -34,7 +34,8 @@ def given(values: Sequence[Any], findings: Findings) -> list[str]:
 
 def _is_plain(value: str) -> bool:
     """Whether a text is an id beyond doubt; nearly all are."""
-    return value.isalnum() and value.isascii() and len(value) <= MOST_ID_CHARACTERS
+    fits = 0 < len(value) <= MOST_ID_CHARACTERS and value not in NO_ADDRESS
+    return fits and value.isascii() and value.isprintable() and " " not in value
 
 
 def _read(value: Any) -> tuple[str, str]:
@@ -105,8 +106,10 @@ def note_twins(
 ) -> None:
     """Tell of features that are the same in all but their id; both are kept."""
     rows = findings.rows
-    wkb = pd.Series(_wkb(geometries[rows]), index=rows)
-    alike = wkb[wkb.duplicated(keep=False)]
+    # Shapes with the same box are few; only they are held against each other.
+    box = pd.DataFrame(shapely.bounds(geometries[rows]), index=rows)
+    suspects = box.index[box.duplicated(keep=False)].to_numpy()
+    alike = pd.Series(_wkb(geometries[suspects]), index=suspects)
     seen: dict[Any, int] = {}
     twins = []
     for row, shape in alike.items():

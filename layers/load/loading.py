@@ -220,7 +220,7 @@ def _placed(
     as_given = degrees
     if plan.datum is not None:
         degrees = place.unshifted(degrees, plan.datum)
-    judged = shapes.judge(plan.layer, degrees)
+    judged = shapes.judge(plan.layer, degrees, present=True)
     findings.refuse_all({row: why for row, why in judged.faults.items() if findings.fine[row]})
     findings.repair_all(judged.repaired)
     region = places.extent(connection)

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Text, any_, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, func, select, text
 
 from geo import earth
 from layers.places import LAYERS
@@ -32,6 +31,7 @@ _LEAST_M, _MOST_M = 10.0, 200.0
 _TOUCH_M = 0.01
 _M_PER_DEG = 111_195.0
 _MOST_STORED = 20_000
+_ANY_THERE = text("SELECT EXISTS (SELECT FROM grids)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,9 @@ def loose_edges(geometries: Geometries) -> Rows:
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
     """
-    rings, owner = shapely.get_rings(geometries, return_index=True)
+    parts, part_owner = shapely.get_parts(geometries, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    owner = part_owner[ring_part]
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     if not len(xy):
         return np.empty(0, dtype=np.intp)
@@ -112,15 +114,15 @@ class _Stored:
 def _stored(connection: Connection, ids: Sequence[str], loose: Geometries) -> _Stored:
     """The grids that are there and not in the file, around what the file has."""
     empty = np.empty(0, dtype=object)
-    if not len(loose):
+    if not len(loose) or not connection.execute(_ANY_THERE).scalar_one():
         return _Stored(ids=[], parents=[], levels=[], shapes=empty)
     table = LAYERS["grids"].table
     west, south, east, north = shapely.total_bounds(loose)
     box = func.ST_MakeEnvelope(west, south, east, north, 4326)
     query = select(table.c.id, table.c.parent, table.c.level, func.ST_AsBinary(table.c.geom))
     query = query.where(table.c.geom.op("&&")(box))
-    query = query.where(~(table.c.id == any_(literal(list(ids), ARRAY(Text))))).limit(_MOST_STORED)
-    rows: list[Any] = list(connection.execute(query))
+    known = set(ids)
+    rows = [row for row in connection.execute(query) if row[0] not in known][:_MOST_STORED]
     return _Stored(
         ids=[row[0] for row in rows],
         parents=[row[1] or "" for row in rows],
@@ -147,7 +149,10 @@ def _near(shapes: Geometries, suspects: Rows, family: NDArray[np.intp]) -> tuple
 
 def _reach_m(shapes: Geometries) -> Floats:
     """How wide an overlap or gap of each may be and still count as narrow."""
-    return np.clip(_NARROW * np.sqrt(earth.area_m2(shapes)), _LEAST_M, _MOST_M)
+    box = shapely.bounds(shapes)
+    wide = np.cos(np.radians((box[:, 1] + box[:, 3]) / 2))
+    width_m = np.sqrt(shapely.area(shapes) * wide) * _M_PER_DEG
+    return np.clip(_NARROW * width_m, _LEAST_M, _MOST_M)
 
 
 def _cut(

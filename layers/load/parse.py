@@ -62,7 +62,8 @@ def _column(plan: Plan, column: Column, values: Sequence[Any], findings: Finding
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         # Texts as keys are no other values' equals, and few distinct ones make up most columns.
-        known = {value: read(value) for value in set(values)}
+        plain = _takes_any_text(plan, column)
+        known = {v: v if plain and _is_fine(v) else read(v) for v in set(values)}
         out = [known[value] for value in values]
         wrong = {value: found for value, found in known.items() if isinstance(found, _Bad)}
         if not wrong:
@@ -74,6 +75,18 @@ def _column(plan: Plan, column: Column, values: Sequence[Any], findings: Finding
             findings.refuse(row, found)
             out[row] = None
     return out
+
+
+def _takes_any_text(plan: Plan, column: Column) -> bool:
+    own = column.choices or column.also or column.check or column.name in plan.unknown
+    return column.kind == "text" and not own
+
+
+def _is_fine(value: str | None) -> bool:
+    """Whether a text stays as it is beyond doubt; nearly all do."""
+    if value is None:
+        return False
+    return 0 < len(value) < 100 and value.isprintable() and value == value.strip()
 
 
 class _Bad(str):

@@ -84,13 +84,17 @@ def judge_present(geometries: Geometries) -> Judged:
     return judged
 
 
-def judge(layer: Layer, geometries: Geometries) -> Judged:
+def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Judged:
     """Geometries in degrees for ``layer``: flat, on the earth, of its types, made valid.
 
     Invalid polygons are made valid (GEOS MakeValid, method *structure*: the ground that the rings
-    enclose). A collection of nothing but what the layer takes is merged.
+    enclose). A collection of nothing but what the layer takes is merged. ``present``: all that
+    ``judge_present`` refuses is None already, and needs no further look.
     """
-    judged = judge_present(geometries)
+    if present:
+        judged = Judged(geometries=geometries.copy(), faults={}, repaired={})
+    else:
+        judged = judge_present(geometries)
     flat = judged.geometries
     high = shapely.has_z(flat) | shapely.has_m(flat)
     flat[high] = shapely.force_2d(flat[high])

@@ -119,7 +119,7 @@ def test_curves_as_text_are_refused_with_their_row(
 
 
 def test_curves_as_wkb_are_refused_with_their_row(connection: Connection, tmp_path: Path) -> None:
-    said = refusal(connection, "roads", curves(tmp_path / "x.parquet"))
+    said = refusal(connection, "posts", curves(tmp_path / "x.parquet"))
     assert said.startswith("x.parquet: row 2 (id 'B'): its geometry has curves, which are not read")
 
 
