@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from layers.errors import BadFileError
 
 #: Marks at a file's beginning, longest first.
@@ -175,7 +173,12 @@ def mended(values: Sequence[Any]) -> tuple[list[Any], list[str]] | None:
     words; names such as ``Müller``, where they stand among ASCII ones, do not. Gives the column
     and what was done, or None.
     """
-    wrong = {text: raw for text in values if isinstance(text, str) and (raw := _latin(text))}
+    texts = {v for v in set(filter(_is_text, values)) if not v.isascii()}
+    wrong = (
+        {v: raw for v in values if _is_text(v) and v in texts and (raw := _latin(v))}
+        if texts
+        else {}
+    )
     if not wrong:
         return None
     together = b"\n".join(wrong.values())
@@ -191,6 +194,10 @@ def mended(values: Sequence[Any]) -> tuple[list[Any], list[str]] | None:
         f" {before[:40]!r} is {after[:40]!r}"
     )
     return out, [what, *(_stand_ins(codec, "\n".join(right.values())))]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _latin(text: str) -> bytes:
@@ -215,28 +222,3 @@ def _once(raw: bytes) -> str | None:
     # Four characters of two bytes: fewer could be accents that happen to stand side by side.
     few = sum(byte > 127 for byte in raw) < 2 * _FEWEST_LETTERS
     return None if codec == "gb18030" and few else codec
-
-
-def decoded_column(raw: Sequence[bytes | None], codec: str) -> list[str | None]:
-    """A column of raw texts, each decoded once. Raises UnicodeDecodeError."""
-    known: dict[bytes, str] = {}
-    out: list[str | None] = []
-    for value in raw:
-        if value is None:
-            out.append(None)
-            continue
-        if value not in known:
-            known[value] = value.decode(codec)
-        out.append(known[value])
-    return out
-
-
-def sample(columns: Sequence[Sequence[bytes | None]]) -> bytes:
-    """Every distinct text of some columns that is not ASCII, a line each."""
-    distinct = {v for column in columns for v in column if v is not None and not v.isascii()}
-    return b"\n".join(sorted(distinct))
-
-
-def is_ascii(values: Sequence[Any]) -> bool:
-    """Whether no text of a column holds anything beyond ASCII."""
-    return all(not isinstance(v, str) or v.isascii() for v in np.asarray(values, dtype=object))

@@ -226,12 +226,9 @@ def _placed(
     region = places.extent(connection)
     place.check_axes(file.name, judged.geometries, region)
     place.note_far(judged.geometries, region, crs, findings)
-    if region is not None:
-        as_given = as_given.copy()
-        as_given[~findings.fine] = None
-        findings.notes.extend(
-            suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
-        )
+    as_given = as_given.copy()
+    as_given[~findings.fine] = None
+    findings.notes.extend(suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum))
     return judged.geometries
 
 

@@ -51,7 +51,7 @@ def fit(
     geometries: Geometries,
 ) -> Fitted:
     """Take narrow overlaps from grids of one level and parent, and tell of narrow gaps."""
-    loose = loose_edges(geometries)
+    loose, _ = loose_edges(geometries)
     stored = _stored(connection, ids, geometries[loose])
     all_shapes = np.concatenate([geometries, stored.shapes])
     family = pd.factorize(
@@ -71,12 +71,13 @@ def fit(
     keeps = np.where(order[first] < order[second], first, second)
     gives = np.where(order[first] < order[second], second, first)
     fitted, cut = _cut(all_shapes, keeps, gives, names)
-    notes = _gaps(fitted, keeps, gives, names)
+    notes = _gaps(fitted, keeps, gives, names) if len(keeps) else []
     return Fitted(geometries=fitted[: len(ids)], cut=cut, notes=notes)
 
 
-def loose_edges(geometries: Geometries) -> Rows:
-    """Polygons with an edge that no other polygon has in the opposite direction.
+def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
+    """Polygons with an edge that no other polygon has in the opposite direction, and, for all, the
+    middles of such edges as one multipoint each (empty for none).
 
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
@@ -86,7 +87,7 @@ def loose_edges(geometries: Geometries) -> Rows:
     owner = part_owner[ring_part]
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     if not len(xy):
-        return np.empty(0, dtype=np.intp)
+        return np.empty(0, dtype=np.intp), np.full(len(geometries), shapely.MultiPoint())
     bits = np.ascontiguousarray(xy + 0.0).view(np.uint64)
     corner = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ (bits[:, 1] << np.uint64(1))
     corner = (corner ^ (corner >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -99,8 +100,16 @@ def loose_edges(geometries: Geometries) -> Rows:
     ahead = np.add.reduceat(forward[order].astype(np.int64), begins)
     # A pair: one way and the other.
     loose = np.repeat((size != 2) | (ahead != 1), size)
-    polygon = owner[ring[:-1][same]][order][loose]
-    return np.unique(polygon).astype(np.intp)
+    at = order[loose]
+    polygon = owner[ring[:-1][same][at]]
+    middle = (xy[:-1][same][at] + xy[1:][same][at]) / 2
+    middles = np.full(len(geometries), shapely.MultiPoint(), dtype=object)
+    sort = np.argsort(polygon, kind="stable")
+    found = np.unique(polygon).astype(np.intp)
+    if len(found):
+        points = shapely.multipoints(shapely.points(middle[sort]), indices=polygon[sort])
+        middles[found] = points[found]
+    return found, middles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,14 +225,20 @@ def _flat(shape: shapely.Geometry) -> shapely.Geometry:
 
 def _gaps(shapes: Geometries, keeps: Rows, gives: Rows, names: Sequence[str]) -> list[str]:
     """One note on narrow gaps between neighbours, with the place of the widest."""
-    if not len(keeps):
-        return []
     found: list[tuple[float, int, Any]] = []
-    lines = shapely.shortest_line(shapes[keeps], shapes[gives])
-    ends = shapely.get_coordinates(lines).reshape(-1, 2, 2)
-    apart_m = earth.geodesic_m(ends[:, 0, 0], ends[:, 0, 1], ends[:, 1, 0], ends[:, 1, 1])
     reach = np.minimum(_reach_m(shapes[keeps]), _reach_m(shapes[gives]))
-    for at in np.flatnonzero(apart_m <= reach).tolist():
+    # Along a gap the edges of one run near the other; where all are shared none is near but at its
+    # ends. Degrees of longitude are shorter: what is too far in degrees is too far.
+    _, middles = loose_edges(shapes)
+    far = 1 / np.cos(np.radians(np.minimum(np.abs(shapely.bounds(shapes[keeps])[:, 3]), 85)))
+    near = (
+        np.fmin(
+            shapely.distance(middles[keeps], shapes[gives]),
+            shapely.distance(middles[gives], shapes[keeps]),
+        )
+        <= reach / _M_PER_DEG * far
+    )
+    for at in np.flatnonzero(near).tolist():
         gap = _between(shapes[keeps[at]], shapes[gives[at]], float(reach[at]))
         if gap is not None:
             found.append((gap[0], at, gap[1]))

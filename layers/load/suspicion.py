@@ -34,6 +34,7 @@ _FEWEST_VERTICES, _FEWEST_POINTS = 8, 3
 _MOST_FEATURES, _MOST_VERTICES, _MOST_OUTLINES = 2_000, 4_000, 3_000
 _M_PER_DEG = 111_195.0
 
+_ANY = "SELECT EXISTS (SELECT FROM {layer})"
 _BY_ID = "SELECT id AS key, ST_AsBinary(geom) FROM {layer} WHERE id = ANY(:keys)"
 _BY_NAME = """
 SELECT name AS key, (array_agg(ST_AsBinary(geom)))[1] FROM {layer}
@@ -103,12 +104,16 @@ def _matched(
     query: str,
 ) -> _Fit | None:
     """Vertices against the outlines of the stored features of the same key."""
+    if not connection.execute(text(_ANY.format(layer=layer.name))).scalar_one():
+        return None
     by_key: dict[str, int] = {}
     twice: set[str] = set()
     for row, key in enumerate(keys):
         if key and by_key.setdefault(key, row) != row:
             twice.add(key)
-    asked = [key for key in by_key if key not in twice][:_MOST_FEATURES]
+    asked = [
+        key for key, row in by_key.items() if key not in twice and geometries[row] is not None
+    ][:_MOST_FEATURES]
     stored = connection.execute(text(query.format(layer=layer.name)), {"keys": asked}).all()
     if not stored:
         return None
@@ -138,6 +143,8 @@ def _along(connection: Connection, geometries: Geometries) -> _Fit | None:
     """Vertices against any outline of a grid or the border near them: those that come to lie on
     one under some reading, more than chance has them."""
     present = geometries[~shapely.is_missing(geometries)]
+    if not len(present):
+        return None
     west, south, east, north = shapely.total_bounds(present)
     box = {"west": west - 0.02, "south": south - 0.02, "east": east + 0.02, "north": north + 0.02}
     rows = [
