@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 import shapely
@@ -21,9 +22,10 @@ from layers.places import Layer
 from layers.places.shapes import Geometries
 
 Floats = NDArray[np.float64]
-#: As it is, or with one of the shifts undone.
-Reading = Datum | None
-_READINGS: tuple[Reading, ...] = (None, *datums.NAMES)
+#: As it is (None), with one of the shifts undone, or with what is stored shifted by one.
+Reading = Datum | Literal["stored gcj02", "stored bd09"] | None
+_STORED: dict[Reading, Datum] = {"stored gcj02": "gcj02", "stored bd09": "bd09"}
+_READINGS: tuple[Reading, ...] = (None, *datums.NAMES, *_STORED)
 #: A reading is better when what it leaves is at most this part of what another does, …
 _CLEARLY = 0.4
 #: … which is at least this far off, and not so far that it must be another place.
@@ -79,10 +81,14 @@ def look(
     said, left = fit.off_m[datum], fit.off_m[best]
     if best == datum or not _LEAST_M <= said <= _MOST_M or left > _CLEARLY * said:
         return []
-    if datum is None:
-        assert best is not None
+    if best in _STORED:
         return [
-            f"looks shifted by {datums.NAMES[best]}: {_m(said)} off {fit.of},"
+            f"{fit.of} look shifted by {datums.NAMES[_STORED[best]]}: this file is {_m(said)} off"
+            f" them, and would be {_m(left)} if they were put back; nothing was corrected"
+        ]
+    if datum is None:
+        return [
+            f"looks shifted by {datums.NAMES[cast('Datum', best)]}: {_m(said)} off {fit.of},"
             f" {_m(left)} after --datum {best}; nothing was corrected"
         ]
     how = "as it is" if best is None else f"with --datum {best}"
@@ -183,7 +189,9 @@ def _some(xy: Floats, most: int) -> Floats:
 def _read(xy: Floats, reading: Reading) -> tuple[Floats, Floats]:
     if reading is None:
         return xy[:, 0], xy[:, 1]
-    return datums.to_wgs84(xy[:, 0], xy[:, 1], reading)
+    if reading in _STORED:
+        return datums.from_wgs84(xy[:, 0], xy[:, 1], _STORED[reading])
+    return datums.to_wgs84(xy[:, 0], xy[:, 1], cast("Datum", reading))
 
 
 def _segments(outlines: list[shapely.Geometry], lat: float) -> tuple[shapely.STRtree, float]:

@@ -119,6 +119,17 @@ def test_a_datum_that_is_said_wrongly_is_told(connection: Connection, tmp_path: 
     assert note.endswith("0.0 m with --datum bd09")
 
 
+def test_stored_grids_that_are_shifted_are_suspected_by_a_file_that_is_not(
+    connection: Connection, tmp_path: Path
+) -> None:
+    put(connection, tmp_path, shifted(sumus(), "gcj02"))
+    (note,) = put(connection, tmp_path, sumus())
+    assert note.startswith(
+        "the grids that are there under the same ids or names look shifted by GCJ-02: this file is"
+    )
+    assert "would be 0.0 m if they were put back" in note
+
+
 def test_where_there_is_nothing_to_compare_nothing_is_suspected(
     connection: Connection, tmp_path: Path
 ) -> None:
