@@ -105,10 +105,9 @@ def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
     middle = (xy[:-1][same][at] + xy[1:][same][at]) / 2
     middles = np.full(len(geometries), shapely.MultiPoint(), dtype=object)
     sort = np.argsort(polygon, kind="stable")
-    found = np.unique(polygon).astype(np.intp)
+    found, number = np.unique(polygon[sort], return_inverse=True)
     if len(found):
-        points = shapely.multipoints(shapely.points(middle[sort]), indices=polygon[sort])
-        middles[found] = points[found]
+        middles[found] = shapely.multipoints(shapely.points(middle[sort]), indices=number)
     return found, middles
 
 

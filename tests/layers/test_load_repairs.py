@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from layers import frames, places
 from layers.errors import BadFileError
 from layers.load import Report, load
+from layers.load.neighbours import loose_edges
 from scratch import rolled_back
 
 HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
@@ -143,6 +145,18 @@ def test_neighbours_that_share_their_edge_are_left_to_the_last_digit(
     report = load(connection, "grids", path)
     assert (report.repaired, report.notes) == ([], [])
     assert shapely.get_num_coordinates(shapes(connection)["B"]) == 6
+
+
+def test_cells_that_share_all_their_edges_are_no_suspects() -> None:
+    # Three by three: only the one in the middle has a neighbour on every side.
+    west, south = (axis.ravel() / 10 for axis in np.meshgrid(range(3), range(3)))
+    cells = shapely.orient_polygons(shapely.box(west, south, west + 0.1, south + 0.1))
+    corners = np.round(shapely.get_coordinates(cells), 6)
+    found, middles = loose_edges(shapely.set_coordinates(cells, corners))
+    assert found.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert shapely.get_num_geometries(middles).tolist() == [2, 1, 2, 1, 0, 1, 2, 1, 2]
+    twice = np.concatenate([cells[:1], cells[:1]])
+    assert loose_edges(twice)[0].tolist() == [0, 1]
 
 
 def test_an_exact_repeat_is_kept_once_and_told(connection: Connection) -> None:
