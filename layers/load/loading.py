@@ -212,7 +212,8 @@ def _placed(
     measures = int((shapely.has_m(present.geometries)).sum())
     for count, what in ((heights, "heights (Z)"), (measures, "measures (M)")):
         if count:
-            findings.note(f"{what} of {count} {source.row_word}s are not kept")
+            word = source.row_word if count == 1 else f"{source.row_word}s"
+            findings.note(f"{what} of {count} {word} are not kept")
     crs = place.crs_of(file.name, source.crs, plan.crs)
     degrees = place.to_degrees(file.name, present.geometries, crs, findings)
     degrees = antimeridian.cut(degrees, findings)

@@ -62,6 +62,13 @@ def to_degrees(name: str, geometries: Geometries, crs: CRS, findings: Findings) 
     """
     if crs.equals(LONLAT, ignore_axis_order=True) or crs.to_authority() == ("OGC", "CRS84"):
         return geometries
+    box = shapely.bounds(geometries)
+    box = box[np.isfinite(box).all(axis=1)]
+    if crs.is_projected and len(box) and (np.abs(box) <= (180, 90, 180, 90)).all():
+        raise BadFileError(
+            f"{name}: its coordinates look like degrees, but {crs.name} is of"
+            f" {crs.axis_info[0].unit_name}s: write the file with the CRS that it is in"
+        )
     try:
         move = Transformer.from_crs(crs, LONLAT, always_xy=True)
         xy, owner = shapely.get_coordinates(geometries, return_index=True)

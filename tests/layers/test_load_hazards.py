@@ -41,6 +41,7 @@ REFUSED = [
     ("settlements", "half_a_place.csv", "row 1 (id 'A'): has a coordinate that is NaN"),
     ("settlements", "swapped.geojson", "longitude and latitude look swapped"),
     ("settlements", "metres.geojson", "lies off the earth"),
+    ("settlements", "degrees_as_metres.geojson", "look like degrees, but WGS 84 / UTM zone 48N is"),
     ("settlements", "null_crs.geojson", "it declares no CRS: say which with --crs EPSG:…"),
     ("settlements", "null_crs.parquet", "it declares no CRS: say which with --crs EPSG:…"),
     ("settlements", "no_crs.zip", "it declares no CRS: say which with --crs EPSG:…"),

@@ -175,7 +175,7 @@ def test_the_same_feature_under_two_ids_is_told_and_kept(connection: Connection)
 
 def test_heights_are_dropped_and_told(connection: Connection) -> None:
     assert put(connection, "grids", "heights.geojson").notes == [
-        "heights (Z) of 1 features are not kept"
+        "heights (Z) of 1 feature are not kept"
     ]
 
 
