@@ -79,8 +79,10 @@ def load(
             )
         except RefusedRowsError as error:
             _write(report, {"refused": error.refused, "repaired": error.repaired})
-            _lines("refused", error.refused)
-            _lines("to repair" if strict else "could be repaired", error.repaired)
+            # A refusal is one line; who asks what would be is told all.
+            if dry_run or strict:
+                _lines("refused", error.refused)
+                _lines("would repair", error.repaired)
             raise
     _write(report, dataclasses.asdict(done))
     _print(done)

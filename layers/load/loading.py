@@ -178,7 +178,7 @@ def _judge(file: Path, findings: Findings, *, skip_bad: bool, strict: bool) -> N
     for what was repaired."""
     refused, repaired = findings.refused, findings.repaired
     if refused and (not skip_bad or not findings.fine.any()):
-        left = "; --skip-bad leaves them out" if findings.fine.any() else ""
+        left = "; --skip-bad leaves them out, --dry-run lists them" if findings.fine.any() else ""
         raise RefusedRowsError(
             f"{file.name}: {first_of(refused)}{left if len(refused) > 1 else ''}",
             refused=refused,

@@ -51,7 +51,7 @@ def fit(
     geometries: Geometries,
 ) -> Fitted:
     """Take narrow overlaps from grids of one level and parent, and tell of narrow gaps."""
-    loose, _ = loose_edges(geometries)
+    loose, middles = loose_edges(geometries)
     stored = _stored(connection, ids, geometries[loose])
     all_shapes = np.concatenate([geometries, stored.shapes])
     family = pd.factorize(
@@ -71,7 +71,9 @@ def fit(
     keeps = np.where(order[first] < order[second], first, second)
     gives = np.where(order[first] < order[second], second, first)
     fitted, cut = _cut(all_shapes, keeps, gives, names)
-    notes = _gaps(fitted, keeps, gives, names) if len(keeps) else []
+    if cut or len(stored.ids):
+        _, middles = loose_edges(fitted)
+    notes = _gaps(fitted, middles, keeps, gives, names) if len(keeps) else []
     return Fitted(geometries=fitted[: len(ids)], cut=cut, notes=notes)
 
 
@@ -82,10 +84,7 @@ def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
     """
-    parts, part_owner = shapely.get_parts(geometries, return_index=True)
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    owner = part_owner[ring_part]
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    xy, ring, owner = _rings(geometries)
     if not len(xy):
         return np.empty(0, dtype=np.intp), np.full(len(geometries), shapely.MultiPoint())
     bits = np.ascontiguousarray(xy + 0.0).view(np.uint64)
@@ -94,7 +93,7 @@ def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
     same = ring[1:] == ring[:-1]
     a, b = corner[:-1][same], corner[1:][same]
     edge, forward = a + b, a < b
-    order = np.argsort(edge, kind="stable")
+    order = np.argsort(edge)
     begins = np.flatnonzero(np.concatenate([[True], edge[order][1:] != edge[order][:-1]]))
     size = np.diff(np.append(begins, len(order)))
     ahead = np.add.reduceat(forward[order].astype(np.int64), begins)
@@ -109,6 +108,20 @@ def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
     if len(found):
         middles[found] = shapely.multipoints(shapely.points(middle[sort]), indices=number)
     return found, middles
+
+
+def _rings(geometries: Geometries) -> tuple[Floats, Rows, Rows]:
+    """Coordinates, the ring of each, and the polygon of each ring."""
+    points = shapely.get_num_coordinates(geometries)
+    first = shapely.get_geometry(geometries, 0)
+    if (points == shapely.get_num_coordinates(shapely.get_exterior_ring(first))).all():
+        # Without holes and further parts, as most are, a polygon is its ring.
+        xy, ring = shapely.get_coordinates(geometries, return_index=True)
+        return xy, ring, np.arange(len(geometries))
+    parts, part_owner = shapely.get_parts(geometries, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    return xy, ring, part_owner[ring_part]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,13 +235,14 @@ def _flat(shape: shapely.Geometry) -> shapely.Geometry:
     return shapely.transform(shape, lambda xy: (xy - middle) * scale)
 
 
-def _gaps(shapes: Geometries, keeps: Rows, gives: Rows, names: Sequence[str]) -> list[str]:
+def _gaps(
+    shapes: Geometries, middles: Geometries, keeps: Rows, gives: Rows, names: Sequence[str]
+) -> list[str]:
     """One note on narrow gaps between neighbours, with the place of the widest."""
     found: list[tuple[float, int, Any]] = []
     reach = np.minimum(_reach_m(shapes[keeps]), _reach_m(shapes[gives]))
     # Along a gap the edges of one run near the other; where all are shared none is near but at its
     # ends. Degrees of longitude are shorter: what is too far in degrees is too far.
-    _, middles = loose_edges(shapes)
     far = 1 / np.cos(np.radians(np.minimum(np.abs(shapely.bounds(shapes[keeps])[:, 3]), 85)))
     near = (
         np.fmin(

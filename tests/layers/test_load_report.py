@@ -44,7 +44,7 @@ def test_every_faulty_row_is_named_and_none_is_stored(connection: Connection, fa
         load(connection, "settlements", faulty)
     assert refusal.value.refused == REASONS
     assert str(refusal.value) == (
-        f"x.csv: {REASONS[0]} (and 2 more rows); --skip-bad leaves them out"
+        f"x.csv: {REASONS[0]} (and 2 more rows); --skip-bad leaves them out, --dry-run lists them"
     )
     assert places.summary(connection)["settlements"].count == 0
 
