@@ -27,6 +27,7 @@ check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's ty
 	.venv/bin/lint-imports
 
 bench: setup  ## run the benchmarks; they print ratios against peers
+	@.ci/system gdal
 	@for file in tests/bench/bench_*.py; do PYTHONPATH=. $(PYTHON) "$$file" || exit 1; done
 
 lock:  ## write requirements.lock anew

@@ -31,9 +31,13 @@ MERCATOR_HALF_M = math.pi * 6378137.0
 _GEOD = Geod(ellps="WGS84")
 _A_M, _E2 = float(_GEOD.a), float(_GEOD.es)
 _E = math.sqrt(_E2)
-# Nodes and weights of 5-point Gauss-Legendre quadrature on 0..1: exact to 1e-12 for edges < 10 deg.
-_NODES, _WEIGHTS = (np.asarray(v) for v in np.polynomial.legendre.leggauss(5))
-_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+# Nodes and weights of Gauss-Legendre quadrature on 0..1, exact to 1e-12: 5 points for edges < 10
+# deg, 2 for those < 0.1 deg (the error goes with the 4th power of the edge, over 4,320).
+_FEW, _MANY = (
+    ((nodes + 1) / 2, weights / 2)
+    for nodes, weights in (np.polynomial.legendre.leggauss(n) for n in (2, 5))
+)
+_SHORT_RAD = math.radians(0.1)
 
 
 def geodesic_m(lon0: ArrayLike, lat0: ArrayLike, lon1: ArrayLike, lat1: ArrayLike) -> Floats:
@@ -61,8 +65,11 @@ def interpolate(
 
 def _authalic_q(sin_lat: Floats) -> Floats:
     """Snyder's q over 2 (1987, eq. 3-12): its integral over longitude is area over a²."""
-    es = _E * sin_lat
-    return (1 - _E2) / 2 * (sin_lat / (1 - es**2) + np.arctanh(es) / _E)
+    # arctanh(e s) / e as its series in (e s)²: on the earth the 6th term is under 1e-13, and this
+    # takes a third of the time.
+    x = (_E * sin_lat) ** 2
+    series = 1 + x * (1 / 3 + x * (1 / 5 + x * (1 / 7 + x * (1 / 9 + x / 11))))
+    return (1 - _E2) / 2 * sin_lat * (1 / (1 - x) + series)
 
 
 def _ring_area_m2(rings: Geometries) -> Floats:
@@ -74,7 +81,8 @@ def _ring_area_m2(rings: Geometries) -> Floats:
     same = ring[1:] == ring[:-1]
     d_lon, d_lat = np.diff(lon)[same], np.diff(lat)[same]
     start_lat = lat[:-1][same]
-    strip = _authalic_q(np.sin(start_lat[:, None] + d_lat[:, None] * _NODES)) @ _WEIGHTS * d_lon
+    nodes, weights = _FEW if np.abs(d_lat).max(initial=0) < _SHORT_RAD else _MANY
+    strip = _authalic_q(np.sin(start_lat[:, None] + d_lat[:, None] * nodes)) @ weights * d_lon
     return np.abs(np.bincount(ring[:-1][same], strip, minlength=len(rings))) * _A_M**2
 
 

@@ -1,4 +1,4 @@
-"""Data in and out: layers from files and to files, cells drawn, fixes taken in."""
+"""Layers to files, and cells drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from sqlalchemy import Connection
 
 from api.cli import rasters
-from api.cli.options import Mapping, pairs
+from api.cli.options import Crs, LayerName
 from api.cli.words import counted
 from api.database import migrated
 from api.progress import progress
@@ -24,70 +24,12 @@ from layers import frames, places
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFeatureError, BadFileError
 from layers.export import FORMATS
-from layers.load import Report
 from layers.load import ground as read_ground
-from layers.load import load as load_file
 from layers.places import shapes
 from layers.region import Region
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 Shape = Literal["square", "hexagon"]
-Crs = Annotated[str | None, typer.Option(help="where the file declares none: EPSG:…")]
-LayerName = Annotated[str | None, typer.Option(help="which of the file's layers")]
-
-
-@app.command()
-def load(
-    layer: Annotated[str, typer.Argument(help="grids, settlements, roads, fences, …")],
-    file: Annotated[Path, typer.Argument()],
-    mapping: Mapping = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
-    ] = None,
-    crs: Crs = None,
-    layer_name: LayerName = None,
-    band: Annotated[int | None, typer.Option(help="of a GeoTIFF with several")] = None,
-    nodata: Annotated[float | None, typer.Option(help="of a GeoTIFF that declares none")] = None,
-) -> None:
-    """Load a layer from a file: all rows or none; loading again updates by id.
-
-    elevation, speed and land_cover are rasters, from GeoTIFF.
-    """
-    if layer in rasters.NAMES:
-        if mapping or setting or layer_name:
-            raise typer.BadParameter(f"{layer} is a raster: it takes --crs, --band and --nodata")
-        rasters.load_raster(layer, file, crs=crs, band=band, nodata=nodata)
-        return
-    if band is not None or nodata is not None:
-        raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
-    settings = read_settings()
-    region = Region.read(settings.region_file)
-    with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        report = load_file(
-            connection,
-            layer,
-            file,
-            mapping=pairs(mapping, "--map"),
-            settings=pairs(setting, "--set"),
-            crs=crs,
-            source_layer=layer_name,
-            lowest_level=region.lowest_level,
-            levels=region.level_names,
-        )
-    _print(report)
-
-
-def _print(report: Report) -> None:
-    typer.echo(
-        f"{report.layer}: {report.read} read, {report.inserted} new, {report.updated} updated, "
-        f"{report.unchanged} unchanged"
-    )
-    for line in report.notes:
-        typer.echo(f"note: {line}")
-    for line in report.repaired:
-        typer.echo(f"repaired: {line}")
-    if report.dropped_columns:
-        typer.echo(f"dropped columns: {', '.join(report.dropped_columns)}")
 
 
 @app.command()

@@ -21,7 +21,7 @@ from layers.region import RegionError
 #: seconds to import, and `patrolgrid token create` needs neither.
 COMMANDS = {
     "run": "run", "serve": "serve", "worker": "worker", "doctor": "doctor",
-    "load": "data", "export": "data", "grid": "data", "grids": "grids", "ingest": "ingest",
+    "load": "load", "export": "data", "grid": "data", "grids": "grids", "ingest": "ingest",
     "history": "changes", "undo": "changes",
     "coverage": "answers", "response": "answers", "breaches": "breaches",
     "replay": "replay", "db": "db", "token": "token", "region": "region",

@@ -11,6 +11,9 @@ Mapping = Annotated[
     typer.Option("--map", metavar="OURS=THEIRS", help="a column's name in the file"),
 ]
 
+Crs = Annotated[str | None, typer.Option(help="where the file declares none: EPSG:…")]
+LayerName = Annotated[str | None, typer.Option(help="which of the file's layers")]
+
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     """``NAME=VALUE`` options as a mapping."""

@@ -1,5 +1,6 @@
-"""Loading a layer from a file: one module a format or hazard."""
+"""Loading a layer from a file: one module a format, hazard or step."""
 
-from layers.load.loading import Report, ground, load
+from layers.load.findings import RefusedRowsError
+from layers.load.loading import Progress, Report, ground, load
 
-__all__ = ["Report", "ground", "load"]
+__all__ = ["Progress", "RefusedRowsError", "Report", "ground", "load"]

@@ -26,12 +26,18 @@ class Format:
 
 
 def _json(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x1e")[:1] == b"{"
+    plain = head[2:].replace(b"\0", b"") if head.startswith(_UTF16) else head
+    return plain.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x1e")[:1] == b"{"
 
 
 def _text(head: bytes) -> bool:
-    known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF, *_UTF16)
-    return b"\0" not in head and not head.startswith(known) and not _markup(head)
+    known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF)
+    narrow = b"\0" not in head or head.startswith(_UTF16)
+    return narrow and not head.startswith(known) and not _markup(head)
+
+
+def _any(_: bytes) -> bool:
+    return True
 
 
 def _markup(head: bytes) -> bool:
@@ -48,6 +54,7 @@ _FORMATS = {
     ".json": _GEOJSON,
     ".geojsonl": _GEOJSON,
     ".geojsons": _GEOJSON,
+    ".geojsonseq": _GEOJSON,
     ".ndjson": _GEOJSON,
     ".gpkg": Format(name="GeoPackage", read=vector.read, starts=_starts(_SQLITE)),
     ".shp": Format(name="Shapefile", read=vector.read, starts=_starts(_SHAPEFILE)),
@@ -56,6 +63,11 @@ _FORMATS = {
     ".parquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
     ".geoparquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
     ".csv": Format(name="CSV", read=table.read, starts=_text),
+    ".kml": Format(name="KML", read=vector.read, starts=_markup),
+    ".kmz": Format(name="KMZ", read=vector.read, starts=_starts(_ZIP)),
+    ".tab": Format(name="MapInfo table", read=vector.read, starts=_starts(b"!table", b"!Table")),
+    ".mif": Format(name="MapInfo exchange file", read=vector.read, starts=_text),
+    ".gdb": Format(name="file geodatabase", read=vector.read, starts=_any),
     ".osm.pbf": Format(name="OpenStreetMap extract", read=osm.read, starts=lambda h: _OSM in h),
 }
 
@@ -67,13 +79,17 @@ def of(path: Path) -> Format:
     """
     name = path.name.lower()
     suffix = ".osm.pbf" if name.endswith(".osm.pbf") else path.suffix.lower()
-    check_file(path)
+    folder = suffix == ".gdb" and path.is_dir()
+    if not folder:
+        check_file(path)
     found = _FORMATS.get(suffix)
     if found is None:
         raise BadFileError(
             f"{path.name}: files that end in {suffix or 'nothing'!r} are not read: give one of"
             f" {', '.join(_FORMATS)}"
         )
+    if folder:
+        return found
     try:
         with path.open("rb") as file:
             head = file.read(1024)
@@ -82,10 +98,9 @@ def of(path: Path) -> Format:
     if not head.strip():
         raise BadFileError(f"{path.name}: the file is empty: give one with features")
     if not found.starts(head):
-        wide = head.startswith(_UTF16)
-        mend = "save it as UTF-8" if wide else "name it by what it is, or fetch it again"
         raise BadFileError(
-            f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: {mend}"
+            f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it by"
+            " what it is, or fetch it again"
         )
     return found
 

@@ -18,12 +18,12 @@ from pyproj import CRS
 from shapely.errors import ShapelyError
 
 from layers.errors import BadFileError
+from layers.load.encoding import decode
 from layers.load.plan import Plan
-from layers.load.source import LONLAT, Source, declared_crs, named
-from layers.places.shapes import Geometries
+from layers.load.source import LONLAT, Shapes, Source, declared_crs, named
 
 _NULL = msgspec.Raw(b"null")
-_LINES = {".geojsonl", ".geojsons", ".ndjson"}
+_LINES = {".geojsonl", ".geojsons", ".geojsonseq", ".ndjson"}
 
 
 class _Feature(msgspec.Struct):
@@ -41,9 +41,12 @@ class _Document(msgspec.Struct):
 
 def read(path: Path, plan: Plan) -> Source:
     """The features of a GeoJSON file. Raises BadFileError."""
-    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    read = decode(path.name, path.read_bytes(), plan.encoding)
+    text = read.text.removeprefix("\ufeff").encode()
     try:
-        features, crs = _lines(path, text) if path.suffix in _LINES else _document(path, text)
+        features, crs = (
+            _lines(path, text) if path.suffix.lower() in _LINES else _document(path, text)
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFileError(f"{path.name}: it is no GeoJSON ({error}): write it again") from error
     names = list(dict.fromkeys(name for one in features for name in one.properties or ()))
@@ -51,15 +54,17 @@ def read(path: Path, plan: Plan) -> Source:
     columns: dict[str, Sequence[Any]] = {
         name: [(one.properties or {}).get(name) for one in features] for name in choice.theirs
     }
-    geometries, closed = _geometries(path, [bytes(one.geometry) for one in features])
+    shapes = _geometries([bytes(one.geometry) for one in features])
     ids = [one.id for one in features]
     return Source(
-        geometries=geometries,
+        geometries=shapes.found,
         columns=named(choice, columns),
         crs=crs,
         dropped=choice.dropped,
         feature_ids=None if all(one is None for one in ids) else ids,
-        closed=closed,
+        closed=shapes.closed,
+        broken=shapes.broken,
+        notes=read.notes,
     )
 
 
@@ -102,29 +107,31 @@ def _crs(path: Path, said: dict[str, Any] | msgspec.UnsetType | None) -> CRS | N
     return declared_crs(path, name or json.dumps(said))
 
 
-def _geometries(path: Path, texts: list[bytes]) -> tuple[Geometries, list[int]]:
+def _geometries(texts: list[bytes]) -> Shapes:
     given = np.empty(len(texts), dtype=object)
     given[:] = texts
     found = np.asarray(shapely.from_geojson(given, on_invalid="ignore"), dtype=object)
-    closed = []
-    for row in np.flatnonzero(shapely.is_missing(found)):
-        if texts[row].strip() != b"null":
-            found[row] = _closed(path, int(row), texts[row])
-            closed.append(int(row))
-    return found, closed
+    closed, broken = [], {}
+    for row in np.flatnonzero(shapely.is_missing(found)).tolist():
+        if texts[row].strip() == b"null":
+            continue
+        found[row] = _closed(texts[row])
+        if found[row] is None:
+            broken[row] = "its geometry cannot be read: mend it"
+        else:
+            closed.append(row)
+    return Shapes(found=found, closed=closed, broken=broken)
 
 
-def _closed(path: Path, row: int, text: bytes) -> shapely.Geometry:
-    """A geometry that could not be read, with its rings closed. Raises BadFileError."""
+def _closed(text: bytes) -> shapely.Geometry | None:
+    """A geometry that could not be read, with its rings closed; None where that is no help."""
     try:
         given = json.loads(text)
         depth = {"Polygon": 1, "MultiPolygon": 2}[given["type"]]
         given["coordinates"] = _close_rings(given["coordinates"], depth)
         return shapely.from_geojson(json.dumps(given))
-    except (KeyError, TypeError, IndexError, ValueError, ShapelyError, RecursionError) as error:
-        raise BadFileError(
-            f"{path.name}: feature {row + 1}: its geometry cannot be read: mend it"
-        ) from error
+    except (KeyError, TypeError, IndexError, ValueError, ShapelyError, RecursionError):
+        return None
 
 
 def _close_rings(coordinates: list[Any], depth: int) -> list[Any]:

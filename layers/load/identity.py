@@ -4,71 +4,156 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import shapely
 
-from layers.errors import BadFeatureError
+from layers.errors import BadFileError
+from layers.load.findings import Findings
 from layers.places import Layer
 from layers.places.columns import is_missing, shown, text_of
 from layers.places.editing import MOST_ID_CHARACTERS, has_address
-from layers.places.shapes import Geometries, Where
+from layers.places.shapes import Geometries
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identified:
-    """The id of every row."""
-
-    ids: list[str]
-    repeats: list[tuple[int, int]]  #: rows that repeat an earlier one in all, and which
-    made: int  #: how many ids were made
-
-
-def given(values: Sequence[Any], where: Where) -> list[str]:
-    """Ids from a column. Raises BadFeatureError for one that is missing or cannot be."""
+def given(values: Sequence[Any], findings: Findings) -> list[str]:
+    """Ids from a column; a row whose id is missing or cannot be is refused."""
     found = []
     for row, value in enumerate(values):
-        if is_missing(value):
-            raise BadFeatureError(f"{where(row)}: it has no id: give every row one, or none")
-        try:
-            text = text_of(value)
-        except (ValueError, OverflowError) as error:
-            raise BadFeatureError(f"{where(row)}: its id is {shown(value)}: give a text") from error
-        if len(text) > MOST_ID_CHARACTERS:
-            raise BadFeatureError(
-                f"{where(row)}: its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
-            )
-        if not has_address(text):
-            raise BadFeatureError(
-                f"{where(row)}: no URL can name the id {text!r}, which means something else there:"
-                " change it"
-            )
+        if type(value) is str and _is_plain(value):
+            found.append(value)
+            continue
+        text, wrong = _read(value)
+        if wrong:
+            findings.refuse(row, wrong)
         found.append(text)
     return found
 
 
-def made(layer: Layer, geometries: Geometries, columns: Mapping[str, Sequence[Any]]) -> Identified:
-    """Ids from each row's geometry and values; a row that repeats another in all gets its id."""
-    wkb = shapely.to_wkb(shapely.force_2d(geometries), byte_order=1)
-    cells = zip(*columns.values(), strict=True) if columns else [()] * len(wkb)
-    seen: dict[str, int] = {}
-    ids, repeats = [], []
-    for row, (shape, values) in enumerate(zip(wkb, cells, strict=True)):
+def _is_plain(value: str) -> bool:
+    """Whether a text is an id beyond doubt; nearly all are."""
+    fits = 0 < len(value) <= MOST_ID_CHARACTERS and has_address(value)
+    return fits and value.isascii() and value.isprintable() and " " not in value
+
+
+def _read(value: Any) -> tuple[str, str]:
+    """The id, and what is wrong with it, if anything."""
+    if is_missing(value):
+        return "", "it has no id: give every row one, or none"
+    try:
+        text = text_of(value)
+    except (ValueError, OverflowError):
+        return "", f"its id is {shown(value)}: give a text"
+    if len(text) > MOST_ID_CHARACTERS:
+        return "", f"its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
+    if not has_address(text):
+        return "", f"no URL can name the id {text!r}, which means something else there: change it"
+    return text, ""
+
+
+def made(layer: Layer, geometries: Geometries, columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Ids from each row's geometry and values as the file has them; equal rows have one id."""
+    cells = zip(*columns.values(), strict=True) if columns else [()] * len(geometries)
+    ids = []
+    for shape, values in zip(_wkb(geometries), cells, strict=True):
         content = hashlib.sha256(shape or b"")
         content.update(repr(values).encode())
         ids.append(f"{layer.alias}-{content.hexdigest()[:16]}")
-        if seen.setdefault(ids[-1], row) != row:
-            repeats.append((row, seen[ids[-1]]))
-    return Identified(ids=ids, repeats=repeats, made=len(ids))
+    return ids
 
 
-def check_unique(ids: Sequence[str], rows: Sequence[int], where: Where) -> None:
-    """Raise BadFeatureError where two rows have one id."""
+def check_unique(
+    ids: Sequence[str],
+    geometries: Geometries,
+    columns: Mapping[str, Sequence[Any]],
+    findings: Findings,
+) -> None:
+    """Keep one of rows that are the same in all; refuse another one with an id that is taken.
+
+    A row that is dropped as a repeat is neither refused nor stored: it is there.
+    """
+    rows = findings.rows
+    series = pd.Series([ids[row] for row in rows], index=rows)
+    firsts = dict(series.drop_duplicates(keep="first").items())
+    later = series[series.duplicated(keep="first")]
+    if later.empty:
+        return
+    by_id = {feature_id: row for row, feature_id in firsts.items()}
+    for row, feature_id in later.items():
+        first = by_id[feature_id]
+        same = shapely.equals_exact(geometries[row], geometries[first], 0) and all(
+            _same(values[row], values[first]) for values in columns.values()
+        )
+        if same:
+            findings.leave_out(int(row), f"repeats {findings.where(int(first))}, kept once")
+        else:
+            findings.refuse(
+                int(row), f"its id is also that of {findings.where(int(first))}: give each its own"
+            )
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b) or (is_missing(a) and is_missing(b))
+
+
+def note_twins(
+    ids: Sequence[str],
+    geometries: Geometries,
+    columns: Mapping[str, Sequence[Any]],
+    findings: Findings,
+) -> None:
+    """Tell of features that are the same in all but their id; both are kept."""
+    rows = findings.rows
+    # Shapes with the same box are few; only they are held against each other.
+    box = pd.DataFrame(shapely.bounds(geometries[rows]), index=rows)
+    suspects = box.index[box.duplicated(keep=False)].to_numpy()
+    alike = pd.Series(_wkb(geometries[suspects]), index=suspects)
+    seen: dict[Any, int] = {}
+    twins = []
+    for row, shape in alike.items():
+        key = (shape, repr([values[row] for values in columns.values()]))
+        first = seen.setdefault(key, int(row))
+        if first != row:
+            twins.append((first, int(row)))
+    if twins:
+        a, b = twins[0]
+        count = "1 feature is" if len(twins) == 1 else f"{len(twins)} features are"
+        findings.note(
+            f"{count} the same as another in all but the id, such as {ids[b]!r} as {ids[a]!r}:"
+            " both are kept"
+        )
+
+
+def _wkb(geometries: Geometries) -> Any:
+    high = shapely.has_z(geometries) | shapely.has_m(geometries)
+    flat = geometries
+    if high.any():
+        flat = geometries.copy()
+        flat[high] = shapely.force_2d(flat[high])
+    return np.asarray(shapely.to_wkb(flat, byte_order=1), dtype=object)
+
+
+def part_ids(ids: Sequence[str], owner: Sequence[int]) -> list[str]:
+    """A row's id for its first part, ``id-2`` for its second, and so on."""
+    parts: dict[int, int] = {}
+    out = []
+    for row in owner:
+        parts[row] = parts.get(row, 0) + 1
+        out.append(ids[row] if parts[row] == 1 else f"{ids[row]}-{parts[row]}")
+    return out
+
+
+def check_parts(ids: Sequence[str], owner: Sequence[int], findings: Findings) -> None:
+    """Raise BadFileError where a part's id is that of another row: ``A-2`` beside A's second."""
+    if len(set(ids)) == len(ids):
+        return
     seen: dict[str, int] = {}
-    for feature_id, row in zip(ids, rows, strict=True):
+    for feature_id, row in zip(ids, owner, strict=True):
         first = seen.setdefault(feature_id, row)
         if first != row:
-            raise BadFeatureError(
-                f"{where(row)}: its id is also that of {where(first)}: give each its own"
+            raise BadFileError(
+                f"{findings.where(row)}: a part of {findings.where(first)} has the same id"
+                f" {feature_id!r}: change one of them"
             )

@@ -1,25 +1,32 @@
-"""From a file to a layer: all rows or none, and a report of what was done to them."""
+"""From a file to a layer: all rows or none, and a report of what was done to them.
+
+One step after another, each a module: read, place on the earth, shape, parse, identify, fit to
+neighbours, write. What is wrong with a row is collected on the way and judged at the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-from sqlalchemy import Connection, Text, any_, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY
+import shapely
+from sqlalchemy import Connection
 
 from geo import earth
 from layers import places
-from layers.errors import BadFeatureError, BadFileError, BadValueError
-from layers.load import formats, identity, place
+from layers.errors import BadFeatureError, BadFileError
+from layers.load import antimeridian, formats, identity, parse, place, suspicion, writing
+from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
 from layers.load.source import Source
-from layers.places import Layer, shapes
-from layers.places.columns import Column, is_missing, shown
+from layers.places import shapes
+from layers.places.columns import is_missing, shown
+
+#: Told of each step as it begins, and of rows of so many as they are written.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,18 +41,9 @@ class Report:
     unchanged: int  #: features that were there and are the same
     dropped_columns: list[str] = field(default_factory=list)  #: of the file; nothing of them kept
     repaired: list[str] = field(default_factory=list)  #: what was wrong in which row, and mended
+    refused: list[str] = field(default_factory=list)  #: which rows were left out, and why
     notes: list[str] = field(default_factory=list)  #: what else one should know
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rows:
-    """What is about to be stored."""
-
-    ids: list[str]
-    columns: dict[str, Sequence[Any]]
-    geometries: shapes.Geometries
-    repaired: list[str]
-    notes: list[str]
+    dry_run: bool = False  #: nothing was stored
 
 
 def load(
@@ -59,26 +57,51 @@ def load(
     lowest_level: str = "cell",
     levels: Sequence[str] = (),
     source_layer: str | None = None,
+    datum: str | None = None,
+    encoding: str | None = None,
+    time_zone: str | None = None,
+    unknown: Mapping[str, object] | None = None,
+    skip_bad: bool = False,
+    strict: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Load a layer from a file; a feature whose id is there is changed.
 
     ``mapping`` is our column (also ``id``; in CSV ``lon``, ``lat``, ``wkt``) → the file's;
     ``settings`` is our column → its value in all rows; ``crs`` is that of a file that declares
     none; ``levels`` are those that grids may have, highest first; ``source_layer`` picks one of
-    a file's layers. Columns that are not ours are not read. Polygons that are not valid are
-    repaired and reported. Raises NoSuchLayerError, and BadFileError that names the file, what
-    is wrong and where; nothing is changed then.
+    a file's layers; ``datum`` (``gcj02``, ``bd09``) is what its coordinates are shifted by;
+    ``encoding`` the code page of its texts; ``time_zone`` that of times that name none; ``unknown``
+    our column → the value that means missing. Columns that are not ours are not read. What can be
+    mended is, and reported; ``strict`` refuses it. A row that cannot be stored fails the load;
+    ``skip_bad`` leaves it out. ``dry_run`` stores nothing and reports what would be.
+
+    Raises NoSuchLayerError, RefusedRowsError for rows, and BadFileError for the file: what is
+    wrong, where, and what to do; nothing is changed then.
     """
     of = places.layer(name)
     of.check_writable()
     file = Path(path)
     plan = Plan.of(
-        of, mapping=mapping or {}, settings=settings or {}, crs=crs, source_layer=source_layer
-    )
+        of, mapping=mapping or {}, settings=settings or {}, crs=crs, source_layer=source_layer,
+        datum=datum, encoding=encoding, time_zone=time_zone, unknown=unknown,
+    )  # fmt: skip
+    tell = progress or _nobody
+    tell("reading", 0, 0)
     source = _source(file, plan)
+    tell("checking", 0, 0)
+    columns = dict(source.columns)
+    given = _given_ids(columns.pop("id", None), source.feature_ids)
+    findings = _findings(source, given)
     try:
-        rows = _rows(connection, file, plan, source, lowest_level)
-        written = places.put(connection, of, rows.ids, rows.columns, rows.geometries, levels=levels)
+        rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level)
+        _judge(file, findings, skip_bad=skip_bad, strict=strict)
+        written = writing.write(
+            connection, of, rows, findings,
+            levels=levels, skip_bad=skip_bad, dry_run=dry_run,
+            advance=lambda done: tell("writing", done, len(rows.ids)),
+        )  # fmt: skip
     except BadFeatureError as error:
         raise BadFileError(f"{file.name}: {error}") from error
     return Report(
@@ -89,8 +112,10 @@ def load(
         updated=written.updated,
         unchanged=written.unchanged,
         dropped_columns=source.dropped,
-        repaired=rows.repaired,
-        notes=[*source.notes, *rows.notes],
+        repaired=findings.repaired,
+        refused=findings.refused,
+        notes=findings.notes,
+        dry_run=dry_run,
     )
 
 
@@ -110,12 +135,15 @@ def ground(
         places.layer("grids"), mapping={}, settings={}, crs=crs, source_layer=source_layer
     )
     source = _source(file, plan)
-    where = _where(source, _given_ids(source.columns.get("id"), source.feature_ids))
-    try:
-        settled = _settled(connection, file, plan, source, where)
-    except BadFeatureError as error:
-        raise BadFileError(f"{file.name}: {error}") from error
-    return gpd.GeoDataFrame(geometry=settled.geometries, crs=earth.LONLAT), settled.repaired
+    findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
+    found = _placed(connection, file, plan, source, findings, None, None)
+    _judge(file, findings, skip_bad=False, strict=False)
+    stored, _ = shapes.spread(plan.layer, found)
+    return gpd.GeoDataFrame(geometry=stored, crs=earth.LONLAT), findings.repaired
+
+
+def _nobody(_what: str, _done: int, _rows: int) -> None:
+    """Tell nobody."""
 
 
 def _source(file: Path, plan: Plan) -> Source:
@@ -123,57 +151,6 @@ def _source(file: Path, plan: Plan) -> Source:
     if not len(source.geometries):
         raise BadFileError(f"{file.name}: it has no {source.row_word}s: give a file with some")
     return source
-
-
-def _settled(
-    connection: Connection, file: Path, plan: Plan, source: Source, where: shapes.Where
-) -> shapes.Settled:
-    """The source's geometries as they are stored. Raises BadFeatureError, BadFileError."""
-    shapes.check_present(source.geometries, where)
-    degrees = place.to_degrees(
-        file.name, source.geometries, place.crs_of(file.name, source.crs, plan.crs)
-    )
-    settled = shapes.settle(plan.layer, degrees, where)
-    place.check_axes(file.name, settled.geometries, places.extent(connection))
-    closed = [f"{where(row)}: a ring was not closed" for row in source.closed]
-    return replace(settled, repaired=closed + settled.repaired)
-
-
-def _rows(
-    connection: Connection, file: Path, plan: Plan, source: Source, lowest_level: str
-) -> _Rows:
-    """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
-    columns = dict(source.columns)
-    given = _given_ids(columns.pop("id", None), source.feature_ids)
-    where = _where(source, given)
-    settled = _settled(connection, file, plan, source, where)
-    repaired = settled.repaired
-    parsed = _parse(plan, columns, len(source.geometries), where)
-    notes = []
-    if given is None:
-        made = identity.made(plan.layer, source.geometries, columns)
-        ids = made.ids
-        repaired += [f"{where(b)}: repeats {where(a)}, kept once" for b, a in made.repeats]
-        keep = ~np.isin(settled.owner, [row for row, _ in made.repeats])
-        notes.append("the file has no ids: made from content; name its own with --map id=…")
-    else:
-        ids, keep = identity.given(given, where), np.ones(len(settled.owner), dtype=bool)
-    owner = settled.owner[keep].tolist()
-    ids = _part_ids(ids, owner)
-    identity.check_unique(ids, owner, where)
-    spread: dict[str, Sequence[Any]] = {
-        name: [values[row] for row in owner] for name, values in parsed.items()
-    }
-    kept = settled.geometries[keep]
-    split = len({owner[n] for n in range(1, len(owner)) if owner[n] == owner[n - 1]})
-    if split:
-        rows_are = f"1 {source.row_word} has" if split == 1 else f"{split} {source.row_word}s have"
-        notes.append(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
-    if plan.layer.name == "grids":
-        spread["level"] = _levels(connection, plan.layer, ids, spread.get("level"), lowest_level)
-    if plan.layer.name == "border" and ("chainage_start_km" in spread or split):
-        spread["chainage_start_km"] = _chainage(owner, spread.get("chainage_start_km"), kept)
-    return _Rows(ids=ids, columns=spread, geometries=kept, repaired=repaired, notes=notes)
 
 
 def _given_ids(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
@@ -184,86 +161,112 @@ def _given_ids(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
     return None
 
 
-def _where(source: Source, given: Sequence[Any] | None) -> shapes.Where:
+def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     def where(row: int) -> str:
         feature_id = None if given is None else given[row]
         named = "" if is_missing(feature_id) else f" (id {shown(str(feature_id))})"
         return f"{source.row_word} {row + 1}{named}"
 
-    return where
+    findings = Findings(len(source.geometries), where)
+    findings.notes.extend(source.notes)
+    findings.refuse_all(source.broken)
+    findings.repair_all(dict.fromkeys(source.closed, "a ring was not closed"))
+    return findings
 
 
-def _parse(
-    plan: Plan, columns: Mapping[str, Sequence[Any]], rows: int, where: shapes.Where
-) -> dict[str, list[Any]]:
-    """Every column that is given or set, its values checked. Raises BadFeatureError."""
-    parsed: dict[str, list[Any]] = {}
-    for name, column in plan.layer.columns.items():
-        if name in columns:
-            parsed[name] = _parse_column(column, columns[name], where)
-        elif name in plan.settings:
-            parsed[name] = [plan.settings[name]] * rows
-        elif column.needed and name != "level":
-            raise BadFeatureError(f"it has no column {name!r}: --map {name}=… or --set {name}=…")
-    return parsed
+def _judge(file: Path, findings: Findings, *, skip_bad: bool, strict: bool) -> None:
+    """Raise RefusedRowsError for refused rows, unless they may be left out, and where ``strict``
+    for what was repaired."""
+    refused, repaired = findings.refused, findings.repaired
+    if refused and (not skip_bad or not findings.fine.any()):
+        left = "; --skip-bad leaves them out, --dry-run lists them" if findings.fine.any() else ""
+        raise RefusedRowsError(
+            f"{file.name}: {first_of(refused)}{left if len(refused) > 1 else ''}",
+            refused=refused,
+            repaired=repaired,
+        )
+    if strict and repaired:
+        raise RefusedRowsError(
+            f"{file.name}: --strict: {first_of(repaired, 'repair')}: mend the file, or load it"
+            " without --strict",
+            refused=refused,
+            repaired=repaired,
+        )
 
 
-def _parse_column(column: Column, values: Sequence[Any], where: shapes.Where) -> list[Any]:
-    known: dict[Any, Any] = {}
-    out: list[Any] = []
-    for row, value in enumerate(values):
-        if column.name == "level" and is_missing(value):
-            out.append(None)
-            continue
-        try:
-            # Few distinct values make up most columns; JSON objects cannot be keys.
-            if isinstance(value, str | int | bool):
-                key = (type(value), value)
-                if key not in known:
-                    known[key] = column.parse(value)
-                out.append(known[key])
-            else:
-                out.append(column.parse(value))
-        except BadValueError as error:
-            raise BadFeatureError(f"{where(row)}: {error}") from error
-    return out
-
-
-def _part_ids(ids: Sequence[str], owner: Sequence[int]) -> list[str]:
-    """A row's id for its first part, ``id-2`` for its second, and so on."""
-    parts: dict[int, int] = {}
-    out = []
-    for row in owner:
-        parts[row] = parts.get(row, 0) + 1
-        out.append(ids[row] if parts[row] == 1 else f"{ids[row]}-{parts[row]}")
-    return out
-
-
-def _levels(
+def _placed(
     connection: Connection,
-    layer: Layer,
-    ids: Sequence[str],
-    levels: Sequence[str | None] | None,
+    file: Path,
+    plan: Plan,
+    source: Source,
+    findings: Findings,
+    ids: Sequence[str] | None,
+    names: Sequence[str | None] | None,
+) -> shapes.Geometries:
+    """The source's geometries in degrees, judged; None in rows that are refused.
+
+    Raises BadFileError for what is wrong with all of them.
+    """
+    present = shapes.judge_present(source.geometries)
+    findings.refuse_all(present.faults)
+    heights = int(shapely.has_z(present.geometries).sum())
+    measures = int((shapely.has_m(present.geometries)).sum())
+    for count, what in ((heights, "heights (Z)"), (measures, "measures (M)")):
+        if count:
+            word = source.row_word if count == 1 else f"{source.row_word}s"
+            findings.note(f"{what} of {count} {word} are not kept")
+    crs = place.crs_of(file.name, source.crs, plan.crs)
+    degrees = place.to_degrees(file.name, present.geometries, crs, findings)
+    degrees = antimeridian.cut(degrees, findings)
+    degrees[~findings.fine] = None
+    as_given = degrees
+    if plan.datum is not None:
+        degrees = place.unshifted(degrees, plan.datum)
+    judged = shapes.judge(plan.layer, degrees, present=True)
+    findings.refuse_all({row: why for row, why in judged.faults.items() if findings.fine[row]})
+    findings.repair_all(judged.repaired)
+    region = places.extent(connection)
+    place.check_axes(file.name, judged.geometries, region)
+    place.note_far(judged.geometries, region, crs, findings)
+    as_given = as_given.copy()
+    as_given[~findings.fine] = None
+    findings.notes.extend(suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum))
+    return judged.geometries
+
+
+def _rows(
+    connection: Connection,
+    file: Path,
+    plan: Plan,
+    source: Source,
+    columns: dict[str, Sequence[Any]],
+    given: Sequence[Any] | None,
+    findings: Findings,
     lowest_level: str,
-) -> list[str]:
-    """The level of each grid: its own; where the file has no such column, the one it has."""
-    if levels is not None:
-        return [level or lowest_level for level in levels]
-    table = layer.table
-    query = select(table.c.id, table.c.level)
-    query = query.where(table.c.id == any_(literal(list(ids), ARRAY(Text))))
-    there = {row.id: row.level for row in connection.execute(query)}
-    return [there.get(feature_id, lowest_level) for feature_id in ids]
-
-
-def _chainage(
-    owner: Sequence[int], starts_km: Sequence[float] | None, lines: shapes.Geometries
-) -> list[float]:
-    """Where each part starts: after the parts before it in its row."""
-    out: list[float] = []
-    ends_km: dict[int, float] = {}
-    for n, (row, length_m) in enumerate(zip(owner, earth.length_m(lines), strict=True)):
-        start_km = ends_km.get(row, starts_km[n] if starts_km is not None else 0.0)
-        out.append(start_km)
-        ends_km[row] = start_km + float(length_m) / 1000
-    return out
+) -> writing.Rows:
+    """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
+    mended = parse.mend_texts(columns, findings)
+    parsed = parse.parse(plan, mended, findings)
+    if given is None:
+        ids = identity.made(plan.layer, source.geometries, columns)
+        findings.note("the file has no ids: made from content; name its own with --map id=…")
+    else:
+        ids = identity.given(given, findings)
+    found = _placed(
+        connection, file, plan, source, findings,
+        None if given is None else ids, parsed.get("name"),
+    )  # fmt: skip
+    identity.check_unique(ids, found, parsed, findings)
+    identity.note_twins(ids, found, parsed, findings)
+    if not findings.fine.any():
+        return writing.Rows(ids=[], columns={}, geometries=found[:0], owner=[])
+    rows = findings.rows
+    stored, part = shapes.spread(plan.layer, found[rows])
+    owner = rows[part].tolist()
+    part_ids = identity.part_ids(ids, owner) if len(owner) != len(rows) else [ids[n] for n in owner]
+    identity.check_parts(part_ids, owner, findings)
+    spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
+    return writing.settle(
+        connection, plan, source.row_word, findings, lowest_level,
+        writing.Rows(ids=part_ids, columns=spread, geometries=stored, owner=owner),
+    )  # fmt: skip

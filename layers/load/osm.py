@@ -53,16 +53,17 @@ def read(path: Path, plan: Plan) -> Source:
     wkb = table.column(meta["geometry_name"] or "wkb_geometry").to_pylist()
     kept = [n for n, way in enumerate(ways) if way["highway"] not in _NO_ROAD]
     roads = [_road(ways[n]) for n in kept]
-    found, closed = from_wkb(path, [wkb[n] for n in kept])
+    shapes = from_wkb([wkb[n] for n in kept])
     columns: dict[str, Any] = {name: [road[name] for road in roads] for name in _NAMES}
     left = len(ways) - len(kept)
     return Source(
-        geometries=found,
+        geometries=shapes.found,
         columns=named(choice, columns),
         crs=LONLAT,
         dropped=["all other tags"],
         row_word="way",
-        closed=closed,
+        closed=shapes.closed,
+        broken=shapes.broken,
         notes=[f"left out {left} of {len(ways)} ways: {_WHY_NOT}"] if left else [],
     )
 

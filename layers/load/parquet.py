@@ -36,15 +36,16 @@ def read(path: Path, plan: Plan) -> Source:
     about = geo["columns"][geometry]
     if about.get("encoding", "WKB") != "WKB":
         raise BadFileError(f"{path.name}: its geometry is no WKB: write it with encoding WKB")
-    found, closed = from_wkb(path, table.column(geometry).to_pylist())
+    shapes = from_wkb(table.column(geometry).to_numpy(zero_copy_only=False))
     columns: dict[str, Any] = {name: table.column(name).to_pylist() for name in choice.theirs}
     return Source(
-        geometries=found,
+        geometries=shapes.found,
         columns=named(choice, columns),
         crs=_crs(path, about),
         dropped=choice.dropped,
         row_word="row",
-        closed=closed,
+        closed=shapes.closed,
+        broken=shapes.broken,
     )
 
 

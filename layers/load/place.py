@@ -7,10 +7,17 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
+from geo.datum import Datum, to_wgs84
+from geo.earth import geodesic_m
 from layers.errors import BadFileError
+from layers.load.findings import Findings
 from layers.load.source import LONLAT
 from layers.places import Bounds
 from layers.places.shapes import Geometries
+
+#: A region is some hundred kilometres wide; a file that is farther off is of another, or its CRS
+#: is another.
+FAR_M = 300_000.0
 
 
 def crs_of(name: str, declared: CRS | None, given: str | None) -> CRS:
@@ -48,33 +55,78 @@ def _of_places(what: str, crs: CRS) -> CRS:
     )
 
 
-def to_degrees(name: str, geometries: Geometries, crs: CRS) -> Geometries:
-    """Geometries in longitude and latitude, WGS 84. Raises BadFileError."""
+def to_degrees(name: str, geometries: Geometries, crs: CRS, findings: Findings) -> Geometries:
+    """Geometries in longitude and latitude, WGS 84; rows that the CRS cannot show are refused.
+
+    Raises BadFileError where it can show none of them.
+    """
     if crs.equals(LONLAT, ignore_axis_order=True) or crs.to_authority() == ("OGC", "CRS84"):
         return geometries
+    box = shapely.bounds(geometries)
+    box = box[np.isfinite(box).all(axis=1)]
+    if crs.is_projected and len(box) and (np.abs(box) <= (180, 90, 180, 90)).all():
+        raise BadFileError(
+            f"{name}: its coordinates look like degrees, but {crs.name} is of"
+            f" {crs.axis_info[0].unit_name}s: write the file with the CRS that it is in"
+        )
     try:
         move = Transformer.from_crs(crs, LONLAT, always_xy=True)
-        xy = shapely.get_coordinates(geometries)
+        xy, owner = shapely.get_coordinates(geometries, return_index=True)
         lon, lat = move.transform(xy[:, 0], xy[:, 1])
     except ProjError as error:
         raise BadFileError(
             f"{name}: {crs.name} cannot be turned into longitude and latitude: write the file"
             " in another CRS"
         ) from error
-    lost = int((~np.isfinite(lon) | ~np.isfinite(lat)).sum())
-    if lost:
+    bad = ~np.isfinite(lon) | ~np.isfinite(lat)
+    if bad.any() and bad.all():
         raise BadFileError(
-            f"{name}: {lost} coordinates lie outside what {crs.name} can show: is it the file's"
-            " CRS?"
+            f"{name}: its coordinates lie outside what {crs.name} can show: is it the file's CRS?"
         )
+    why = f"has coordinates outside what {crs.name} can show: is it the file's CRS?"
+    findings.refuse_all(dict.fromkeys(np.unique(owner[bad]).tolist(), why))
+    out = shapely.set_coordinates(geometries.copy(), np.column_stack([lon, lat]))
+    return np.asarray(out)
+
+
+def unshifted(geometries: Geometries, datum: Datum) -> Geometries:
+    """Geometries in degrees of a shifted datum, in WGS 84."""
+    xy = shapely.get_coordinates(geometries)
+    lon, lat = to_wgs84(xy[:, 0], xy[:, 1], datum)
     return np.asarray(shapely.set_coordinates(geometries.copy(), np.column_stack([lon, lat])))
+
+
+def note_far(geometries: Geometries, region: Bounds | None, crs: CRS, findings: Findings) -> None:
+    """Tell where the whole file lies far from everything that is loaded."""
+    present = geometries[~shapely.is_missing(geometries)]
+    if region is None or not len(present):
+        return
+    west, south, east, north = shapely.total_bounds(present)
+    lon = _nearest(west, east, region[0], region[2])
+    lat = _nearest(south, north, region[1], region[3])
+    apart_m = float(geodesic_m(lon[0], lat[0], lon[1], lat[1]))
+    if apart_m > FAR_M:
+        findings.note(
+            f"it lies {apart_m / 1000:.0f} km from everything that is loaded: is {crs.name} its"
+            " CRS, and is it of this region?"
+        )
+
+
+def _nearest(low: float, high: float, other_low: float, other_high: float) -> tuple[float, float]:
+    """The two numbers of two ranges that are nearest to each other."""
+    if high < other_low:
+        return high, other_low
+    if low > other_high:
+        return low, other_high
+    return max(low, other_low), max(low, other_low)
 
 
 def check_axes(name: str, geometries: Geometries, region: Bounds | None) -> None:
     """Raise BadFileError where the whole file lies outside the region, but swapped within it."""
-    if region is None:
+    present = geometries[~shapely.is_missing(geometries)]
+    if region is None or not len(present):
         return
-    west, south, east, north = shapely.total_bounds(geometries)
+    west, south, east, north = shapely.total_bounds(present)
     apart = west > region[2] or east < region[0] or south > region[3] or north < region[1]
     swapped_within = (
         south >= region[0] and north <= region[2] and west >= region[1] and east <= region[3]

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from geo import datum as datums
+from geo.datum import Datum
 from layers.errors import BadFileError, BadValueError
 from layers.places import Layer
 
@@ -37,6 +40,10 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)  #: column → value of all rows
     crs: str | None = None  #: for a file that declares none
     source_layer: str | None = None  #: which of a file's several layers
+    datum: Datum | None = None  #: that the coordinates are shifted by
+    encoding: str | None = None  #: the code page of the file's texts
+    zone: ZoneInfo | None = None  #: of times that name none
+    unknown: Mapping[str, Any] = field(default_factory=dict)  #: column → value that means missing
 
     @classmethod
     def of(
@@ -46,7 +53,11 @@ class Plan:
         mapping: Mapping[str, str],
         settings: Mapping[str, object],
         crs: str | None,
-        source_layer: str | None,
+        source_layer: str | None = None,
+        datum: str | None = None,
+        encoding: str | None = None,
+        time_zone: str | None = None,
+        unknown: Mapping[str, object] | None = None,
     ) -> Plan:
         """Check names and values. Raises BadFileError."""
         for ours, theirs in mapping.items():
@@ -60,9 +71,18 @@ class Plan:
         return cls(
             layer=layer,
             mapping=dict(mapping),
-            settings={name: _setting(layer, name, value) for name, value in settings.items()},
+            settings={
+                name: _value("--set", layer, name, value) for name, value in settings.items()
+            },
             crs=crs,
             source_layer=source_layer,
+            datum=_datum(datum),
+            encoding=encoding,
+            zone=_zone(time_zone),
+            unknown={
+                name: _value("--unknown", layer, name, value)
+                for name, value in (unknown or {}).items()
+            },
         )
 
     def choose(self, file: Path, names: Sequence[str], *, geometry: Sequence[str] = ()) -> Choice:
@@ -100,13 +120,32 @@ def _own_name(ours: str, names: Sequence[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _setting(layer: Layer, name: str, value: object) -> Any:
+def _value(option: str, layer: Layer, name: str, value: object) -> Any:
+    """What an option says of a column, checked. Raises BadFileError."""
     if name not in layer.writable:
         raise BadFileError(
-            f"--set {name}: it is no column of {layer.name}: choose one of"
+            f"{option} {name}: it is no column of {layer.name}: choose one of"
             f" {', '.join(layer.writable)}"
         )
     try:
         return layer.columns[name].parse(value)
     except BadValueError as error:
-        raise BadFileError(f"--set {name}: {error}") from error
+        raise BadFileError(f"{option} {name}: {error}") from error
+
+
+def _datum(given: str | None) -> Datum | None:
+    found = next((name for name in datums.NAMES if name == (given or "").lower()), None)
+    if given is not None and found is None:
+        raise BadFileError(f"--datum {given}: it is none of {', '.join(datums.NAMES)}")
+    return found
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadFileError(
+            f"--time-zone {name}: there is no such zone: give one such as Asia/Shanghai"
+        ) from error

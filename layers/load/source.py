@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Source:
     row_word: str = "feature"  #: how messages call a row
     feature_ids: Sequence[Any] | None = None  #: ids that stand outside the columns
     closed: Sequence[int] = ()  #: rows with rings that had to be closed
+    broken: Mapping[int, str] = field(default_factory=dict)  #: rows that cannot be read, and why
     notes: list[str] = field(default_factory=list)
 
 
@@ -39,34 +40,45 @@ def named(choice: Choice, columns: dict[str, Sequence[Any]]) -> dict[str, Sequen
     return {ours: columns[theirs] for ours, theirs in choice.columns.items()}
 
 
-def from_wkb(file: Path, wkb: Sequence[bytes | None]) -> tuple[Geometries, list[int]]:
-    """Geometries and the rows whose rings were closed. Raises BadFileError for broken ones."""
-    given = np.empty(len(wkb), dtype=object)
-    given[:] = wkb
-    found = read_shapes(file, given, shapely.from_wkb)
+@dataclass(frozen=True, kw_only=True)
+class Shapes:
+    """What could be read of some geometries."""
+
+    found: Geometries  #: None for none and for what is broken
+    closed: list[int]  #: rows with rings that had to be closed
+    broken: dict[int, str]  #: rows whose geometry cannot be read, and why
+
+
+def from_wkb(wkb: Sequence[bytes | None] | Geometries) -> Shapes:
+    """Geometries of WKB, with open rings closed."""
+    given = wkb if isinstance(wkb, np.ndarray) else _objects(wkb)
+    found, broken = read_shapes(given, shapely.from_wkb)
     bad = np.flatnonzero(shapely.is_missing(found) & ~_none(given))
+    bad = bad[[int(row) not in broken for row in bad]] if broken else bad
     found[bad] = shapely.from_wkb(given[bad], on_invalid="fix")
-    lost = bad[shapely.is_missing(found[bad])]
-    if len(lost):
-        raise BadFileError(f"{file.name}: feature {lost[0] + 1}: its geometry is broken: mend it")
-    return found, bad.tolist()
+    lost = shapely.is_missing(found[bad])
+    broken |= dict.fromkeys(bad[lost].tolist(), "its geometry is broken: mend it")
+    return Shapes(found=found, closed=bad[~lost].tolist(), broken=broken)
 
 
-def read_shapes(
-    file: Path, given: Geometries, read: Callable[..., Any], *, row_word: str = "feature"
-) -> Geometries:
-    """What shapely's ``read`` makes of each text or WKB; None for none and for what is broken.
-
-    Raises BadFileError for a curve, which shapely does not know.
-    """
+def read_shapes(given: Geometries, read: Callable[..., Any]) -> tuple[Geometries, dict[int, str]]:
+    """What shapely's ``read`` makes of each text or WKB (None for none and for what is broken),
+    and the rows that have curves, which shapely does not know."""
     try:
-        return np.asarray(read(given, on_invalid="ignore"), dtype=object)
+        return np.asarray(read(given, on_invalid="ignore"), dtype=object), {}
     except NotImplementedError:
-        curve = next(row for row, one in enumerate(given) if _is_curve(one, read))
-        raise BadFileError(
-            f"{file.name}: {row_word} {curve + 1}: its geometry has curves, which are not read:"
-            " write them as straight lines"
-        ) from None
+        curves = [row for row, one in enumerate(given) if _is_curve(one, read)]
+    straight = given.copy()
+    straight[curves] = None
+    why = "its geometry has curves, which are not read: write them as straight lines"
+    found = np.asarray(read(straight, on_invalid="ignore"), dtype=object)
+    return found, dict.fromkeys(curves, why)
+
+
+def _objects(values: Sequence[Any]) -> Geometries:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
 
 
 def _is_curve(given: object, read: Callable[..., Any]) -> bool:

@@ -1,10 +1,11 @@
-"""GeoPackage, Shapefile (zipped too) and FlatGeobuf, through GDAL."""
+"""GeoPackage, Shapefile, FlatGeobuf, KML, MapInfo and file geodatabases, through GDAL."""
 
 from __future__ import annotations
 
 import re
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pyarrow as pa
 import pyogrio
 
 from layers.errors import BadFileError
+from layers.load import dbf
 from layers.load.plan import Plan
 from layers.load.source import Source, declared_crs, from_wkb, named
 
 #: What macOS packs beside each file.
 _MACOS = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
+#: What else may be packed: a file, or a geodatabase, which is a folder.
+_PACKED = re.compile(r".*?\.(?:gpkg|fgb|kml|tab|mif)$|.*?\.gdb(?=/)", re.IGNORECASE)
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
 _FID = "fid"
 #: What GDAL warns of and we tell in our own words.
@@ -25,11 +29,13 @@ _KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
 
 def read(path: Path, plan: Plan) -> Source:
     """The features of one layer of a vector file. Raises BadFileError."""
-    place = _place(path)
+    place, table = _place(path)
+    codec, told = (None, []) if table is None else dbf.codec_of(path.name, *table, plan.encoding)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            return _read(path, place, plan, caught)
+            found = _read(path, place, plan, caught, codec)
+            return replace(found, notes=told + found.notes)
         except UnicodeDecodeError as error:
             raise BadFileError(
                 f"{path.name}: a text in it is not UTF-8: write it again as UTF-8"
@@ -41,9 +47,16 @@ def read(path: Path, plan: Plan) -> Source:
             ) from error
 
 
-def _read(path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessage]) -> Source:
+def _read(
+    path: Path,
+    place: str,
+    plan: Plan,
+    caught: list[warnings.WarningMessage],
+    codec: str | None,
+) -> Source:
     layer = _layer(path, place, plan)
-    info = pyogrio.read_info(place, layer=layer, force_feature_count=True)
+    options = {} if codec is None else {"ENCODING": codec}
+    info = pyogrio.read_info(place, layer=layer, force_feature_count=True, **options)
     names = [str(name) for name in info["fields"]]
     with_fid = _FID in plan.mapping.values() and _FID not in names
     choice = plan.choose(path, [*names, _FID] if with_fid else names)
@@ -53,6 +66,7 @@ def _read(path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessa
         columns=[name for name in choice.theirs if name in names],
         return_fids=with_fid,
         datetime_as_string=True,
+        **options,
     )
     if info["features"] not in (-1, table.num_rows):
         raise BadFileError(
@@ -60,7 +74,7 @@ def _read(path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessa
             " can be read: it is damaged; fetch it again"
         )
     geometry = meta["geometry_name"] or "wkb_geometry"
-    found, closed = from_wkb(path, table.column(geometry).to_pylist())
+    shapes = from_wkb(table.column(geometry).to_numpy(zero_copy_only=False))
     given = {_FID if with_fid and name == meta["fid_column"] else name: name
              for name in table.column_names}  # fmt: skip
     columns: dict[str, Any] = {
@@ -68,11 +82,12 @@ def _read(path: Path, place: str, plan: Plan, caught: list[warnings.WarningMessa
     }
     said = sorted({_of_gdal(str(one.message), place) for one in caught})
     return Source(
-        geometries=found,
+        geometries=shapes.found,
         columns=named(choice, columns),
         crs=declared_crs(path, meta["crs"]),
         dropped=choice.dropped,
-        closed=closed,
+        closed=shapes.closed,
+        broken=shapes.broken,
         notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)],
     )
 
@@ -102,14 +117,22 @@ def _of_gdal(message: str, place: str) -> str:
     return line.replace(f"'{place}'", "it").replace(stem, Path(place).stem)
 
 
-def _place(path: Path) -> str:
-    """What GDAL is to open; a Shapefile's parts are all there. Raises BadFileError."""
-    if path.suffix.lower() == ".zip":
+#: A Shapefile's table, and what its .cpg says.
+Dbf = tuple[bytes, str | None]
+
+
+def _place(path: Path) -> tuple[str, Dbf | None]:
+    """What GDAL is to open; of a Shapefile also its table. Raises BadFileError."""
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
         return _inside(path)
-    if path.suffix.lower() == ".shp":
-        beside = {one.name for one in path.parent.iterdir() if one.stem == path.stem}
-        _check_parts(path, path.name, beside)
-    return str(path)
+    if suffix != ".shp":
+        return str(path), None
+    beside = {one.suffix.lower(): one for one in path.parent.iterdir() if one.stem == path.stem}
+    _check_parts(path, path.name, {one.name for one in beside.values()})
+    cpg = beside.get(".cpg")
+    said = None if cpg is None else cpg.read_text(encoding="latin-1")
+    return str(path), (beside[".dbf"].read_bytes(), said)
 
 
 def _check_parts(path: Path, shapefile: str, there: set[str]) -> None:
@@ -120,19 +143,30 @@ def _check_parts(path: Path, shapefile: str, there: set[str]) -> None:
             raise BadFileError(f"{path.name}: its {ending} is missing: give the whole file")
 
 
-def _inside(path: Path) -> str:
-    """GDAL's name of the one Shapefile in a zip archive."""
+def _inside(path: Path) -> tuple[str, Dbf | None]:
+    """GDAL's name of the one file in a zip archive that can be loaded."""
     try:
         with zipfile.ZipFile(path) as archive:
             there = [name for name in archive.namelist() if not _MACOS.search(name)]
+            shapefiles = [name for name in there if name.lower().endswith(".shp")]
+            if len(shapefiles) == 1:
+                _check_parts(path, shapefiles[0], set(there))
+                return f"/vsizip/{{{path}}}/{shapefiles[0]}", _table(archive, shapefiles[0], there)
     except (zipfile.BadZipFile, OSError) as error:
         raise BadFileError(f"{path.name}: it is no whole zip archive: pack it again") from error
     if not there:
         raise BadFileError(f"{path.name}: it is an empty zip archive: pack it again")
-    shapefiles = [name for name in there if name.lower().endswith(".shp")]
-    if len(shapefiles) != 1:
+    others = {found[0] for name in there if (found := _PACKED.match(name))}
+    if shapefiles or len(others) != 1:
         raise BadFileError(
             f"{path.name}: it has {len(shapefiles)} Shapefiles: give an archive with one"
         )
-    _check_parts(path, shapefiles[0], set(there))
-    return f"/vsizip/{{{path}}}/{shapefiles[0]}"
+    return f"/vsizip/{{{path}}}/{others.pop()}", None
+
+
+def _table(archive: zipfile.ZipFile, shapefile: str, there: list[str]) -> Dbf:
+    by_name = {name.lower(): name for name in there}
+    stem = shapefile[:-4].lower()
+    cpg = by_name.get(f"{stem}.cpg")
+    said = None if cpg is None else archive.read(cpg).decode("latin-1")
+    return archive.read(by_name[f"{stem}.dbf"]), said

@@ -29,6 +29,7 @@ _TAKES = {
     "LineString": {"LineString", "MultiLineString"},
     "MultiPolygon": {"Polygon", "MultiPolygon"},
 }
+_COLLECTION = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,21 @@ class Settled:
     geometries: Geometries  #: 2D, valid, exteriors anticlockwise, of the layer's type
     owner: NDArray[np.intp]  #: row that each came from; a line of several parts has several
     repaired: list[str]  #: what was wrong with which row
+
+
+@dataclass(kw_only=True)
+class Judged:
+    """Geometries row by row: 2D and valid where nothing is said against them."""
+
+    geometries: Geometries
+    faults: dict[int, str]  #: row → why it is refused
+    repaired: dict[int, str]  #: row → what was wrong and is mended
+
+    def refuse(self, wrong: NDArray[np.bool_], why: str) -> None:
+        """Refuse rows; the first fault of a row is kept. Their geometry becomes None."""
+        for row in np.flatnonzero(wrong).tolist():
+            self.faults.setdefault(row, why)
+            self.geometries[row] = None
 
 
 def from_geojson(value: Any) -> shapely.Geometry:
@@ -54,55 +70,90 @@ def from_geojson(value: Any) -> shapely.Geometry:
     return found
 
 
-def check_present(geometries: Geometries, where: Where) -> None:
-    """Raise BadFeatureError unless every geometry is there, has points, and these are finite."""
+def judge_present(geometries: Geometries) -> Judged:
+    """Refuse rows without geometry, without points, or with coordinates that are not finite."""
+    judged = Judged(geometries=geometries.copy(), faults={}, repaired={})
     absent = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    _refuse(absent, where, "has no geometry: give it one, or take the row out")
+    judged.refuse(absent, "has no geometry: give it one, or take the row out")
     xy, owner = shapely.get_coordinates(geometries, return_index=True)
-    lost = np.zeros(len(geometries), dtype=bool)
-    lost[owner[~np.isfinite(xy).all(axis=1)]] = True
-    _refuse(lost, where, "has a coordinate that is NaN or infinite: mend it")
+    finite = np.isfinite(xy).all(axis=1)
+    if not finite.all():
+        lost = np.zeros(len(geometries), dtype=bool)
+        lost[owner[~finite]] = True
+        judged.refuse(lost, "has a coordinate that is NaN or infinite: mend it")
+    return judged
 
 
-def check_on_earth(geometries: Geometries, where: Where) -> None:
-    """Raise BadFeatureError unless every coordinate is a longitude and latitude in degrees."""
-    box = shapely.bounds(geometries)
+def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Judged:
+    """Geometries in degrees for ``layer``: flat, on the earth, of its types, made valid.
+
+    Invalid polygons are made valid (GEOS MakeValid, method *structure*: the ground that the rings
+    enclose). A collection of nothing but what the layer takes is merged. ``present``: all that
+    ``judge_present`` refuses is None already, and needs no further look.
+    """
+    if present:
+        judged = Judged(geometries=geometries.copy(), faults={}, repaired={})
+    else:
+        judged = judge_present(geometries)
+    flat = judged.geometries
+    high = shapely.has_z(flat) | shapely.has_m(flat)
+    flat[high] = shapely.force_2d(flat[high])
+    _judge_on_earth(judged)
+    _merge_collections(layer, judged)
+    _judge_types(layer, judged)
+    _make_valid(judged)
+    if layer.geometries == ("Point",):
+        several = shapely.get_num_geometries(judged.geometries) > 1
+        judged.refuse(several, "has several points: give it one")
+    return judged
+
+
+def _judge_on_earth(judged: Judged) -> None:
+    box = shapely.bounds(judged.geometries)
     lon, lat = np.abs(box[:, [0, 2]]).max(axis=1), np.abs(box[:, [1, 3]]).max(axis=1)
-    _refuse(
+    judged.refuse(
         (lat > 90) & (lat <= 180) & (lon <= 90),
-        where,
         "has a latitude beyond 90 while its longitude could be one: longitude and latitude"
         " look swapped; write longitude first",
     )
-    _refuse(
+    judged.refuse(
         (lon > 180) | (lat > 90),
-        where,
         "lies off the earth (longitude within ±180, latitude within ±90):"
         " if these are metres, declare their CRS",
     )
 
 
+def spread(layer: Layer, geometries: Geometries) -> tuple[Geometries, NDArray[np.intp]]:
+    """Judged geometries as ``layer`` stores them, and the row of each: parts of a line are told
+    apart, polygons are of several parts, exteriors run anticlockwise."""
+    owner = np.arange(len(geometries))
+    if layer.geometries in {("Point",), ("LineString",)}:
+        parts, owner = shapely.get_parts(geometries, return_index=True)
+        return parts, owner
+    out = geometries.copy()
+    if layer.geometries == ("MultiPolygon",):
+        single = shapely.get_type_id(out) == 3
+        out[single] = shapely.multipolygons(out[single], indices=np.arange(single.sum()))
+    return shapely.orient_polygons(out), owner
+
+
 def settle(layer: Layer, geometries: Geometries, where: Where, *, repair: bool = True) -> Settled:
     """Geometries in degrees as ``layer`` stores them; several parts of a line are told apart.
 
-    With ``repair``, invalid polygons are made valid (GEOS MakeValid, method *structure*: the
-    ground that the rings enclose) and listed. Raises BadFeatureError for what has no place in
-    the layer, and without ``repair`` for what is invalid.
+    Raises BadFeatureError for the first that has no place in the layer, and without ``repair``
+    for one that would have to be mended.
     """
-    flat = np.asarray(shapely.force_2d(geometries), dtype=object)
-    check_present(flat, where)
-    check_on_earth(flat, where)
-    _check_types(layer, flat, where)
-    valid, repaired = _valid(flat, where, repair=repair)
-    owner = np.arange(len(valid))
-    if layer.geometries == ("Point",):
-        _refuse(shapely.get_num_geometries(valid) > 1, where, "has several points: give it one")
-    if layer.geometries in {("Point",), ("LineString",)}:
-        valid, owner = shapely.get_parts(valid, return_index=True)
-    if layer.geometries == ("MultiPolygon",):
-        single = shapely.get_type_id(valid) == 3
-        valid[single] = shapely.multipolygons(valid[single], indices=np.arange(single.sum()))
-    return Settled(geometries=shapely.orient_polygons(valid), owner=owner, repaired=repaired)
+    judged = judge(layer, np.asarray(geometries, dtype=object))
+    if judged.faults:
+        row = min(judged.faults)
+        same = sum(why == judged.faults[row] for why in judged.faults.values())
+        more = f" ({same - 1} more like it)" if same > 1 else ""
+        raise BadFeatureError(f"{where(row)}: {judged.faults[row]}{more}")
+    repaired = [f"{where(row)}: {what}" for row, what in sorted(judged.repaired.items())]
+    if repaired and not repair:
+        raise BadFeatureError(f"{repaired[0]}: mend the geometry")
+    stored, owner = spread(layer, judged.geometries)
+    return Settled(geometries=stored, owner=owner, repaired=repaired)
 
 
 def type_names(geometries: Geometries) -> NDArray[np.str_]:
@@ -110,31 +161,68 @@ def type_names(geometries: Geometries) -> NDArray[np.str_]:
     return np.asarray(_NAMES[shapely.get_type_id(geometries)])
 
 
-def _check_types(layer: Layer, geometries: Geometries, where: Where) -> None:
-    taken = {name for stored in layer.geometries for name in _TAKES.get(stored, {stored})}
-    names = type_names(geometries)
-    wrong = ~np.isin(names, sorted(taken))
-    if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
-        raise BadFeatureError(
-            f"{where(first)}: is a {names[first]}: {layer.name} takes {' or '.join(sorted(taken))}"
-        )
+def _taken(layer: Layer) -> set[str]:
+    return {name for stored in layer.geometries for name in _TAKES.get(stored, {stored})}
 
 
-def _valid(geometries: Geometries, where: Where, *, repair: bool) -> tuple[Geometries, list[str]]:
-    bad = np.flatnonzero(~shapely.is_valid(geometries))
+def _merge_collections(layer: Layer, judged: Judged) -> None:
+    """A collection of polygons, of lines or of one point becomes these; others stay, to be refused.
+
+    Polygons of a collection may overlap, so they are united.
+    """
+    taken = _taken(layer)
+    for row in np.flatnonzero(shapely.get_type_id(judged.geometries) == _COLLECTION).tolist():
+        parts = _flattened(judged.geometries[row])
+        kinds = set(shapely.get_type_id(parts).tolist())
+        if kinds == {3} and {"Polygon", "MultiPolygon"} & taken:
+            merged = shapely.union_all(np.asarray(shapely.make_valid(parts)))
+        elif kinds == {1} and {"LineString", "MultiLineString"} & taken:
+            merged = shapely.multilinestrings(parts)
+        elif kinds == {0} and "Point" in taken:
+            merged = shapely.multipoints(parts)
+        else:
+            continue
+        judged.geometries[row] = merged
+        judged.repaired[row] = f"a collection of {len(parts)} parts, kept as one"
+
+
+def _flattened(collection: shapely.Geometry) -> Geometries:
+    """The single parts of a collection, of whatever depth."""
+    parts = np.array([collection], dtype=object)
+    while (shapely.get_type_id(parts) > 3).any():
+        parts = shapely.get_parts(parts)
+    return parts
+
+
+def _judge_types(layer: Layer, judged: Judged) -> None:
+    taken = _taken(layer)
+    kinds = shapely.get_type_id(judged.geometries)
+    for kind in np.unique(kinds[kinds >= 0]):
+        if _NAMES[kind] not in taken:
+            judged.refuse(
+                kinds == kind,
+                f"is a {_NAMES[kind]}: {layer.name} takes {' or '.join(sorted(taken))}",
+            )
+
+
+def _make_valid(judged: Judged) -> None:
+    given = judged.geometries
+    bad = np.flatnonzero(~shapely.is_valid(given) & ~shapely.is_missing(given))
     if not len(bad):
-        return geometries.copy(), []
-    reasons = [f"{where(int(i))}: {shapely.is_valid_reason(geometries[i])}" for i in bad]
-    if not repair:
-        raise BadFeatureError(f"{reasons[0]}: mend the geometry")
-    out = geometries.copy()
-    mended = shapely.make_valid(out[bad], method="structure", keep_collapsed=False)
-    out[bad] = [_polygons(shape) for shape in mended]
-    lines = ~np.isin(shapely.get_type_id(geometries), (3, 6))
-    lost = shapely.is_empty(out) | (lines & ~shapely.is_valid(geometries))
-    _refuse(lost, where, "has a geometry that encloses or spans nothing: mend it")
-    return out, reasons
+        return
+    reasons = shapely.is_valid_reason(given[bad])
+    areas = np.isin(shapely.get_type_id(given[bad]), (3, 6))
+    mended = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)
+    lost = np.zeros(len(given), dtype=bool)
+    for row, is_area, shape, reason in zip(bad.tolist(), areas, mended, reasons, strict=True):
+        given[row] = _polygons(shape)
+        if not is_area or shapely.is_empty(given[row]):
+            lost[row] = True
+        elif row in judged.repaired:
+            judged.repaired[row] += f"; {reason}"
+        else:
+            judged.repaired[row] = reason
+    judged.refuse(lost, "has a geometry that encloses or spans nothing: mend it")
 
 
 def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
@@ -143,10 +231,3 @@ def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
         return shape
     areas = [part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2]
     return shapely.union_all(areas) if areas else shapely.Polygon()
-
-
-def _refuse(wrong: NDArray[np.bool_], where: Where, why: str) -> None:
-    if wrong.any():
-        count = int(wrong.sum())
-        more = f" ({count - 1} more like it)" if count > 1 else ""
-        raise BadFeatureError(f"{where(int(np.flatnonzero(wrong)[0]))}: {why}{more}")

@@ -1,0 +1,139 @@
+"""Layers from files: what was repaired, refused, noted and dropped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from api.cli import rasters
+from api.cli.options import Crs, LayerName, Mapping, pairs
+from api.database import migrated
+from api.progress import progress
+from api.settings import read_settings
+from layers.db.engine import SYSTEM, acting
+from layers.load import Progress, RefusedRowsError, Report
+from layers.load import load as load_file
+from layers.region import Region
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+#: More of a kind fill the screen; --report has all of them.
+MOST_LINES = 20
+
+
+@app.command()
+def load(
+    layer: Annotated[str, typer.Argument(help="grids, settlements, roads, fences, …")],
+    file: Annotated[Path, typer.Argument()],
+    mapping: Mapping = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
+    ] = None,
+    unknown: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="what means missing")
+    ] = None,
+    crs: Crs = None,
+    datum: Annotated[
+        Literal["gcj02", "bd09"] | None, typer.Option(help="that Chinese web maps are shifted by")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="of its texts: gbk, cp1251, …")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="of times that name none")] = None,
+    layer_name: LayerName = None,
+    skip_bad: Annotated[bool, typer.Option(help="leave out rows that are refused")] = False,
+    strict: Annotated[bool, typer.Option(help="refuse what would be repaired")] = False,
+    dry_run: Annotated[bool, typer.Option(help="report, and store nothing")] = False,
+    report: Annotated[Path | None, typer.Option(help="write the whole report as JSON")] = None,
+    band: Annotated[int | None, typer.Option(help="of a GeoTIFF with several")] = None,
+    nodata: Annotated[float | None, typer.Option(help="of a GeoTIFF that declares none")] = None,
+) -> None:
+    """Load a layer from a file: all rows or none; loading again updates by id.
+
+    elevation, speed and land_cover are rasters, from GeoTIFF.
+    """
+    if layer in rasters.NAMES:
+        others = (mapping, setting, unknown, datum, encoding, time_zone, layer_name, report)
+        if any(others) or skip_bad or strict or dry_run:
+            raise typer.BadParameter(f"{layer} is a raster: it takes --crs, --band and --nodata")
+        rasters.load_raster(layer, file, crs=crs, band=band, nodata=nodata)
+        return
+    if band is not None or nodata is not None:
+        raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
+    settings = read_settings()
+    region = Region.read(settings.region_file)
+    with (
+        migrated(settings) as engine,
+        acting(engine, SYSTEM, "patrolgrid_write") as connection,
+        _bar() as bar,
+    ):
+        try:
+            done = load_file(
+                connection,
+                layer,
+                file,
+                mapping=pairs(mapping, "--map"),
+                settings=pairs(setting, "--set"),
+                unknown=pairs(unknown, "--unknown"),
+                crs=crs,
+                datum=datum,
+                encoding=encoding,
+                time_zone=time_zone,
+                source_layer=layer_name,
+                skip_bad=skip_bad,
+                strict=strict,
+                dry_run=dry_run,
+                lowest_level=region.lowest_level,
+                levels=region.level_names,
+                progress=bar,
+            )
+        except RefusedRowsError as error:
+            _write(report, {"refused": error.refused, "repaired": error.repaired})
+            # A refusal is one line; who asks what would be is told all.
+            if dry_run or strict:
+                _lines("refused", error.refused)
+                _lines("would repair", error.repaired)
+            raise
+    _write(report, dataclasses.asdict(done))
+    _print(done)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A bar with the step that a load is at."""
+    with progress() as shown:
+        task = shown.add_task("reading", total=None)
+
+        def tell(step: str, done: int, rows: int) -> None:
+            shown.update(task, description=step, completed=done, total=rows or None)
+
+        yield tell
+
+
+def _print(report: Report) -> None:
+    typer.echo(
+        f"{report.layer}: {report.read} read, {report.inserted} new, {report.updated} updated, "
+        f"{report.unchanged} unchanged{' (dry run: nothing was stored)' if report.dry_run else ''}"
+    )
+    _lines("note", report.notes)
+    _lines("repaired", report.repaired)
+    _lines("refused", report.refused)
+    if report.dropped_columns:
+        typer.echo(f"dropped columns: {', '.join(report.dropped_columns)}")
+
+
+def _lines(kind: str, lines: Sequence[str]) -> None:
+    for line in lines[:MOST_LINES]:
+        typer.echo(f"{kind}: {line}")
+    if len(lines) > MOST_LINES:
+        typer.echo(f"{kind}: … and {len(lines) - MOST_LINES} more (--report FILE has all)")
+
+
+def _write(path: Path | None, content: dict[str, Any]) -> None:
+    if path is not None:
+        text = json.dumps(content, ensure_ascii=False, indent=2)
+        path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,145 @@
+"""Cells to checked values, a whole column at a time; what is wrong is told row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from layers.errors import BadFeatureError, BadValueError
+from layers.load import encoding
+from layers.load.findings import Findings
+from layers.load.plan import Plan
+from layers.places.columns import Column, is_missing, shown
+
+
+def mend_texts(
+    columns: Mapping[str, Sequence[Any]], findings: Findings
+) -> dict[str, Sequence[Any]]:
+    """Columns whose texts were read in the wrong code page before they came here, mended."""
+    out: dict[str, Sequence[Any]] = {}
+    for name, values in columns.items():
+        found = encoding.mended(values)
+        out[name] = values
+        if found is not None:
+            out[name], (what, *notes) = found
+            findings.repair(None, f"column {name}: {what}")
+            findings.notes.extend(notes)
+    return out
+
+
+def parse(
+    plan: Plan, columns: Mapping[str, Sequence[Any]], findings: Findings
+) -> dict[str, list[Any]]:
+    """Every column that is given or set, its values checked; bad rows are refused.
+
+    Raises BadFeatureError for a column that is needed and neither there nor set.
+    """
+    rows = len(findings.fine)
+    parsed: dict[str, list[Any]] = {}
+    for name, column in plan.layer.columns.items():
+        if name in columns:
+            parsed[name] = _column(plan, column, columns[name], findings)
+        elif name in plan.settings:
+            parsed[name] = [plan.settings[name]] * rows
+        elif column.needed and name != "level":
+            raise BadFeatureError(f"it has no column {name!r}: --map {name}=… or --set {name}=…")
+    _note_zeros(plan, parsed, findings)
+    return parsed
+
+
+def _column(plan: Plan, column: Column, values: Sequence[Any], findings: Findings) -> list[Any]:
+    wrong: dict[Any, str] = {}
+    one = _reader(plan, column)
+
+    def read(value: Any) -> Any:
+        try:
+            return one(value)
+        except BadValueError as error:
+            return _Bad(str(error))
+
+    kinds = set(map(type, values))
+    if kinds <= {str, type(None)}:
+        # Texts as keys are no other values' equals, and few distinct ones make up most columns.
+        plain = _takes_any_text(plan, column)
+        known = {v: v if plain and _is_fine(v) else read(v) for v in set(values)}
+        out = [known[value] for value in values]
+        wrong = {value: found for value, found in known.items() if isinstance(found, _Bad)}
+        if not wrong:
+            return out
+    else:
+        out = list(map(read, values))
+    for row, found in enumerate(out):
+        if isinstance(found, _Bad):
+            findings.refuse(row, found)
+            out[row] = None
+    return out
+
+
+def _takes_any_text(plan: Plan, column: Column) -> bool:
+    own = column.choices or column.also or column.check or column.name in plan.unknown
+    return column.kind == "text" and not own
+
+
+def _is_fine(value: str | None) -> bool:
+    """Whether a text stays as it is beyond doubt; nearly all do."""
+    if value is None:
+        return False
+    return 0 < len(value) < 100 and value.isprintable() and value == value.strip()
+
+
+class _Bad(str):
+    """Why a value is refused, in its place."""
+
+    __slots__ = ()
+
+
+def _reader(plan: Plan, column: Column) -> Callable[[Any], Any]:
+    """What makes a cell a value of the column. A level that is missing is found later."""
+    unknown = plan.unknown.get(column.name)
+
+    def read(value: Any) -> Any:
+        if column.name == "level" and is_missing(value):
+            return None
+        if column.kind == "time":
+            value = _zoned(column.name, value, plan.zone)
+        parsed = column.parse(value)
+        if unknown is not None and parsed == unknown:
+            return column.parse(None)
+        return parsed
+
+    return read
+
+
+def _zoned(name: str, value: Any, zone: ZoneInfo | None) -> Any:
+    """A time with its zone: its own, else the one that was said. Raises BadValueError."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return value  # the column says what is wrong with it
+    if not isinstance(value, datetime) or value.utcoffset() is not None or value != value:  # noqa: PLR0124
+        return value
+    if zone is None:
+        raise BadValueError(
+            f"{name} is {shown(str(value))}, without a time zone: give it one, such as"
+            " 2026-03-01T08:00:00+08:00, or say which with --time-zone Asia/Shanghai"
+        )
+    first, second = (value.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        skipped = (second.utcoffset() or timedelta()) > (first.utcoffset() or timedelta())
+        how = "never was" if skipped else "was twice"
+        raise BadValueError(
+            f"{name} is {shown(str(value))}, which {how} in {zone.key}, where the clock was"
+            " changed: give it its zone"
+        )
+    return first
+
+
+def _note_zeros(plan: Plan, parsed: Mapping[str, list[Any]], findings: Findings) -> None:
+    """Offices write 0 for a number of households that nobody knows."""
+    zeros = sum(value == 0 for value in parsed.get("households", ()) if value is not None)
+    if zeros and "households" not in plan.unknown and "households" not in plan.settings:
+        says = "1 row says" if zeros == 1 else f"{zeros} rows say"
+        findings.note(f"{says} 0 households: if 0 means unknown, --unknown households=0")

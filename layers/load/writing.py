@@ -1,0 +1,168 @@
+"""Rows into the table: what depends on what is stored, and leaving out what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, any_, func, select
+
+from geo import earth
+from layers import places
+from layers.errors import BadFeatureError
+from layers.load import neighbours
+from layers.load.findings import Findings, RefusedRowsError, first_of
+from layers.load.plan import Plan
+from layers.places import Layer, Written, shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What is about to be stored; a row of the file has several where it is a line in parts."""
+
+    ids: list[str]
+    columns: Mapping[str, Sequence[Any]]
+    geometries: shapes.Geometries
+    owner: list[int]  #: the file's row
+
+    def without(self, gone: set[str]) -> Rows:
+        """The rows whose ids are none of these."""
+        kept = [n for n, feature_id in enumerate(self.ids) if feature_id not in gone]
+        return Rows(
+            ids=[self.ids[n] for n in kept],
+            columns={name: [values[n] for n in kept] for name, values in self.columns.items()},
+            geometries=self.geometries[kept],
+            owner=[self.owner[n] for n in kept],
+        )
+
+
+def settle(
+    connection: Connection,
+    plan: Plan,
+    row_word: str,
+    findings: Findings,
+    lowest_level: str,
+    rows: Rows,
+) -> Rows:
+    """Levels, chainages and neighbours: what follows from other rows, or from what is stored."""
+    split = len(
+        {row for row, after in zip(rows.owner, rows.owner[1:], strict=False) if row == after}
+    )
+    if split:
+        rows_are = f"1 {row_word} has" if split == 1 else f"{split} {row_word}s have"
+        findings.note(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
+    columns = dict(rows.columns)
+    geometries = rows.geometries
+    if plan.layer.name == "grids":
+        there = _there(connection, plan.layer, rows.ids)
+        columns["level"] = _levels(there, rows.ids, columns.get("level"), lowest_level)
+        parents = columns.get("parent") or [there.get(i, (None, None))[1] for i in rows.ids]
+        fitted = neighbours.fit(connection, rows.ids, parents, columns["level"], geometries)
+        findings.repair_all({rows.owner[n]: what for n, what in fitted.cut.items()})
+        findings.notes.extend(fitted.notes)
+        geometries = fitted.geometries
+    if plan.layer.name == "border" and ("chainage_start_km" in columns or split):
+        columns["chainage_start_km"] = _chainage(
+            rows.owner, columns.get("chainage_start_km"), geometries
+        )
+    return Rows(ids=rows.ids, columns=columns, geometries=geometries, owner=rows.owner)
+
+
+def write(
+    connection: Connection,
+    of: Layer,
+    rows: Rows,
+    findings: Findings,
+    *,
+    levels: Sequence[str],
+    skip_bad: bool,
+    dry_run: bool,
+    advance: Callable[[int], None],
+) -> Written:
+    """Store rows; with ``skip_bad`` those are left out that contradict others or what is stored.
+
+    ``advance`` is told how many were sent. With ``dry_run`` nothing stays. Raises BadFeatureError.
+    """
+    outer = connection.begin_nested()
+    try:
+        while True:
+            sent = 0
+
+            def tell(count: int) -> None:
+                nonlocal sent
+                sent += count
+                advance(sent)
+
+            try:
+                written = places.put(
+                    connection, of, rows.ids, rows.columns, rows.geometries,
+                    levels=levels, advance=tell,
+                )  # fmt: skip
+                break
+            except BadFeatureError as error:
+                rows = _left(rows, error, findings, skip_bad=skip_bad)
+    except BaseException:
+        outer.rollback()
+        raise
+    if dry_run:
+        outer.rollback()
+    else:
+        outer.commit()
+    return written
+
+
+def _left(rows: Rows, error: BadFeatureError, findings: Findings, *, skip_bad: bool) -> Rows:
+    """The rows but for those at fault. Raises what was raised where that does not help."""
+    at_fault = set(error.features) & set(rows.ids)
+    if not skip_bad or not at_fault:
+        raise error
+    by_id = dict(zip(rows.ids, rows.owner, strict=True))
+    # A row in parts goes as a whole.
+    owners = {by_id[feature_id] for feature_id in at_fault}
+    for row in owners:
+        findings.refuse(row, str(error))
+    left = rows.without({i for i, row in zip(rows.ids, rows.owner, strict=True) if row in owners})
+    if not left.ids:
+        raise RefusedRowsError(
+            first_of(findings.refused), refused=findings.refused, repaired=findings.repaired
+        ) from error
+    return left
+
+
+def _there(
+    connection: Connection, layer: Layer, ids: Sequence[str]
+) -> dict[str, tuple[str, str | None]]:
+    """Level and parent of the grids that are there."""
+    table = layer.table
+    if not connection.execute(select(select(table.c.id).exists())).scalar_one():
+        return {}
+    query = select(table.c.id, table.c.level, table.c.parent)
+    # One text of all ids: a driver takes seconds over an array of 200,000. None holds a line end.
+    query = query.where(table.c.id == any_(func.string_to_array("\n".join(ids), "\n")))
+    return {row.id: (row.level, row.parent) for row in connection.execute(query)}
+
+
+def _levels(
+    there: Mapping[str, tuple[str, str | None]],
+    ids: Sequence[str],
+    levels: Sequence[str | None] | None,
+    lowest_level: str,
+) -> list[str]:
+    """The level of each grid: its own; where the file has no such column, the one it has."""
+    if levels is not None:
+        return [level or lowest_level for level in levels]
+    return [there[i][0] if i in there else lowest_level for i in ids]
+
+
+def _chainage(
+    owner: Sequence[int], starts_km: Sequence[float] | None, lines: shapes.Geometries
+) -> list[float]:
+    """Where each part starts: after the parts before it in its row."""
+    out: list[float] = []
+    ends_km: dict[int, float] = {}
+    for n, (row, length_m) in enumerate(zip(owner, earth.length_m(lines), strict=True)):
+        start_km = ends_km.get(row, starts_km[n] if starts_km is not None else 0.0)
+        out.append(start_km)
+        ends_km[row] = start_km + float(length_m) / 1000
+    return out

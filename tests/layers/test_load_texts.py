@@ -1,0 +1,184 @@
+"""Texts as offices write them: code pages, degrees and minutes, times without a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from layers import frames, places
+from layers.errors import BadFileError
+from layers.load import Report, encoding, load
+from layers.load.angle import BadAngleError, degrees
+from scratch import rolled_back
+
+HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
+MONGOLIAN = ["Баян-Єндєр", "Дархан", "Улаанбаатар"]
+
+
+@pytest.fixture
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        yield made
+
+
+def put(connection: Connection, name: str, layer: str = "settlements", **more: Any) -> Report:
+    return load(connection, layer, HAZARDS / name, **more)
+
+
+def names(connection: Connection) -> list[str]:
+    return list(frames.places(connection, "settlements")["name"])
+
+
+def test_chinese_and_cyrillic_code_pages_are_told_apart(connection: Connection) -> None:
+    assert put(connection, "gbk.csv").notes == ["read as GBK (GB 18030)"]
+    assert names(connection) == ["巴彦"]
+    notes = put(connection, "cp1251.csv").notes
+    assert notes[0] == "read as Windows-1251"
+    assert notes[1].startswith("1 word has є or ї, such as 'Єндєр': Windows-1251 has no ө")
+    assert names(connection)[:3] == MONGOLIAN
+
+
+def test_utf_16_is_read_by_its_mark(connection: Connection) -> None:
+    report = put(connection, "utf16.csv")
+    assert (report.inserted, report.notes) == (1, ["read as UTF-16"])
+
+
+def test_cyrillic_that_was_read_as_latin_1_is_mended_and_told(connection: Connection) -> None:
+    report = put(connection, "latin1.csv")
+    assert report.repaired == [
+        "column name: 3 texts were Windows-1251 read as Latin-1: 'Áàÿí-ªíäºð' is 'Баян-Єндєр'"
+    ]
+    assert names(connection) == MONGOLIAN
+
+
+def test_names_of_western_europe_are_left_as_they_are(connection: Connection) -> None:
+    report = put(connection, "europe.csv")
+    assert (report.repaired, names(connection)) == ([], ["Müller", "São João"])
+
+
+def test_a_code_page_that_is_not_certain_is_asked_for(connection: Connection) -> None:
+    with pytest.raises(BadFileError, match=r"not certain: say which with --encoding"):
+        put(connection, "code_page.csv")
+    put(connection, "code_page.csv", encoding="latin-1")
+    assert names(connection) == ["Müller"]
+    with pytest.raises(BadFileError, match=r"gbk.csv: it is not in --encoding utf-8 \(byte"):
+        put(connection, "gbk.csv", encoding="utf-8")
+    with pytest.raises(BadFileError, match=r"--encoding klingon: there is no such code page"):
+        put(connection, "gbk.csv", encoding="klingon")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "note"),
+    [
+        ("gbk_table.zip", "巴彦淖尔", "table read as GBK (GB 18030) (its .cpg says UTF-8)"),
+        ("cp1251_table.zip", "Улаанбаатар", "table read as Windows-1251 (no .cpg says)"),
+    ],
+)
+def test_a_shapefiles_code_page_is_found_where_its_cpg_is_wrong_or_missing(
+    connection: Connection, name: str, place: str, note: str
+) -> None:
+    assert put(connection, name).notes == [note]
+    assert names(connection) == [place]
+
+
+@pytest.mark.parametrize(
+    ("texts", "codec"),
+    [
+        (["Хөвсгөл".replace("ө", "є"), "БУЛГАН АЙМАГ"], "cp1251"),
+        (["Санкт-Петербург", "Городской округ № 5"], "cp1251"),
+        (["额济纳旗", "达来呼布镇", "G7 京新高速"], "gb18030"),
+        (["策克口岸"], "gb18030"),
+    ],
+)
+def test_a_guess_holds_for_what_people_write(texts: list[str], codec: str) -> None:
+    raw = "\n".join(texts).encode(codec)
+    assert encoding.guess(raw) == codec
+    found = encoding.mended([text.encode(codec).decode("latin-1") for text in texts])
+    assert found is not None
+    assert found[0] == texts
+
+
+@pytest.mark.parametrize("texts", [["Malmö", "Århus"], ["Île-de-France"], ["É", "à"], ["naïve"]])
+def test_a_guess_is_not_made_of_western_names(texts: list[str]) -> None:
+    assert encoding.guess("\n".join(texts).encode("latin-1")) is None
+    assert encoding.mended(texts) is None
+
+
+def test_utf_8_that_was_read_as_latin_1_is_mended() -> None:
+    found = encoding.mended(["Дархан".encode().decode("latin-1"), "plain", None, 3])
+    assert found is not None
+    assert found[0] == ["Дархан", "plain", None, 3]
+
+
+def test_degrees_minutes_and_seconds_are_read_as_people_write_them(
+    connection: Connection,
+) -> None:
+    report = put(connection, "degrees_minutes.csv")
+    assert report.inserted == 6
+    points = frames.places(connection, "settlements").geometry
+    # 3 minutes are 0.05 degrees.
+    assert points.x.to_list() == pytest.approx([105.05] * 6)
+    assert points.y.to_list() == pytest.approx([40.05] * 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("41°34'12\"N", 41.57), ("N41 34.5", 41.575), ("41,5", 41.5), ("41 34 12S", -41.57),
+     ("南纬41度", -41), ("41:30:00", 41.5), ("−41.5", -41.5), ("４１°３０′Ｎ", 41.5),
+     ("12 South", -12)],
+)  # fmt: skip
+def test_a_latitude_may_be_written_so(text: str, value: float) -> None:
+    assert degrees(text, "latitude") == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("N41S", "several hemispheres"), ("-41 S", "a sign and a letter"), ("41°61'", "60 or more"),
+     ("91°00'N", "no latitude"), ("41.5°30'", "decimals before its end"), ("here", "no number"),
+     ("1 2 3 4", "no number"), ("E41", "says E: it is a longitude")],
+)  # fmt: skip
+def test_a_latitude_may_not_be_written_so(text: str, why: str) -> None:
+    with pytest.raises(BadAngleError, match=why):
+        degrees(text, "latitude")
+
+
+def test_excels_own_first_line_chinese_headers_and_decimal_commas(connection: Connection) -> None:
+    put(connection, "excel.csv")
+    found = places.feature(connection, "settlements", "A")
+    assert found["geometry"]["coordinates"] == [105.05, 40.05]
+    assert found["properties"]["households"] == 12
+
+
+def test_one_column_of_both_coordinates_is_read_longitude_first(
+    connection: Connection, tmp_path: Path
+) -> None:
+    put(connection, "amap.csv")
+    assert places.bounds(connection) == (105.05, 40.05, 105.05, 40.05)
+    path = tmp_path / "x.csv"
+    path.write_text("id,location\nA,somewhere\n", encoding="utf-8")
+    with pytest.raises(BadFileError, match="'somewhere' is no pair of longitude and latitude"):
+        load(connection, "settlements", path)
+
+
+def test_placemarks_of_kml_load_with_their_names(connection: Connection) -> None:
+    put(connection, "placemarks.kml")
+    assert names(connection) == ["巴彦"]
+
+
+def test_a_time_without_a_zone_takes_the_one_that_is_said(
+    connection: Connection, tmp_path: Path
+) -> None:
+    put(connection, "naive_time.csv", "checkpoints", time_zone="Asia/Shanghai")
+    found = places.feature(connection, "checkpoints", "A")["properties"]
+    assert found["last_heartbeat"] == "2026-03-01T00:00:00Z"
+    path = tmp_path / "x.csv"
+    for time, why in (("2026-03-29 02:30", "never was"), ("2026-10-25 02:30", "was twice")):
+        path.write_text(f"id,lon,lat,last_heartbeat\nA,105,40,{time}\n", encoding="utf-8")
+        with pytest.raises(BadFileError, match=rf"{why} in Europe/Berlin, where the clock"):
+            load(connection, "checkpoints", path, time_zone="Europe/Berlin")
+    with pytest.raises(BadFileError, match=r"--time-zone Mars: there is no such zone"):
+        load(connection, "checkpoints", path, time_zone="Mars")
