@@ -123,7 +123,7 @@ class TileDoor:
         found = self._layers.get(query)
         if found is None:
             given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-            if set(given) - {"layers"}:
+            if set(given) - {"layers", "v"}:
                 return None
             try:
                 found = drawn(given.get("layers"))

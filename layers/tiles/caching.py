@@ -88,7 +88,9 @@ class Tiles:
         return tile
 
     def _cut(self, principal: Principal, key: Key) -> Kept:
-        copies = {name: self._copies.get(principal, key.right, name) for name in key.layers}
+        # Scopes say what one may do; what one may see is of area and team alone.
+        sees = f"{principal.area}|{principal.team}"
+        copies = {name: self._copies.get(principal, sees, name) for name in key.layers}
         body = b"".join(copy.layer(name, key.z, key.x, key.y) for name, copy in copies.items())
         secret = hashlib.md5(key.right.encode(), usedforsecurity=False).digest()
         digest = hashlib.blake2b(body, digest_size=12, key=secret).hexdigest()

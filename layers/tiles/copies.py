@@ -82,9 +82,12 @@ class Copies:
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, principal: Principal, right: str, name: str) -> Copy:
-        """The layer as ``principal`` may see it, no older than what was heard before the call."""
-        key = (right, name)
+    def get(self, principal: Principal, sees: str, name: str) -> Copy:
+        """The layer as ``principal`` sees it, no older than what was heard before the call.
+
+        ``sees`` is the same for all who see the same.
+        """
+        key = (sees, name)
         with self._lock:
             own = self._locks.setdefault(key, threading.Lock())
         with own:

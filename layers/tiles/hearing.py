@@ -39,6 +39,9 @@ class Change:
     place: shapely.Geometry | None  #: Web Mercator, before and after; None: anywhere
 
 
+_EVERYTHING_CHANGED = Change(layer=EVERYTHING, ids=None, place=None)
+
+
 class Hearing:
     """One connection of a process, and the looks that its requests share."""
 
@@ -96,22 +99,29 @@ class Hearing:
                 self._conninfo, autocommit=True, prepare_threshold=0
             )
             await self._connection.execute("SET ROLE patrolgrid_gate")
-        first = self._seen is None
-        seen = self._seen or "1:1:"
-        if first:
-            answer = await self._connection.execute("SELECT pg_current_snapshot()::text")
-            row = await answer.fetchone()
-            assert row is not None
-            seen = str(row[0])
-        answer = await self._connection.execute(_STATEMENT.encode(), {"seen": seen}, binary=True)
+        if self._seen is None:
+            await self._begin(self._connection)
+            return
+        answer = await self._connection.execute(
+            _STATEMENT.encode(), {"seen": self._seen}, binary=True
+        )
         rows = await answer.fetchall()
         moment_s = float(str(rows[0][1]))
-        if first or moment_s - self._looked_s > _MOST_AWAY_S:
-            self._tell([Change(layer=EVERYTHING, ids=None, place=None)])
         changes = [_change(row) for row in rows if row[2] is not None]
+        if moment_s - self._looked_s > _MOST_AWAY_S:
+            changes = [_EVERYTHING_CHANGED]
         if changes:
             self._tell(changes)
         self._seen, self._looked_s = str(rows[0][0]), moment_s
+
+    async def _begin(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        answer = await connection.execute(
+            "SELECT pg_current_snapshot()::text, extract(epoch FROM clock_timestamp())::float8"
+        )
+        row = await answer.fetchone()
+        assert row is not None
+        self._tell([_EVERYTHING_CHANGED])
+        self._seen, self._looked_s = str(row[0]), float(str(row[1]))
 
     async def _forget_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,6 +14,7 @@ import httpx
 import pytest
 import shapely
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from api.cli import main
@@ -39,11 +41,10 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, webhook_allow="127.0.0.0/8")  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def anybody(settings: Settings, engine: Engine, region: Region) -> Iterator[httpx.Client]:
-    """A client that shows no identity, of a real server on loopback."""
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """A client without identity of a real server on loopback."""
     port = free_port()
-    app = create_app(settings, engine, region)
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1, ws="none")
     )
@@ -56,6 +57,19 @@ def anybody(settings: Settings, engine: Engine, region: Region) -> Iterator[http
         yield client
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def application(settings: Settings, engine: Engine, region: Region) -> FastAPI:
+    """The application on a fresh database."""
+    return create_app(settings, engine, region)
+
+
+@pytest.fixture
+def anybody(application: FastAPI) -> Iterator[httpx.Client]:
+    """A client that shows no identity."""
+    with serving(application) as client:
+        yield client
 
 
 @pytest.fixture

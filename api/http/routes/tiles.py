@@ -62,8 +62,13 @@ async def tile(
     layers: Layers = None,
     level: Level = None,
     swath_m: Swath = None,
+    v: Annotated[
+        str | None,
+        Query(max_length=400, description="anything: a map asks anew for what it holds by another"),
+    ] = None,
 ) -> Response:
     """One vector tile with several layers."""
+    del v  # each answer is of now, whatever a client calls it
     named, with_coverage = _named(layers)
     if not with_coverage:
         return await tile_answer(request, service, principal, named, z, x, y)
