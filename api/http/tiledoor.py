@@ -112,10 +112,12 @@ class TileDoor:
                 return False
             coding = accepted(headers.get("accept-encoding", ""))
             key = Key(right=known.right, layers=layers, z=z, x=x, y=y, coding=coding)
-            tile = self._tiles.store.get(key) or await self._tiles.get(known.principal, key)
+            kept = self._tiles.store.get(key)
+            tile = kept or await self._tiles.get(known.principal, key)
         except (LayersError, ValueError):
             return False
-        await respond(send, tile, key, headers.get("if-none-match"))
+        unchanged = is_known_by(headers.get("if-none-match", ""), tile.etag)
+        await respond(send, tile, headers_of(tile, key, hit=bool(kept), unchanged=unchanged))
         return True
 
     def _named(self, query: bytes) -> tuple[str, ...] | None:
@@ -147,31 +149,30 @@ async def tile_answer(
     check(layers, z, x, y)
     coding = accepted(request.headers.get("accept-encoding", ""))
     key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
+    made = service.tiles.made
     tile = await service.tiles.get(principal, key)
     unchanged = is_known(request, tile.etag)
-    headers = {k.decode(): v.decode() for k, v in headers_of(tile, key, unchanged=unchanged)}
+    told = headers_of(tile, key, hit=made == service.tiles.made, unchanged=unchanged)
+    headers = {name.decode(): value.decode() for name, value in told}
     return Response(b"" if unchanged else tile.body, 304 if unchanged else 200, headers)
 
 
-async def respond(send: Send, tile: Kept, key: Key, if_none_match: str | None) -> None:
-    """Send a tile, or 304 where the client has it."""
-    unchanged = if_none_match is not None and is_known_by(if_none_match, tile.etag)
-    await send({
-        "type": "http.response.start",
-        "status": 304 if unchanged else 200,
-        "headers": headers_of(tile, key, unchanged=unchanged),
-    })  # fmt: skip
-    await send({"type": "http.response.body", "body": b"" if unchanged else tile.body})
+async def respond(send: Send, tile: Kept, headers: list[tuple[bytes, bytes]]) -> None:
+    """Send a tile, or 304 where ``headers`` have no type."""
+    whole = any(name == b"content-type" for name, _ in headers)
+    await send({"type": "http.response.start", "status": 200 if whole else 304, "headers": headers})
+    await send({"type": "http.response.body", "body": tile.body if whole else b""})
 
 
-def headers_of(tile: Kept, key: Key, *, unchanged: bool = False) -> list[tuple[bytes, bytes]]:
-    """The headers of a tile's answer."""
+def headers_of(tile: Kept, key: Key, *, hit: bool, unchanged: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of a tile's answer; whether it was kept is told as RFC 9211 has it."""
     as_of = rfc3339(tile.version.as_of)
     told = [
         (b"etag", tile.etag.encode()),
         (b"cache-control", b"private, no-cache"),
         (b"vary", f"{VARY}, Accept-Encoding".encode()),
         (b"data-version", tile.version.data_version.encode()),
+        (b"cache-status", b"patrolgrid; hit" if hit else b"patrolgrid; fwd=miss"),
     ]
     if as_of:
         told.append((b"as-of", as_of.encode()))

@@ -12,6 +12,8 @@ PIXEL = 8
 #: Pixels of a tile's side, and of its margin on either side.
 SIDE, EDGE = 512, 8
 _ROW = SIDE + 2 * EDGE
+#: So few are counted more quickly than they are sorted.
+_FEW = 36
 #: Pixels that one strip may run along.
 _STRIP = 64
 
@@ -71,6 +73,9 @@ def _flip(
     for k in range(begin + 1, end):
         a, b = (xy[k, 0] - west) * per_m + EDGE, (north - xy[k, 1]) * per_m + EDGE
         next_line = int(np.ceil(b - 0.5))
+        if next_line == line:  # as most do: it crosses none
+            u, v = a, b
+            continue
         for row in range(max(above, min(line, next_line)), min(below + 1, max(line, next_line))):
             column = int(np.ceil(u + (a - u) * ((row + 0.5 - v) / (b - v)) - 0.5))
             if column <= last:
@@ -177,7 +182,7 @@ def fewer(owner: np.ndarray, block: int) -> np.ndarray:
                         count += 1
             if not count:
                 continue
-            winner = _most(np.sort(seen[:count]))
+            winner = _most(seen, count)
             for row in rows:
                 for column in columns:
                     if owner[row, column] >= 0:
@@ -186,12 +191,18 @@ def fewer(owner: np.ndarray, block: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _most(ordered: np.ndarray) -> int:
-    """The number that stands most often in an ordered array, the lowest of equals."""
+def _most(seen: np.ndarray, count: int) -> int:
+    """The number that stands most often among the first ``count``, the lowest of equals."""
+    ordered = np.sort(seen[:count]) if count > _FEW else seen
     winner, best, run = ordered[0], 0, 0
-    for n in range(len(ordered)):
-        run = run + 1 if n and ordered[n] == ordered[n - 1] else 1
-        if run > best:
+    for n in range(count):
+        if count > _FEW:
+            run = run + 1 if n and ordered[n] == ordered[n - 1] else 1
+        else:
+            run = 0
+            for m in range(count):
+                run += ordered[m] == ordered[n]
+        if run > best or (run == best and ordered[n] < winner):
             winner, best = ordered[n], run
     return winner
 

@@ -356,6 +356,28 @@ def main() -> None:
             known = [mine.request(tile, f"If-None-Match: {tags[tile]}\r\n") for tile in many]
             unchanged = statistics.median(answers(mine, known) for _ in range(ROUNDS))
             print(f"unchanged (304): {unchanged:,.0f} tiles/s: {unchanged / base:.1f} times")
+            lost(mine, token, frame, high)
+
+
+def lost(mine: Server, token: str, frame: gpd.GeoDataFrame, tiles: Sequence[Tile]) -> None:
+    """Print how many kept tiles an edit takes out, and how many it touches."""
+    there = [shapely.box(*wide_bounds(*tile)) for tile in tiles]
+    shapes = frame.geometry.to_crs(3857)
+    one = next(i for i, shape in shapes.items() if any(shape.intersects(box) for box in there))
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{mine.port}",
+        headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
+    ) as client:
+        path = f"/api/layers/post_areas/{one}"
+        found = client.get(path)
+        changed = found.json()
+        changed["properties"] = {"name": "Another name"}
+        done = client.put(path, json=changed, headers={"If-Match": found.headers["ETag"]})
+        done.raise_for_status()
+        said = [client.get(mine.url(tile)).headers["cache-status"] for tile in tiles]
+    touched = sum(shapes[one].intersects(box) for box in there)
+    gone = sum("miss" in one for one in said)
+    print(f"an edit took {gone} of {len(tiles)} kept tiles; it touches {touched}")
 
 
 if __name__ == "__main__":
