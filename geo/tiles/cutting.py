@@ -9,6 +9,9 @@ from geo.tiles.clip import clip_edge, clip_ring
 from geo.tiles.shapes import LINE, POINT
 from geo.tiles.wire import CLOSE, LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
+#: Square units of a ring that only runs along the square's edges, but for rounding.
+_NO_AREA = 1e-6
+
 
 @njit(cache=True, nogil=True)
 def cut(
@@ -21,7 +24,7 @@ def cut(
     ``west`` and ``north`` are the tile's corner in metres; what lies beyond ``low`` and ``high``
     units is cut off; coordinates are rounded to multiples of ``step`` units. A feature of which
     nothing is left has no bytes; one that is too small to show is a square of one step, or a line
-    of one step.
+    of one step; a longer one that is thinner than a step is as long as it is, and a step wide.
     """
     room = 6 * _longest(chosen, first_piece, first_xy) + 16
     x, y = np.empty(room), np.empty(room)
@@ -30,12 +33,14 @@ def cut(
     out = np.empty(64 * len(chosen) + 1024, dtype=np.uint8)
     ends = np.empty(len(chosen) + 1, dtype=np.int64)
     ends[0] = used = 0
+    speck = np.empty(5)
     for n, feature in enumerate(chosen):
-        at_x = at_y = 0
-        begun = used
+        at_x = at_y = part_x = part_y = 0
+        begun = part = used
+        area = 0.0
         lost = False
-        box = bounds[feature]
-        within = _within(box, west, north, units_per_m, low, high)
+        speck[0] = -1.0
+        within = _within(bounds[feature], west, north, units_per_m, low, high)
         if kind[feature] == POINT:
             out, used = _points(
                 out, used, first_piece[feature], first_piece[feature + 1], first_xy, xy,
@@ -46,6 +51,7 @@ def cut(
         for piece in range(first_piece[feature], first_piece[feature + 1]):
             if not hole[piece]:
                 lost = False
+                part, part_x, part_y, area = used, at_x, at_y, 0.0
             elif lost:
                 continue
             count = first_xy[piece + 1] - first_xy[piece]
@@ -53,21 +59,29 @@ def cut(
                 x[k] = (xy[first_xy[piece] + k, 0] - west) * units_per_m
                 y[k] = (north - xy[first_xy[piece] + k, 1]) * units_per_m
             out = roomy(out, used, MOST_BYTES * (4 * room + 8))
+            before = used
             if kind[feature] == LINE:
                 used, at_x, at_y = _line(
                     out, used, x, y, count, within, low, high, step, p, q, at_x, at_y
                 )
+                if used == before and low <= x[0] <= high and low <= y[0] <= high:
+                    _note(speck, x, y, 1)
                 continue
             count -= 1
             if not within:
                 count = clip_ring(x, y, count, low, high, u, v)
-            before = used
+                area += -_area(x, y, count) if hole[piece] else _area(x, y, count)
             used, at_x, at_y = _ring(out, used, x, y, count, step, hole[piece], p, q, at_x, at_y)
-            lost = used == before and not hole[piece]
-        if used == begun:
-            out, used = _speck(
-                out, used, box, kind[feature], west, north, units_per_m, low, high, step
-            )
+            if hole[piece]:
+                if not within and area < _NO_AREA:  # the square is in the hole
+                    used, at_x, at_y, lost = part, part_x, part_y, True
+                continue
+            lost = used == before
+            if lost and used == begun and (within or area > _NO_AREA):
+                _note(speck, x, y, count)
+        if used == begun and speck[0] >= 0:
+            out = roomy(out, used, MOST_BYTES * 12)
+            used = _speck(out, used, speck, kind[feature], step)
         ends[n + 1] = used
     return out[:used], ends
 
@@ -222,27 +236,52 @@ def _stretch(
 
 
 @njit(cache=True, nogil=True)
-def _speck(
-    out: np.ndarray, used: int, box: np.ndarray, kind: int,
-    west: float, north: float, units_per_m: float, low: float, high: float, step: int,
-) -> tuple[np.ndarray, int]:  # fmt: skip
-    """What stands for a feature that is smaller than a step, if it is in the square."""
-    width, height = (box[2] - box[0]) * units_per_m, (box[3] - box[1]) * units_per_m
-    a = ((box[0] + box[2]) / 2 - west) * units_per_m
-    b = (north - (box[1] + box[3]) / 2) * units_per_m
-    # What is larger came to nothing because none of it is in the square.
-    if max(width, height) > 2 * step or not (low <= a <= high and low <= b <= high):
-        return out, used
-    out = roomy(out, used, MOST_BYTES * 12)
+def _area(x: np.ndarray, y: np.ndarray, count: int) -> float:
+    """Area of a ring without its closing point."""
+    twice = 0.0
+    for n in range(1, count - 1):
+        twice += (x[n] - x[0]) * (y[n + 1] - y[0]) - (x[n + 1] - x[0]) * (y[n] - y[0])
+    return abs(twice) / 2
+
+
+@njit(cache=True, nogil=True)
+def _note(speck: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> None:
+    """Note a piece that came to nothing, if none before was longer: length² and two far ends."""
+    near = far = 0
+    for _ in range(2):  # far from any point is one end, far from that the other
+        near, longest = far, -1.0
+        for n in range(count):
+            apart = (x[n] - x[near]) ** 2 + (y[n] - y[near]) ** 2
+            if apart > longest:
+                longest, far = apart, n
+    if count and longest > speck[0]:
+        speck[0] = longest
+        speck[1], speck[2], speck[3], speck[4] = x[near], y[near], x[far], y[far]
+
+
+@njit(cache=True, nogil=True)
+def _speck(out: np.ndarray, used: int, speck: np.ndarray, kind: int, step: int) -> int:
+    """What stands for a feature thinner than a step: a step wide and as long as it is."""
+    a, b = _round(speck[1], step), _round(speck[2], step)
+    dx, dy = _round(speck[3], step) - a, _round(speck[4], step) - b
+    if kind == LINE or (dx == 0 and dy == 0):
+        a = int(np.floor((speck[1] + speck[3]) / 2 / step)) * step
+        b = int(np.floor((speck[2] + speck[4]) / 2 / step)) * step
+        dx, dy = step, 0
+    flat = abs(dx) >= abs(dy)
+    if (dx if flat else dy) < 0:
+        a, b, dx, dy = a + dx, b + dy, -dx, -dy
     used = put(out, used, 1 << 3 | MOVE_TO)
-    used = put_step(out, used, int(np.floor(a / step)) * step)
-    used = put_step(out, used, int(np.floor(b / step)) * step)
+    used = put_step(out, used, a)
+    used = put_step(out, used, b)
     if kind == LINE:
         used = put(out, used, 1 << 3 | LINE_TO)
-        used = put_step(out, used, step)
-        return out, put_step(out, used, 0)
-    used = put(out, used, 3 << 3 | LINE_TO)
-    for dx, dy in ((step, 0), (0, step), (-step, 0)):
         used = put_step(out, used, dx)
-        used = put_step(out, used, dy)
-    return out, put(out, used, CLOSE)
+        return put_step(out, used, dy)
+    used = put(out, used, 3 << 3 | LINE_TO)
+    # Clockwise as it is seen: positive, as y runs down.
+    quad = ((dx, dy), (0, step), (-dx, -dy)) if flat else ((step, 0), (dx, dy), (-step, 0))
+    for right, down in quad:
+        used = put_step(out, used, right)
+        used = put_step(out, used, down)
+    return put(out, used, CLOSE)
