@@ -9,7 +9,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import box
+from shapely import affinity, box
 
 from geo.errors import OutOfRangeError
 from geo.tiles import Shapes, encode
@@ -47,9 +47,7 @@ def archipelagos(draw: st.DrawFn) -> shapely.MultiPolygon:
     """Up to five islands with holes, none near another."""
     islands = draw(st.lists(stars(farthest=900), min_size=1, max_size=5))
     apart = [
-        shapely.transform(
-            one, lambda xy, n=n, one=one: xy - xy.mean(axis=0) + [n * 2000 - 1900, 60]
-        )
+        affinity.translate(one, n * 2000 - 1900 - one.centroid.x, 60 - one.centroid.y)
         for n, one in enumerate(islands)
     ]
     return shapely.MultiPolygon(apart)
