@@ -124,11 +124,11 @@ def _met(
 ) -> Iterator[tuple[int, int]]:
     """Which of these tiles of a zoom, margin included, a place meets."""
     size_m = 2 * MERCATOR_HALF_M / (1 << z)
-    margin_m = size_m * MARGIN / EXTENT
+    margin_m = size_m * MARGIN / EXTENT * 1.001  # rounding; the boxes below are exact
     west, south, east, north = shapely.bounds(place)
-    left = int((west - margin_m + MERCATOR_HALF_M) // size_m) - 1  # one that is only touched
+    left = int((west - margin_m + MERCATOR_HALF_M) // size_m)
     right = int((east + margin_m + MERCATOR_HALF_M) // size_m)
-    top = int((MERCATOR_HALF_M - north - margin_m) // size_m) - 1
+    top = int((MERCATOR_HALF_M - north - margin_m) // size_m)
     bottom = int((MERCATOR_HALF_M - south + margin_m) // size_m)
     if (right - left + 1) * (bottom - top + 1) <= len(tiles):
         within = [
