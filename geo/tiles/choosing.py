@@ -49,6 +49,7 @@ def choose(
 ) -> Choice:
     """Choose among the features ``found``; ``tag_bytes`` is what a feature's values take."""
     none = np.empty(0, dtype=np.int64)
+    found = found[shapes.kind[found] > 0]
     if zoom >= WHOLE_ZOOM:
         return Choice(single=found, together=none, step=1)
     vertices = _vertices(shapes, found)

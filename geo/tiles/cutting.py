@@ -7,7 +7,11 @@ from numba import njit
 
 from geo.tiles.clip import clip_edge, clip_ring
 from geo.tiles.shapes import LINE, POINT
-from geo.tiles.wire import CLOSE, LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
+from geo.tiles.specks import area, note, stand_in
+from geo.tiles.wire import CLOSE, LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy, rounded
+
+#: Square units of a ring that only runs along the square's edges, but for rounding.
+_NO_AREA = 1e-6
 
 
 @njit(cache=True, nogil=True)
@@ -21,53 +25,36 @@ def cut(
     ``west`` and ``north`` are the tile's corner in metres; what lies beyond ``low`` and ``high``
     units is cut off; coordinates are rounded to multiples of ``step`` units. A feature of which
     nothing is left has no bytes; one that is too small to show is a square of one step, or a line
-    of one step.
+    of one step; a longer one that is thinner than a step is as long as it is, and a step wide.
     """
     room = 6 * _longest(chosen, first_piece, first_xy) + 16
-    x, y = np.empty(room), np.empty(room)
-    u, v = np.empty(room), np.empty(room)
-    p, q = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+    work, whole = np.empty((4, room)), np.empty((2, room), dtype=np.int64)
     out = np.empty(64 * len(chosen) + 1024, dtype=np.uint8)
     ends = np.empty(len(chosen) + 1, dtype=np.int64)
     ends[0] = used = 0
+    speck = np.empty(5)
     for n, feature in enumerate(chosen):
-        at_x = at_y = 0
         begun = used
-        lost = False
-        box = bounds[feature]
-        within = _within(box, west, north, units_per_m, low, high)
+        speck[0] = -1.0
+        within = _within(bounds[feature], west, north, units_per_m, low, high)
+        begin, end = first_piece[feature], first_piece[feature + 1]
         if kind[feature] == POINT:
             out, used = _points(
-                out, used, first_piece[feature], first_piece[feature + 1], first_xy, xy,
-                west, north, units_per_m, low, high, step,
-            )  # fmt: skip
-            ends[n + 1] = used
-            continue
-        for piece in range(first_piece[feature], first_piece[feature + 1]):
-            if not hole[piece]:
-                lost = False
-            elif lost:
-                continue
-            count = first_xy[piece + 1] - first_xy[piece]
-            for k in range(count):
-                x[k] = (xy[first_xy[piece] + k, 0] - west) * units_per_m
-                y[k] = (north - xy[first_xy[piece] + k, 1]) * units_per_m
-            out = roomy(out, used, MOST_BYTES * (4 * room + 8))
-            if kind[feature] == LINE:
-                used, at_x, at_y = _line(
-                    out, used, x, y, count, within, low, high, step, p, q, at_x, at_y
-                )
-                continue
-            count -= 1
-            if not within:
-                count = clip_ring(x, y, count, low, high, u, v)
-            before = used
-            used, at_x, at_y = _ring(out, used, x, y, count, step, hole[piece], p, q, at_x, at_y)
-            lost = used == before and not hole[piece]
-        if used == begun:
-            out, used = _speck(
-                out, used, box, kind[feature], west, north, units_per_m, low, high, step
+                out, used, begin, end, first_xy, xy, west, north, units_per_m, low, high, step
             )
+        elif kind[feature] == LINE:
+            out, used = _lines(
+                out, used, begin, end, first_xy, xy, west, north, units_per_m,
+                within, low, high, step, work, whole, speck,
+            )  # fmt: skip
+        else:
+            out, used = _rings(
+                out, used, begin, end, first_xy, hole, xy, west, north, units_per_m,
+                within, low, high, step, work, whole, speck,
+            )  # fmt: skip
+        if used == begun and speck[0] >= 0:
+            out = roomy(out, used, MOST_BYTES * 12)
+            used = stand_in(out, used, speck, kind[feature], step)
         ends[n + 1] = used
     return out[:used], ends
 
@@ -94,11 +81,6 @@ def _within(
 
 
 @njit(cache=True, nogil=True)
-def _round(value: float, step: int) -> int:
-    return int(np.floor(value / step + 0.5)) * step
-
-
-@njit(cache=True, nogil=True)
 def _points(
     out: np.ndarray, used: int, begin: int, end: int, first_xy: np.ndarray, xy: np.ndarray,
     west: float, north: float, units_per_m: float, low: float, high: float, step: int,
@@ -118,12 +100,85 @@ def _points(
             if not (low <= a <= high and low <= b <= high):
                 continue
             if turn:
-                p, q = _round(a, step), _round(b, step)
+                p, q = rounded(a, step), rounded(b, step)
                 used = put_step(out, used, p - at_x)
                 used = put_step(out, used, q - at_y)
                 at_x, at_y = p, q
             else:
                 count += 1
+    return out, used
+
+
+@njit(cache=True, nogil=True)
+def _in_units(
+    begin: int, end: int, xy: np.ndarray, west: float, north: float, units_per_m: float,
+    x: np.ndarray, y: np.ndarray,
+) -> int:  # fmt: skip
+    """A piece's coordinates in the tile's units into ``x`` and ``y``; how many."""
+    for k in range(end - begin):
+        x[k] = (xy[begin + k, 0] - west) * units_per_m
+        y[k] = (north - xy[begin + k, 1]) * units_per_m
+    return end - begin
+
+
+@njit(cache=True, nogil=True)
+def _lines(
+    out: np.ndarray, used: int, begin: int, end: int, first_xy: np.ndarray, xy: np.ndarray,
+    west: float, north: float, units_per_m: float, within: bool, low: float, high: float,
+    step: int, work: np.ndarray, whole: np.ndarray, speck: np.ndarray,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """The lines of a feature, and in ``speck`` one that came to nothing."""
+    x, y, p, q = work[0], work[1], whole[0], whole[1]
+    at_x = at_y = 0
+    for piece in range(begin, end):
+        count = _in_units(
+            first_xy[piece], first_xy[piece + 1], xy, west, north, units_per_m, x, y
+        )  # fmt: skip
+        out = roomy(out, used, MOST_BYTES * (4 * work.shape[1] + 8))
+        before = used
+        used, at_x, at_y = _line(
+            out, used, x, y, count, within, low, high, step, p, q, at_x, at_y
+        )  # fmt: skip
+        if used == before and low <= x[0] <= high and low <= y[0] <= high:
+            note(speck, x, y, 1)
+    return out, used
+
+
+@njit(cache=True, nogil=True)
+def _rings(
+    out: np.ndarray, used: int, begin: int, end: int, first_xy: np.ndarray, hole: np.ndarray,
+    xy: np.ndarray, west: float, north: float, units_per_m: float, within: bool,
+    low: float, high: float, step: int, work: np.ndarray, whole: np.ndarray, speck: np.ndarray,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """The polygons of a feature, and in ``speck`` the longest that came to nothing."""
+    x, y, u, v = work
+    begun = part = used
+    at_x = at_y = part_x = part_y = 0
+    left = 0.0  # square units of the polygon that are in the square
+    lost = False
+    for piece in range(begin, end):
+        if hole[piece] and lost:
+            continue
+        if not hole[piece]:
+            part, part_x, part_y, left = used, at_x, at_y, 0.0
+        count = _in_units(
+            first_xy[piece], first_xy[piece + 1] - 1, xy, west, north, units_per_m, x, y
+        )  # fmt: skip
+        if not within:
+            count = clip_ring(x, y, count, low, high, u, v)
+            left += -area(x, y, count) if hole[piece] else area(x, y, count)
+        out = roomy(out, used, MOST_BYTES * (4 * work.shape[1] + 8))
+        before = used
+        used, at_x, at_y = _ring(
+            out, used, x, y, count, step, hole[piece], whole[0], whole[1], at_x, at_y
+        )  # fmt: skip
+        gone = not within and left < _NO_AREA
+        if not hole[piece]:
+            lost = used == before
+            if lost and used == begun and not gone:
+                note(speck, x, y, count)
+        elif gone:  # the square is in the hole
+            used, at_x, at_y, lost = part, part_x, part_y, True
     return out, used
 
 
@@ -150,7 +205,7 @@ def _ring(
     """Write a ring, an exterior with positive area (y down), a hole with negative; or nothing."""
     kept = 0
     for n in range(count):
-        kept = _add(p, q, kept, _round(x[n], step), _round(y[n], step))
+        kept = _add(p, q, kept, rounded(x[n], step), rounded(y[n], step))
     while kept > 1 and p[kept - 1] == p[0] and q[kept - 1] == q[0]:
         kept -= 1
     twice_area = 0
@@ -193,15 +248,15 @@ def _line(
             kept = 0
         if not kept:
             a, b = x[n - 1] + begin * dx, y[n - 1] + begin * dy
-            kept = _add(p, q, kept, _round(a, step), _round(b, step))
+            kept = _add(p, q, kept, rounded(a, step), rounded(b, step))
         if end < 1:
             kept = _add(
-                p, q, kept, _round(x[n - 1] + end * dx, step), _round(y[n - 1] + end * dy, step)
+                p, q, kept, rounded(x[n - 1] + end * dx, step), rounded(y[n - 1] + end * dy, step)
             )
             used, at_x, at_y = _stretch(out, used, p, q, kept, at_x, at_y)
             kept = 0
         else:
-            kept = _add(p, q, kept, _round(x[n], step), _round(y[n], step))
+            kept = _add(p, q, kept, rounded(x[n], step), rounded(y[n], step))
     return _stretch(out, used, p, q, kept, at_x, at_y)
 
 
@@ -219,30 +274,3 @@ def _stretch(
         used = put_step(out, used, q[n] - at_y)
         at_x, at_y = p[n], q[n]
     return used, at_x, at_y
-
-
-@njit(cache=True, nogil=True)
-def _speck(
-    out: np.ndarray, used: int, box: np.ndarray, kind: int,
-    west: float, north: float, units_per_m: float, low: float, high: float, step: int,
-) -> tuple[np.ndarray, int]:  # fmt: skip
-    """What stands for a feature that is smaller than a step, if it is in the square."""
-    width, height = (box[2] - box[0]) * units_per_m, (box[3] - box[1]) * units_per_m
-    a = ((box[0] + box[2]) / 2 - west) * units_per_m
-    b = (north - (box[1] + box[3]) / 2) * units_per_m
-    # What is larger came to nothing because none of it is in the square.
-    if max(width, height) > 2 * step or not (low <= a <= high and low <= b <= high):
-        return out, used
-    out = roomy(out, used, MOST_BYTES * 12)
-    used = put(out, used, 1 << 3 | MOVE_TO)
-    used = put_step(out, used, int(np.floor(a / step)) * step)
-    used = put_step(out, used, int(np.floor(b / step)) * step)
-    if kind == LINE:
-        used = put(out, used, 1 << 3 | LINE_TO)
-        used = put_step(out, used, step)
-        return out, put_step(out, used, 0)
-    used = put(out, used, 3 << 3 | LINE_TO)
-    for dx, dy in ((step, 0), (0, step), (-step, 0)):
-        used = put_step(out, used, dx)
-        used = put_step(out, used, dy)
-    return out, put(out, used, CLOSE)

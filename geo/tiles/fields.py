@@ -61,7 +61,9 @@ class Fields:
 def number(feature_id: str) -> int:
     """A feature's id as the format has it: the number that it is, else a hash of 53 bits."""
     if feature_id.isascii() and feature_id.isdigit() and len(feature_id) < 16:
-        return int(feature_id)
+        as_number = int(feature_id)
+        if str(as_number) == feature_id:  # 07 is not 7
+            return as_number
     digest = hashlib.blake2b(feature_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % _MOST_NUMBER
 

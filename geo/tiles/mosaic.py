@@ -114,15 +114,18 @@ def _trace(
     for k in range(begin + 1, end):
         a, b = (xy[k, 0] - west) * per_m + EDGE, (north - xy[k, 1]) * per_m + EDGE
         next_column, next_row = int(np.floor(a)), int(np.floor(b))
-        apart = abs(next_column - column) + abs(next_row - row)
-        for step in range(1, 2 * apart):
-            part = step / (2 * apart)
-            _touch(
-                out, full, int(np.floor(v + (b - v) * part)), int(np.floor(u + (a - u) * part)),
-                feature,
-            )  # fmt: skip
-        if apart:
-            _touch(out, full, next_row, next_column, feature)
+        east, south = next_column > column, next_row > row
+        # From side to side (Amanatides and Woo 1987): every pixel that the edge runs through.
+        while column != next_column or row != next_row:
+            if row == next_row or column == next_column:
+                across = row == next_row
+            else:
+                across = (column + east - u) / (a - u) < (row + south - v) / (b - v)
+            if across:
+                column += 1 if east else -1
+            else:
+                row += 1 if south else -1
+            _touch(out, full, row, column, feature)
         u, v, column, row = a, b, next_column, next_row
 
 

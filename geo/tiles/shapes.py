@@ -12,7 +12,8 @@ Geometries = NDArray[np.object_]
 
 POINT, LINE, POLYGON = 1, 2, 3
 #: The tile format's kind of each of GEOS's type numbers; 0: nothing of it can be drawn.
-_KINDS = np.array([POINT, LINE, LINE, POLYGON, POINT, LINE, POLYGON, 0], dtype=np.uint8)
+_KINDS = np.array([POINT, LINE, LINE, POLYGON, 0, 0, 0, 0], dtype=np.uint8)
+_LAST_SINGLE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Shapes:
 
         Of a collection what has the most dimensions counts, as only one kind can be drawn.
         """
-        parts, owner = shapely.get_parts(geometries, return_index=True)
+        parts, owner = _single(geometries)
         part_kind = _KINDS[shapely.get_type_id(parts)]
         part_kind[shapely.is_empty(parts)] = 0
         kind = np.zeros(len(geometries), dtype=np.uint8)
@@ -51,6 +52,15 @@ class Shapes:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+
+def _single(geometries: Geometries) -> tuple[Geometries, NDArray[np.intp]]:
+    """What geometries consist of, collections within collections too, and whose each is."""
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    while (shapely.get_type_id(parts) > _LAST_SINGLE).any():
+        parts, of = shapely.get_parts(parts, return_index=True)
+        owner = owner[of]
+    return parts, owner
 
 
 def _pieces(

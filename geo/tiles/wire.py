@@ -46,3 +46,9 @@ def size(value: int) -> int:
         value >>= 7
         length += 1
     return length
+
+
+@njit(cache=True, nogil=True)
+def rounded(value: float, step: int) -> int:
+    """The nearest multiple of a step; half way, the higher one."""
+    return int(np.floor(value / step + 0.5)) * step

@@ -61,8 +61,8 @@ class Hearing:
         """
         if self._waiting is None:
             self._waiting = asyncio.get_running_loop().create_future()
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look_for_all())
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_for_all())
         await asyncio.shield(self._waiting)
 
     async def close(self) -> None:
@@ -71,6 +71,9 @@ class Hearing:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
         await self._forget_connection()
 
     async def _look_for_all(self) -> None:
@@ -87,9 +90,13 @@ class Hearing:
                     DatabaseUnavailableError("the database does not answer: try again shortly")
                 )
                 waiting.exception()  # whoever waited may have gone
-            except BaseException:
+            except asyncio.CancelledError:
                 waiting.cancel()
                 raise
+            except Exception as error:  # a fault of ours: who waited is told, and those after ask
+                logger.exception("tiles cannot look for changes")
+                waiting.set_exception(error)
+                waiting.exception()
             else:
                 waiting.set_result(None)
 

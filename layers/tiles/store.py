@@ -104,7 +104,6 @@ class Store:
             if any(name != change.layer and touches(change, name) for name in key.layers)
         }
         if not shapely.is_empty(change.place):
-            shapely.prepare(change.place)
             for z, tiles in self._by_zoom.items():
                 for place in _met(change.place, z, tiles):
                     found |= tiles[place]
@@ -125,7 +124,7 @@ def _met(
 ) -> Iterator[tuple[int, int]]:
     """Which of these tiles of a zoom, margin included, a place meets."""
     size_m = 2 * MERCATOR_HALF_M / (1 << z)
-    margin_m = size_m * MARGIN / EXTENT
+    margin_m = size_m * MARGIN / EXTENT * 1.001  # rounding; the boxes below are exact
     west, south, east, north = shapely.bounds(place)
     left = int((west - margin_m + MERCATOR_HALF_M) // size_m)
     right = int((east + margin_m + MERCATOR_HALF_M) // size_m)
@@ -142,7 +141,8 @@ def _met(
         within = [(x, y) for x, y in tiles if left <= x <= right and top <= y <= bottom]
     if not within:
         return
-    boxes = shapely.box(*np.array([wide_bounds(z, x, y) for x, y in within]).T)
-    for meets, one in zip(shapely.intersects(place, boxes), within, strict=True):
-        if meets:
-            yield one
+    boxes = shapely.STRtree(shapely.box(*np.array([wide_bounds(z, x, y) for x, y in within]).T))
+    # Part by part: what overlaps itself, as before and after do, is no polygon to a predicate.
+    found = boxes.query(shapely.get_parts(place), predicate="intersects")[1]
+    for n in np.unique(found):
+        yield within[n]

@@ -1,0 +1,61 @@
+"""What stands for features that come to nothing when they are rounded, by compiled code."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from geo.tiles.shapes import LINE
+from geo.tiles.wire import CLOSE, LINE_TO, MOVE_TO, put, put_step, rounded
+
+
+@njit(cache=True, nogil=True)
+def area(x: np.ndarray, y: np.ndarray, count: int) -> float:
+    """Area of a ring without its closing point."""
+    twice = 0.0
+    for n in range(1, count - 1):
+        twice += (x[n] - x[0]) * (y[n + 1] - y[0]) - (x[n + 1] - x[0]) * (y[n] - y[0])
+    return abs(twice) / 2
+
+
+@njit(cache=True, nogil=True)
+def note(speck: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> None:
+    """Note a piece that came to nothing, if none before was longer: length² and two far ends."""
+    near = far = 0
+    for _ in range(2):  # far from any point is one end, far from that the other
+        near, longest = far, -1.0
+        for n in range(count):
+            apart = (x[n] - x[near]) ** 2 + (y[n] - y[near]) ** 2
+            if apart > longest:
+                longest, far = apart, n
+    if count and longest > speck[0]:
+        speck[0] = longest
+        speck[1], speck[2], speck[3], speck[4] = x[near], y[near], x[far], y[far]
+
+
+@njit(cache=True, nogil=True)
+def stand_in(out: np.ndarray, used: int, speck: np.ndarray, kind: int, step: int) -> int:
+    """What stands for a feature thinner than a step: a step wide and as long as it is."""
+    a, b = rounded(speck[1], step), rounded(speck[2], step)
+    dx, dy = rounded(speck[3], step) - a, rounded(speck[4], step) - b
+    if kind == LINE or (dx == 0 and dy == 0):
+        a = int(np.floor((speck[1] + speck[3]) / 2 / step)) * step
+        b = int(np.floor((speck[2] + speck[4]) / 2 / step)) * step
+        dx, dy = step, 0
+    flat = abs(dx) >= abs(dy)
+    if (dx if flat else dy) < 0:
+        a, b, dx, dy = a + dx, b + dy, -dx, -dy
+    used = put(out, used, 1 << 3 | MOVE_TO)
+    used = put_step(out, used, a)
+    used = put_step(out, used, b)
+    if kind == LINE:
+        used = put(out, used, 1 << 3 | LINE_TO)
+        used = put_step(out, used, dx)
+        return put_step(out, used, dy)
+    used = put(out, used, 3 << 3 | LINE_TO)
+    # Clockwise as it is seen: positive, as y runs down.
+    quad = ((dx, dy), (0, step), (-dx, -dy)) if flat else ((step, 0), (dx, dy), (-step, 0))
+    for right, down in quad:
+        used = put_step(out, used, right)
+        used = put_step(out, used, down)
+    return put(out, used, CLOSE)
