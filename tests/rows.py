@@ -12,11 +12,12 @@ from layers.db.engine import conninfo
 
 SOME_OF_EVERYTHING = Path(__file__).with_name("rows.sql").read_text()
 
-#: Every table with its rows, ordered; a partitioned table with those of its partitions.
+#: Every table with its rows, ordered; a partitioned table with those of its partitions. What caches
+#: must hear of is of one server alone.
 _TABLES = """
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'patrolgrid'::regnamespace AND c.relkind IN ('r', 'p')
-  AND NOT c.relispartition ORDER BY 1
+  AND NOT c.relispartition AND c.relname <> 'cache_changes' ORDER BY 1
 """
 
 

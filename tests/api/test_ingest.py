@@ -86,7 +86,7 @@ def test_what_is_no_file_of_points_is_refused_by_its_base_name(run: Run, tmp_pat
         ),
         "track.parquet: it holds a LineString: fixes are points": tmp_path / "track.parquet",
         "lost.parquet: the points declare no CRS": tmp_path / "lost.parquet",
-        "x.csv: it is not UTF-8 text": write(tmp_path / "x.csv", WALK.encode("utf-16")),
+        "x.csv: it is not UTF-8 text": write(tmp_path / "x.csv", WALK.encode() + b"\xff\xff\x81"),
     }
     for says, file in refused.items():
         line = run("ingest", file).refusal

@@ -33,7 +33,9 @@ def editor(engine: Engine) -> Editor:
 # What comes back ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layer", [name for name in places.LAYERS if name != "fences"])
+@pytest.mark.parametrize(
+    "layer", [n for n, of in places.LAYERS.items() if n != "fences" and not of.read_only]
+)
 def test_each_kind_of_change_comes_back_to_the_last_bit(editor: Editor, layer: str) -> None:
     shape, told = SHAPES[layer]
     states = [editor.state(layer)]
@@ -134,7 +136,7 @@ def test_the_part_of_a_load_that_was_undone_alone_may_have_changed_since(editor:
 
 def test_a_load_of_many_rows_is_undone_as_a_whole(editor: Editor) -> None:
     cells = {
-        f"c{n}": {"geometry": square(100 + n % 50 * 0.1), "level": "cell", "name": str(n)}
+        f"c{n}": {"geometry": square(100 + n * 0.1), "level": "cell", "name": str(n)}
         for n in range(500)
     }
     editor.load("grids", cells)
