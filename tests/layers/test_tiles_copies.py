@@ -65,7 +65,7 @@ def grid(engine: Engine) -> None:
     run(
         engine,
         "INSERT INTO grids (id, level, geom, area_m2) VALUES ('g', 'cell',"
-        " ST_Multi(ST_MakeEnvelope(100, 40, 101, 41, 4326)), 1e10)",
+        " ST_Multi(ST_MakeEnvelope(100, 40, 101, 41, 4326)), 9.41e9)",
     )
 
 
