@@ -46,14 +46,18 @@ BEGIN
             PERFORM tell_caches(TG_TABLE_NAME, array_agg(id::text), array_agg(geom_3857)) FROM gone;
         END IF;
     ELSE
-        SELECT count(*) INTO many FROM came;
+        -- An id that became another is in one of them only.
+        SELECT count(*) INTO many FROM (
+            SELECT FROM came c FULL JOIN gone g USING (id)
+            WHERE c.* IS DISTINCT FROM g.* LIMIT 501
+        ) different;
         IF many > 500 THEN
             SELECT public.ST_Extent(g)::public.geometry INTO box
             FROM (SELECT geom_3857 FROM came UNION ALL SELECT geom_3857 FROM gone) both_of (g);
         ELSE
-            PERFORM tell_caches(TG_TABLE_NAME, array_agg(c.id::text),
+            PERFORM tell_caches(TG_TABLE_NAME, array_agg(id::text),
                                 array_agg(c.geom_3857) || array_agg(g.geom_3857))
-            FROM came c JOIN gone g USING (id)
+            FROM came c FULL JOIN gone g USING (id)
             WHERE c.* IS DISTINCT FROM g.*;
         END IF;
     END IF;
