@@ -2,8 +2,9 @@
 
 From zoom 10 on a tile holds every feature that meets it. Below, a tile that would grow too large
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
-(``mosaic``), lines and points stand for their neighbours in the same pixel. What is covered stays
-covered: no pixel goes dark because its features were dropped.
+(``mosaic``), lines and points those that they run through (``strokes``); few points stay as they
+are, one a pixel. What is covered stays covered: no pixel goes dark because its features were
+dropped.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import mosaic
-from geo.tiles.shapes import POLYGON, Shapes
+from geo.tiles import mosaic, strokes
+from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
 
 Indices = NDArray[np.int64]
 
@@ -28,6 +29,8 @@ _LOW_BUDGET = 220_000
 _SMALL_ZOOM = 7
 #: How many polygons of a mosaic keep their names; below that zoom, and above.
 _OWNERS_LOW, _OWNERS = 2_000, 6_000
+#: How many lines, or points, that are drawn together keep their names.
+_STROKES_LOW, _STROKES = 1_000, 4_000
 #: Vertices of a tile above which coordinates are rounded to a quarter of a pixel.
 _MANY_VERTICES = 20_000
 _COARSE_STEP = 2
@@ -40,7 +43,7 @@ class Choice:
     """What becomes of the features that meet a tile."""
 
     single: Indices  #: drawn as they are
-    together: Indices  #: polygons that share out the pixels
+    together: Indices  #: polygons, lines or points that share out the pixels
     step: int  #: units to which coordinates are rounded
 
 
@@ -66,28 +69,49 @@ def choose(
     large = np.zeros(len(found), dtype=bool)
     large[seen[np.cumsum(size[seen]) <= room]] = True
     rest = found[~large]
-    polygons = shapes.kind[rest] == POLYGON
-    others = rest[~polygons]
-    single = np.concatenate([found[large], others[_one_a_pixel(shapes, others, units_per_m)]])
-    return Choice(single=np.sort(single), together=rest[polygons], step=step)
+    few = rest[:0]
+    if (points := rest[shapes.kind[rest] == POINT]).size:
+        one = points[_one_a_pixel(shapes, points, units_per_m)]
+        few = one if len(one) * tag_bytes <= room else few
+    if len(few):
+        rest = rest[shapes.kind[rest] != POINT]
+    single = np.concatenate([found[large], few])
+    return Choice(single=np.sort(single), together=rest, step=step)
 
 
 def shared_out(
     shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float
 ) -> tuple[Indices, NDArray[np.uint8], Indices]:
-    """Those of the polygons that keep their names, their pixels' commands, and where these end."""
-    most = _OWNERS_LOW if zoom < _SMALL_ZOOM else _OWNERS
+    """Those that keep their names, their pixels' commands, and where these end.
+
+    All that is drawn ``together`` is of one kind, and there is some.
+    """
+    low = zoom < _SMALL_ZOOM
+    kind = int(shapes.kind[together[0]])
+    if kind != POLYGON:
+        owner = strokes.owners(
+            together, shapes.first_piece, shapes.first_xy, shapes.xy, west, north, units_per_m
+        )
+        owner = _few(owner, len(shapes), _STROKES_LOW if low else _STROKES)
+        ends = strokes.dashes(owner) if kind == LINE else strokes.dots(owner)
+        return strokes.drawn(ends[np.argsort(ends[:, 0], kind="stable")], kind == POINT)
     owner, full = mosaic.owners(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
-        west, north, units_per_m, zoom < _SMALL_ZOOM,
+        west, north, units_per_m, low,
     )  # fmt: skip
-    if mosaic.how_many(owner, len(shapes)) > most:
-        block = max(2, math.isqrt(int((owner >= 0).sum()) // most))
-        while mosaic.blocks(owner, block) > most:
-            block += 1
-        owner = mosaic.fewer(owner, block)
+    owner = _few(owner, len(shapes), _OWNERS_LOW if low else _OWNERS)
     boxes = mosaic.rectangles(owner, full)
     return mosaic.drawn(boxes[np.argsort(boxes[:, 0], kind="stable")])
+
+
+def _few(owner: Indices, features: int, most: int) -> Indices:
+    """The pixels' owners, at most about so many of them."""
+    if mosaic.how_many(owner, features) <= most:
+        return owner
+    block = max(2, math.isqrt(int((owner >= 0).sum()) // most))
+    while mosaic.blocks(owner, block) > most:
+        block += 1
+    return np.asarray(mosaic.fewer(owner, block))
 
 
 def _vertices(shapes: Shapes, found: Indices) -> Indices:

@@ -12,10 +12,12 @@ from geo import earth
 from geo.tiles import choosing, messages
 from geo.tiles.cutting import cut
 from geo.tiles.fields import Fields, varint
-from geo.tiles.shapes import Shapes
+from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
 
 #: Units of a tile's side, and of the margin that is drawn beyond it.
 EXTENT, MARGIN = 4096, 64
+#: Bytes of lines that share out pixels, above which groups are no longer drawn apart.
+_MOST = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +85,27 @@ def _drawn(part: Part, z: int, west: float, north: float, units_per_m: float) ->
     shapes = part.shapes
     choice = choosing.choose(shapes, part.found, z, units_per_m, _tag_bytes(part))
     drawn = []
-    for together in _grouped(part, choice.together):
-        chosen, commands, ends = choosing.shared_out(shapes, together, z, west, north, units_per_m)
-        drawn.append(_Drawn(chosen=chosen, commands=commands, ends=ends))
+    for kind in (POLYGON, LINE, POINT):
+        together = choice.together[shapes.kind[choice.together] == kind]
+        each = [_shared_out(shapes, one, z, west, north, units_per_m)
+                for one in _grouped(part, together)]  # fmt: skip
+        if kind != POLYGON and len(each) > 1 and sum(len(one.commands) for one in each) > _MOST:
+            each = [_shared_out(shapes, together, z, west, north, units_per_m)]
+        drawn += each
     commands, ends = cut(
         choice.single, shapes.kind, shapes.first_piece, shapes.first_xy, shapes.hole, shapes.xy,
         shapes.bounds, west, north, units_per_m, -float(MARGIN), float(EXTENT + MARGIN),
         choice.step,
     )  # fmt: skip
     return [*drawn, _Drawn(chosen=choice.single, commands=commands, ends=ends)]
+
+
+def _shared_out(
+    shapes: Shapes, together: NDArray[np.int64], z: int, west: float, north: float,
+    units_per_m: float,
+) -> _Drawn:  # fmt: skip
+    chosen, commands, ends = choosing.shared_out(shapes, together, z, west, north, units_per_m)
+    return _Drawn(chosen=chosen, commands=commands, ends=ends)
 
 
 def _grouped(part: Part, together: NDArray[np.int64]) -> list[NDArray[np.int64]]:
