@@ -173,6 +173,8 @@ def mended(values: Sequence[Any]) -> tuple[list[Any], list[str]] | None:
     words; names such as ``Müller``, where they stand among ASCII ones, do not. Gives the column
     and what was done, or None.
     """
+    if set(map(type, values)) <= {str, type(None)} and "".join(filter(None, values)).isascii():
+        return None  # as nearly all columns are
     texts = {v for v in set(filter(_is_text, values)) if not v.isascii()}
     wrong = (
         {v: raw for v in values if _is_text(v) and v in texts and (raw := _latin(v))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,16 @@ from layers.errors import BadFileError
 from layers.load.findings import Findings
 from layers.places import Layer
 from layers.places.columns import is_missing, shown, text_of
-from layers.places.editing import MOST_ID_CHARACTERS, has_address
+from layers.places.editing import MOST_ID_CHARACTERS, VERBS, has_address
 from layers.places.shapes import Geometries
+
+_PLAIN_LINES = re.compile(r"(?:[A-Za-z0-9_-]{1,100}\n)+")
 
 
 def given(values: Sequence[Any], findings: Findings) -> list[str]:
     """Ids from a column; a row whose id is missing or cannot be is refused."""
+    if _all_plain(values):
+        return list(values)
     found = []
     for row, value in enumerate(values):
         if type(value) is str and _is_plain(value):
@@ -30,6 +35,18 @@ def given(values: Sequence[Any], findings: Findings) -> list[str]:
             findings.refuse(row, wrong)
         found.append(text)
     return found
+
+
+def _all_plain(values: Sequence[Any]) -> bool:
+    """Whether a column has nothing but short words that no address means otherwise."""
+    if set(map(type, values)) != {str}:
+        return False
+    together = "\n".join(values) + "\n"
+    return (
+        together.count("\n") == len(values)
+        and _PLAIN_LINES.fullmatch(together) is not None
+        and not set(VERBS).intersection(values)
+    )
 
 
 def _is_plain(value: str) -> bool:
@@ -75,6 +92,8 @@ def check_unique(
     A row that is dropped as a repeat is neither refused nor stored: it is there.
     """
     rows = findings.rows
+    if len({ids[row] for row in rows.tolist()}) == len(rows):
+        return
     series = pd.Series([ids[row] for row in rows], index=rows)
     firsts = dict(series.drop_duplicates(keep="first").items())
     later = series[series.duplicated(keep="first")]

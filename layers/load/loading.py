@@ -265,7 +265,9 @@ def _rows(
     owner = rows[part].tolist()
     part_ids = identity.part_ids(ids, owner) if len(owner) != len(rows) else [ids[n] for n in owner]
     identity.check_parts(part_ids, owner, findings)
-    spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
+    spread: Mapping[str, Sequence[Any]] = parsed
+    if len(owner) != len(ids) or len(rows) != len(ids):
+        spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
     return writing.settle(
         connection, plan, source.row_word, findings, lowest_level,
         writing.Rows(ids=part_ids, columns=spread, geometries=stored, owner=owner),

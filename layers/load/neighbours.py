@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
 
 from geo import earth
+from geo.rings import Rings
+from geo.rings import loose_edges as rings_edges
 from layers.places import LAYERS
 from layers.places.shapes import Geometries
 
@@ -54,22 +55,23 @@ def fit(
     loose, middles = loose_edges(geometries)
     stored = _stored(connection, ids, geometries[loose])
     all_shapes = np.concatenate([geometries, stored.shapes])
-    family = pd.factorize(
-        pd.MultiIndex.from_arrays(
-            [[*(p or "" for p in parents), *stored.parents], [*levels, *stored.levels]]
-        )
-    )[0]
     suspects = np.concatenate([loose, np.arange(len(geometries), len(all_shapes))])
+    family = np.full(len(all_shapes), -1, dtype=np.intp)
+    parent, level = [*parents, *stored.parents], [*levels, *stored.levels]
+    numbers: dict[tuple[str, str], int] = {}
+    for n in suspects.tolist():
+        family[n] = numbers.setdefault((parent[n] or "", level[n]), len(numbers))
     first, second = _near(all_shapes, suspects, family)
     both_stored = (first >= len(ids)) & (second >= len(ids))
     first, second = first[~both_stored], second[~both_stored]
     names = [*ids, *stored.ids]
     # What is stored keeps its ground; of two of the file's the lower id does.
-    order = np.argsort(np.argsort(np.array(names, dtype=object))) - np.where(
-        np.arange(len(names)) >= len(ids), len(names), 0
+    own = len(ids)
+    wins = np.array(
+        [(a < own, names[a]) < (b < own, names[b]) for a, b in zip(first, second, strict=True)],
+        dtype=bool,
     )
-    keeps = np.where(order[first] < order[second], first, second)
-    gives = np.where(order[first] < order[second], second, first)
+    keeps, gives = np.where(wins, first, second), np.where(wins, second, first)
     fitted, cut = _cut(all_shapes, keeps, gives, names)
     if cut or len(stored.ids):
         _, middles = loose_edges(fitted)
@@ -84,44 +86,16 @@ def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
     """
-    xy, ring, owner = _rings(geometries)
-    if not len(xy):
-        return np.empty(0, dtype=np.intp), np.full(len(geometries), shapely.MultiPoint())
-    bits = np.ascontiguousarray(xy + 0.0).view(np.uint64)
-    corner = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ (bits[:, 1] << np.uint64(1))
-    corner = (corner ^ (corner >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    same = ring[1:] == ring[:-1]
-    a, b = corner[:-1][same], corner[1:][same]
-    edge, forward = a + b, a < b
-    order = np.argsort(edge)
-    begins = np.flatnonzero(np.concatenate([[True], edge[order][1:] != edge[order][:-1]]))
-    size = np.diff(np.append(begins, len(order)))
-    ahead = np.add.reduceat(forward[order].astype(np.int64), begins)
-    # A pair: one way and the other.
-    loose = np.repeat((size != 2) | (ahead != 1), size)
-    at = order[loose]
-    polygon = owner[ring[:-1][same][at]]
-    middle = (xy[:-1][same][at] + xy[1:][same][at]) / 2
+    rings = Rings.of(geometries)
+    at = rings_edges(rings)
+    polygon = rings.owner[np.searchsorted(rings.start, at, side="right") - 1]
+    middle = (rings.xy[at] + rings.xy[at + 1]) / 2
     middles = np.full(len(geometries), shapely.MultiPoint(), dtype=object)
-    sort = np.argsort(polygon, kind="stable")
-    found, number = np.unique(polygon[sort], return_inverse=True)
+    # Rings are in the order of their polygons.
+    found, number = np.unique(polygon, return_inverse=True)
     if len(found):
-        middles[found] = shapely.multipoints(shapely.points(middle[sort]), indices=number)
+        middles[found] = shapely.multipoints(shapely.points(middle), indices=number)
     return found, middles
-
-
-def _rings(geometries: Geometries) -> tuple[Floats, Rows, Rows]:
-    """Coordinates, the ring of each, and the polygon of each ring."""
-    points = shapely.get_num_coordinates(geometries)
-    first = shapely.get_geometry(geometries, 0)
-    if (points == shapely.get_num_coordinates(shapely.get_exterior_ring(first))).all():
-        # Without holes and further parts, as most are, a polygon is its ring.
-        xy, ring = shapely.get_coordinates(geometries, return_index=True)
-        return xy, ring, np.arange(len(geometries))
-    parts, part_owner = shapely.get_parts(geometries, return_index=True)
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    return xy, ring, part_owner[ring_part]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,10 @@ def _column(plan: Plan, column: Column, values: Sequence[Any], findings: Finding
     if kinds <= {str, type(None)}:
         # Texts as keys are no other values' equals, and few distinct ones make up most columns.
         plain = _takes_any_text(plan, column)
-        known = {v: v if plain and _is_fine(v) else read(v) for v in set(values)}
+        distinct = set(values)
+        if plain and None not in distinct and _all_fine(distinct):
+            return list(values)
+        known = {v: v if plain and _is_fine(v) else read(v) for v in distinct}
         out = [known[value] for value in values]
         wrong = {value: found for value, found in known.items() if isinstance(found, _Bad)}
         if not wrong:
@@ -80,6 +83,19 @@ def _column(plan: Plan, column: Column, values: Sequence[Any], findings: Finding
 def _takes_any_text(plan: Plan, column: Column) -> bool:
     own = column.choices or column.also or column.check or column.name in plan.unknown
     return column.kind == "text" and not own
+
+
+def _all_fine(values: set[str]) -> bool:
+    """Whether all of some texts are fine, as ``_is_fine`` says of each."""
+    lines = "\n".join(["", *values, ""])
+    return (
+        lines.count("\n") == len(values) + 1
+        and "\n\n" not in lines
+        and "\n " not in lines
+        and " \n" not in lines
+        and lines.replace("\n", "").isprintable()
+        and max(map(len, values), default=0) < 100
+    )
 
 
 def _is_fine(value: str | None) -> bool:

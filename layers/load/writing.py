@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,9 +47,7 @@ def settle(
     rows: Rows,
 ) -> Rows:
     """Levels, chainages and neighbours: what follows from other rows, or from what is stored."""
-    split = len(
-        {row for row, after in zip(rows.owner, rows.owner[1:], strict=False) if row == after}
-    )
+    split = sum(count > 1 for count in Counter(rows.owner).values())
     if split:
         rows_are = f"1 {row_word} has" if split == 1 else f"{split} {row_word}s have"
         findings.note(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
@@ -57,7 +56,7 @@ def settle(
     if plan.layer.name == "grids":
         there = _there(connection, plan.layer, rows.ids)
         columns["level"] = _levels(there, rows.ids, columns.get("level"), lowest_level)
-        parents = columns.get("parent") or [there.get(i, (None, None))[1] for i in rows.ids]
+        parents = columns.get("parent") or _parents(there, rows.ids)
         fitted = neighbours.fit(connection, rows.ids, parents, columns["level"], geometries)
         findings.repair_all({rows.owner[n]: what for n, what in fitted.cut.items()})
         findings.notes.extend(fitted.notes)
@@ -153,6 +152,11 @@ def _levels(
     if levels is not None:
         return [level or lowest_level for level in levels]
     return [there[i][0] if i in there else lowest_level for i in ids]
+
+
+def _parents(there: Mapping[str, tuple[str, str | None]], ids: Sequence[str]) -> list[str | None]:
+    """The parent that each grid has already."""
+    return [there[i][1] if i in there else None for i in ids] if there else [None] * len(ids)
 
 
 def _chainage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,27 @@ from sqlalchemy import Connection, text
 from geo import earth
 from layers.db.engine import raw
 from layers.errors import BadFeatureError, BadValueError
-from layers.places import copying, fences, hierarchy, shapes
+from layers.places import copying, fences, ground, hierarchy, shapes
 from layers.places.columns import text_of
 from layers.places.copying import Advance
 from layers.places.registry import Layer, layer
+
+#: A set of changes of its own, even where one transaction loads several layers; every shape is
+#: judged; and what takes its time is allowed it: the limit is for requests. A savepoint that is
+#: rolled back takes all of it along.
+_BEGIN = """
+WITH before AS MATERIALIZED (SELECT current_setting('statement_timeout') AS timeout)
+SELECT timeout,
+       set_config('patrolgrid.act', 'load', true), set_config('patrolgrid.change_set', '', true),
+       set_config('patrolgrid.judged', 'on', true), set_config('statement_timeout', '0', true)
+FROM before
+"""
+_END = """
+SELECT set_config('patrolgrid.judged', 'off', true),
+       set_config('statement_timeout', :timeout, true)
+"""
+#: New grids from which on a thread looks at their ground while PostgreSQL takes them.
+_MANY = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +72,13 @@ def put(
         hierarchy.check_areas(ids, given["area_m2"])
     if of.name == "fences":
         _check_rules(ids, given, geometries)
-    # What takes its time is allowed it; the limit is for requests.
-    connection.execute(text("SET LOCAL statement_timeout = 0"))
     with connection.begin_nested():
-        # A set of changes of its own, even where one transaction loads several layers.
-        connection.execute(
-            text(
-                "SELECT set_config('patrolgrid.act', 'load', true),"
-                " set_config('patrolgrid.change_set', '', true)"
-            )
-        )
+        before = connection.execute(text(_BEGIN)).scalar_one()
         try:
-            written = _merge(connection, of, ids, given, geometries, advance)
+            written = _store(connection, of, ids, given, geometries, levels, advance)
         except psycopg.Error as error:
             raise _refusal(of, error) from error
-        hierarchy.check(connection, of, ids, levels=levels)
+        connection.execute(text(_END), {"timeout": before})
     return written
 
 
@@ -119,43 +129,94 @@ def _check_rules(
             raise BadFeatureError(f"fences {feature_id!r}: {error}") from error
 
 
-def _merge(
+def _store(
     connection: Connection,
+    of: Layer,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    geometries: shapes.Geometries,
+    levels: Sequence[str],
+    advance: Advance,
+) -> Written:
+    """Write rows and hold them against what is stored."""
+    with raw(connection).cursor() as cursor:
+        # Two loads of a layer wait for each other instead of failing on a common id.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {of.name}"])
+        if not _all_new(cursor, of, ids):
+            written = _merge(cursor, of, ids, columns, geometries, advance)
+            hierarchy.check(connection, of, ids, levels=levels)
+            return written
+        many = of.name == "grids" and len(ids) > _MANY
+        found: list[ground.Fault] = []
+        if many:
+            found = _copy_grids(connection, cursor, of, ids, columns, geometries, advance)
+        else:
+            table = sql.Identifier(of.name)
+            copying.copy(cursor, table, of, ids, columns, geometries, advance)
+    # Of new rows only those that refer to others can be wrong in that.
+    refer = [columns[name] for name in of.references if name in columns]
+    named = [i for i, *others in zip(ids, *refer, strict=True) if any(others)]
+    hierarchy.check(connection, of, named if many else ids, levels=levels, moved=not many)
+    ground.refuse(found)
+    return Written(inserted=len(ids), updated=0, unchanged=0)
+
+
+def _copy_grids(
+    connection: Connection,
+    cursor: psycopg.Cursor[Any],
+    of: Layer,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    geometries: shapes.Geometries,
+    advance: Advance,
+) -> list[ground.Fault]:
+    """COPY many new grids, and what is wrong with their ground: a thread looks at it meanwhile."""
+    nothing = [None] * len(ids)
+    new = ground.Grids(
+        ids=list(ids),
+        parents=list(columns.get("parent", nothing)),
+        levels=list(columns.get("level", nothing)),
+        shapes=geometries,
+    )
+    # Nobody else writes grids until this transaction ends, so this stays what is there.
+    stored = ground.around(connection, new)
+    with ThreadPoolExecutor(1, thread_name_prefix="ground") as thread:
+        looking = thread.submit(ground.faults, new, stored)
+        copying.copy(cursor, sql.Identifier(of.name), of, ids, columns, geometries, advance)
+    return looking.result()
+
+
+def _merge(
+    cursor: psycopg.Cursor[Any],
     of: Layer,
     ids: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
     geometries: shapes.Geometries,
     advance: Advance,
 ) -> Written:
+    """Stage rows by COPY, then change those that are there and add the others."""
     names = ["id", *columns, "geom"]
     table, stage = sql.Identifier(of.name), sql.Identifier(f"staged_{of.name}")
     listed = sql.SQL(", ").join(map(sql.Identifier, names))
-    fields = copying.fields(of, ids, columns, geometries)
-    with raw(connection).cursor() as cursor:
-        # Two loads of a layer wait for each other instead of failing on a common id.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {of.name}"])
-        if _all_new(cursor, of, ids):
-            copying.copy(cursor, table, listed, fields, advance)
-            return Written(inserted=len(ids), updated=0, unchanged=0)
-        cursor.execute(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                stage, listed, table
-            )
+    cursor.execute(
+        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+            stage, listed, table
         )
-        copying.copy(cursor, stage, listed, fields, advance)
-        cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(stage))
-        cursor.execute(sql.SQL("ANALYZE {}").format(stage))
-        # INSERT … ON CONFLICT would fire a fence's insert trigger for rows that are there.
-        cursor.execute(_update(table, stage, names))
-        updated = cursor.rowcount
-        cursor.execute(
-            sql.SQL(
-                "INSERT INTO {0} ({1}) SELECT {1} FROM {2} s"
-                " WHERE NOT EXISTS (SELECT FROM {0} t WHERE t.id = s.id)"
-            ).format(table, listed, stage)
-        )
-        inserted = cursor.rowcount
-        cursor.execute(sql.SQL("DROP TABLE {}").format(stage))
+    )
+    copying.copy(cursor, stage, of, ids, columns, geometries, advance)
+    cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(stage))
+    cursor.execute(sql.SQL("ANALYZE {}").format(stage))
+    # INSERT … ON CONFLICT would fire a fence's insert trigger for rows that are there.
+    cursor.execute(_update(table, stage, names))
+    updated = cursor.rowcount
+    cursor.execute(
+        sql.SQL(
+            "INSERT INTO {0} ({1}) SELECT {1} FROM {2} s"
+            " WHERE NOT EXISTS (SELECT FROM {0} t WHERE t.id = s.id)"
+        ).format(table, listed, stage)
+    )
+    inserted = cursor.rowcount
+    cursor.execute(sql.SQL("DROP TABLE {}").format(stage))
     return Written(inserted=inserted, updated=updated, unchanged=len(ids) - inserted - updated)
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import psycopg
 import shapely
 from psycopg import sql
+from psycopg.copy import QueuedLibpqWriter
 
 from layers.places.columns import Kind
 from layers.places.registry import Layer
@@ -24,47 +24,53 @@ from layers.places.shapes import Geometries
 
 #: Told of so many rows as they are sent.
 Advance = Callable[[int], None]
-Fields = list[Sequence[bytes]]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _NULL = b"\xff\xff\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _CHUNK_ROWS = 2_000
+_LENGTH = struct.Struct("!i").pack
+_WITH_SRID = b"\x20" + struct.pack("<i", 4326)
 
 
 def no_advance(_: int) -> None:
     """Tell nobody."""
 
 
-def fields(
+def copy(
+    cursor: psycopg.Cursor[Any],
+    table: sql.Composable,
+    of: Layer,
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    geometries: Geometries,
+    advance: Advance,
+) -> None:
+    """COPY id, ``columns`` and geometry of rows into a table. Values must be parsed."""
+    listed = sql.SQL(", ").join(map(sql.Identifier, ["id", *columns, "geom"]))
+    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, listed)
+    head = itertools.repeat(struct.pack("!h", len(columns) + 2))
+    # Sent by a thread, so that the next rows are made while PostgreSQL takes these.
+    with cursor.copy(query, writer=QueuedLibpqWriter(cursor)) as sent:
+        sent.write(_HEADER)
+        for start in range(0, len(ids), _CHUNK_ROWS):
+            part = slice(start, start + _CHUNK_ROWS)
+            some = {name: values[part] for name, values in columns.items()}
+            fields = _fields(of, ids[part], some, geometries[part])
+            sent.write(b"".join(itertools.chain.from_iterable(zip(head, *fields, strict=False))))
+            advance(len(fields[0]))
+        sent.write(b"\xff\xff")
+
+
+def _fields(
     of: Layer, ids: Sequence[str], columns: Mapping[str, Sequence[Any]], geometries: Geometries
-) -> Fields:
-    """Every column's fields: id, ``columns``, geometry. Values must be parsed."""
+) -> list[Sequence[bytes]]:
+    """Every column's fields: id, ``columns``, geometry."""
     return [
         _texts(ids),
         *(_of_kind(of.columns[name].kind, values) for name, values in columns.items()),
         _geometries(geometries),
     ]
-
-
-def copy(
-    cursor: psycopg.Cursor[Any],
-    table: sql.Composable,
-    listed: sql.Composable,
-    given: Fields,
-    advance: Advance,
-) -> None:
-    """COPY rows of fields into a table's columns."""
-    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, listed)
-    head = itertools.repeat(struct.pack("!h", len(given)))
-    rows = len(given[0])
-    with cursor.copy(query) as sent:
-        sent.write(_HEADER)
-        for start in range(0, rows, _CHUNK_ROWS):
-            part = [column[start : start + _CHUNK_ROWS] for column in given]
-            sent.write(b"".join(itertools.chain.from_iterable(zip(head, *part, strict=False))))
-            advance(len(part[0]))
-        sent.write(b"\xff\xff")
 
 
 def _of_kind(kind: Kind, values: Sequence[Any]) -> Sequence[bytes]:
@@ -105,6 +111,8 @@ _PACKERS: dict[Kind, Callable[[Any], bytes]] = {
 
 
 def _geometries(geometries: Geometries) -> Sequence[bytes]:
-    located = shapely.set_srid(np.asarray(geometries, dtype=object), 4326)
-    wkb = shapely.to_wkb(located, include_srid=True, byte_order=1)
-    return [struct.pack("!i", len(one)) + one for one in wkb]
+    wkb = shapely.to_wkb(geometries, output_dimension=2, byte_order=1)
+    # EWKB: a flag in the type's highest byte, and the SRID after it.
+    return [
+        b"".join((_LENGTH(len(one) + 4), one[:4], _WITH_SRID, memoryview(one)[5:])) for one in wkb
+    ]

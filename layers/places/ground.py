@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ SELECT {_ROW} FROM grids o WHERE NOT o.id = ANY(%(ids)s)
     AND (o.parent = ANY(%(parents)s) OR o.parent IS NULL AND o.level = ANY(%(levels)s))
     AND o.geom OPERATOR(public.&&) public.ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4326)
 """
-_FEW = 200
+FEW = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ def children(connection: Connection, ids: Iterable[str]) -> Grids:
 
 def neighbours(connection: Connection, written: Grids) -> Grids:
     """The siblings of these grids whose bounds meet theirs (of many: may meet), themselves not."""
-    if len(written.ids) <= _FEW:
+    if len(written.ids) <= FEW:
         return fetch(connection, _NEIGHBOURS, ids=written.ids)
     west, south, east, north = map(float, shapely.total_bounds(written.shapes))
     return fetch(
@@ -90,6 +91,44 @@ def neighbours(connection: Connection, written: Grids) -> Grids:
         levels=list({n for p, n in written.siblings if p is None}),
         w=west, s=south, e=east, n=north,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """The stored grids that some others are held against; none is among those."""
+
+    above: Grids  #: parents
+    below: Grids  #: children
+    beside: Grids  #: siblings whose bounds may meet theirs
+
+
+#: The id at fault and what is wrong.
+Fault = tuple[str, str]
+
+
+def around(connection: Connection, written: Grids) -> Around:
+    """What is stored around grids; more than ``FEW`` of them may be not yet stored themselves."""
+    there = set(written.ids)
+    return Around(
+        above=by_id(connection, {p for p in written.parents if p is not None} - there),
+        below=children(connection, written.ids),
+        beside=neighbours(connection, written),
+    )
+
+
+def faults(written: Grids, stored: Around) -> list[Fault]:
+    """What ``check`` refuses; asks no database, so that a thread may look while rows are sent."""
+    return _outside(written, stored) + _overlaps(written, stored.beside)
+
+
+def refuse(found: Sequence[Fault]) -> None:
+    """Raise BadFeatureError for faults, if there are any."""
+    if found:
+        more = f" ({len(found) - 1} more like it)" if len(found) > 1 else ""
+        raise BadFeatureError(
+            f"grids {found[0][1]}: mend the outline or the parent{more}",
+            features=tuple(dict.fromkeys(feature_id for feature_id, _ in found)),
+        )
 
 
 def check(connection: Connection, ids: Sequence[str]) -> None:
@@ -101,24 +140,18 @@ def check(connection: Connection, ids: Sequence[str]) -> None:
     Ground narrower than ``geo.grids.ground.TOLERANCE_M`` is none, and gaps are allowed.
 
     Raises BadFeatureError with the place; its ``features`` are grids among ``ids`` (of two
-    siblings the one whose id comes later) without which none of these faults would be.
+    siblings the one that lies on more of them, else whose id comes later) without which none of
+    these faults would be.
     """
     written = by_id(connection, ids)
-    faults = _outside(connection, written) + _overlaps(connection, written)
-    if faults:
-        more = f" ({len(faults) - 1} more like it)" if len(faults) > 1 else ""
-        raise BadFeatureError(
-            f"grids {faults[0][1]}: mend the outline or the parent{more}",
-            features=tuple(dict.fromkeys(feature_id for feature_id, _ in faults)),
-        )
+    refuse(faults(written, around(connection, written)))
 
 
-def _outside(connection: Connection, written: Grids) -> list[tuple[str, str]]:
+def _outside(written: Grids, stored: Around) -> list[Fault]:
     """Id at fault and what is wrong, for ground of children that is not their parents'."""
     there = set(written.ids)
-    above = by_id(connection, {p for p in written.parents if p is not None and p not in there})
-    below = written + children(connection, written.ids)
-    parents = written + above
+    below = written + stored.below
+    parents = written + stored.above
     place = {name: n for n, name in enumerate(parents.ids)}
     parent = np.array([-1 if p is None else place.get(p, -1) for p in below.parents], dtype=int)
     return [
@@ -131,15 +164,18 @@ def _outside(connection: Connection, written: Grids) -> list[tuple[str, str]]:
     ]
 
 
-def _overlaps(connection: Connection, written: Grids) -> list[tuple[str, str]]:
+def _overlaps(written: Grids, stored: Grids) -> list[Fault]:
     """Id at fault and what is wrong, for ground of two siblings."""
-    beside = written + neighbours(connection, written)
+    beside = written + stored
     number: dict[tuple[str | None, str], int] = {}
     group = np.array([number.setdefault(one, len(number)) for one in beside.siblings], dtype=int)
     mine = np.arange(len(beside.ids)) < len(written.ids)
     told = []
-    for one in ground.overlaps(beside.shapes, group, written=mine):
-        pair = sorted((one.one, one.other), key=lambda n: (mine[n], beside.ids[n]))
+    found = ground.overlaps(beside.shapes, group, written=mine)
+    # One that lies on several others is at fault, not each of those.
+    times = Counter(n for one in found for n in (one.one, one.other))
+    for one in found:
+        pair = sorted((one.one, one.other), key=lambda n: (mine[n], times[n], beside.ids[n]))
         other, at_fault = (beside.ids[n] for n in pair)
         told.append(
             (

@@ -94,6 +94,8 @@ def check(
     or post that does not exist, a parent that does not stand above its child, a circle of
     parents, and for what ``layers.places.ground.check`` refuses.
     """
+    if not ids:
+        return
     given = {"ids": list(ids), "levels": list(levels)}
     for column, refers in layer.references.items():
         query = _MISSING.format(layer=layer.name, column=column, refers=refers)

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection
 
 from layers import frames, places, versions
-from layers.errors import BadFeatureError, BadFileError
-from layers.load import RefusedRowsError, load, writing
+from layers.errors import BadFileError
+from layers.load import RefusedRowsError, load
 from scratch import rolled_back
 
 
@@ -64,34 +64,34 @@ def test_a_file_of_nothing_but_faulty_rows_is_refused_all_the_same(
         load(connection, "settlements", path, skip_bad=True)
 
 
-def test_rows_that_the_stored_contradicts_are_left_out_one_after_another(
-    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rows_that_contradict_others_are_left_out_and_what_hung_on_them_after(
+    connection: Connection, tmp_path: Path
 ) -> None:
-    # The database refuses B for what it is, and then C, whose parent B is gone.
+    # B lies on half of A and half of C, which are beside each other; b is a child of B.
+    def square(west: float, east: float) -> str:
+        return f"POLYGON (({west} 40, {east} 40, {east} 40.1, {west} 40.1, {west} 40))"
+
     path = tmp_path / "x.csv"
-    path.write_text("id,lon,lat\nA,105,40\nB,105,40.1\nC,105,40.2\n", encoding="utf-8")
-    true_put, tries = places.put, []
-
-    def put(*given: object, **more: object) -> places.Written:
-        ids = list(given[2])  # type: ignore[call-overload]
-        tries.append(ids)
-        for bad in ("B", "C"):
-            if bad in ids:
-                error = BadFeatureError(f"settlements {bad!r}: it cannot stand here")
-                error.features = (bad,)  # type: ignore[attr-defined]
-                raise error
-        return true_put(*given, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(writing.places, "put", put)
-    with pytest.raises(BadFileError, match=r"x.csv: settlements 'B': it cannot stand here"):
-        load(connection, "settlements", path)
-    report = load(connection, "settlements", path, skip_bad=True)
-    assert tries[1:] == [["A", "B", "C"], ["A", "C"], ["A"]]
-    assert report.inserted == 1
-    assert report.refused == [
-        "row 2 (id 'B'): settlements 'B': it cannot stand here",
-        "row 3 (id 'C'): settlements 'C': it cannot stand here",
-    ]
+    path.write_text(
+        "id;level;parent;wkt\n"
+        f"A;sumu;;{square(105, 105.1)}\nC;sumu;;{square(105.1, 105.2)}\n"
+        f"B;sumu;;{square(105.05, 105.15)}\nb;cell;B;{square(105.06, 105.07)}\n",
+        encoding="utf-8",
+    )
+    levels = ("sumu", "cell")
+    with pytest.raises(BadFileError, match=r"x.csv: grids 'B': [\d,]+ m² of it lie on 'A'"):
+        load(connection, "grids", path, levels=levels)
+    assert places.summary(connection)["grids"].count == 0
+    report = load(connection, "grids", path, levels=levels, skip_bad=True)
+    assert report.inserted == 2
+    assert frames.places(connection, "grids").index.to_list() == ["A", "C"]
+    first, second = report.refused
+    assert first.startswith("row 3 (id 'B'): grids 'B': ")
+    assert "(1 more like it)" in first
+    assert second == (
+        "row 4 (id 'b'): grids 'b': its parent 'B' does not exist: load it first, or leave"
+        " parent out"
+    )
 
 
 def test_strict_refuses_what_would_be_repaired_and_lists_it(

@@ -1,0 +1,14 @@
+"""Loads of many rows: no judgement twice, each row looked at once by what follows a change."""
+
+from pathlib import Path
+
+from alembic import op
+
+from layers.db.migrations import run_sql
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    run_sql(op.get_bind(), Path(__file__).with_suffix(".sql").read_text())
