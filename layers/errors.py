@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class LayersError(Exception):
     """The request cannot be carried out on what is stored."""
@@ -37,10 +39,18 @@ class StaleFeatureError(LayersError):
 class BadFeatureError(LayersError):
     """The feature cannot be stored as it is."""
 
-    def __init__(self, message: str | None = None, *, features: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        features: tuple[str, ...] = (),
+        reasons: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         #: Ids of all features at fault, where they are known: without them the rest can be stored.
         self.features = features
+        #: What is wrong with each of them, where that is known.
+        self.reasons = dict(reasons or {})
 
 
 class ReadOnlyLayerError(LayersError):

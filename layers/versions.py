@@ -60,7 +60,7 @@ def joined(versions: Sequence[DataVersion]) -> DataVersion:
     """The version of what was read from several layers, each by itself."""
     return DataVersion(
         data_version="-".join(
-            sorted({part for one in versions for part in one.data_version.split("-")})
+            sorted({part for one in versions for part in one.data_version.split("-") if part})
         ),
         as_of=max((one.as_of for one in versions if one.as_of is not None), default=None),
     )

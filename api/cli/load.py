@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,7 @@ def load(
         return
     if band is not None or nodata is not None:
         raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
+    _check_target(report)
     settings = read_settings()
     region = Region.read(settings.region_file)
     with (
@@ -92,7 +94,10 @@ def load(
                 progress=bar,
             )
         except RefusedRowsError as error:
-            _write(report, {"refused": error.refused, "repaired": error.repaired})
+            _write(
+                report,
+                {"refused": error.refused, "repaired": error.repaired, "notes": error.notes},
+            )
             # A refusal is one line; who asks what would be is told all.
             if dry_run or strict:
                 _lines("refused", error.refused)
@@ -131,6 +136,12 @@ def _lines(kind: str, lines: Sequence[str]) -> None:
         typer.echo(f"{kind}: {line}")
     if len(lines) > MOST_LINES:
         typer.echo(f"{kind}: … and {len(lines) - MOST_LINES} more (--report FILE has all)")
+
+
+def _check_target(path: Path | None) -> None:
+    """Refuse a report that cannot be written before anything is stored."""
+    if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
+        raise typer.BadParameter(f"{path} cannot be written: name a file in a folder that is there")
 
 
 def _write(path: Path | None, content: dict[str, Any]) -> None:

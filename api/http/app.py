@@ -91,6 +91,7 @@ def create_app(
     app.state.service = Service(
         settings=settings, engine=engine, region=region, tiles=tiles, demo=demo
     )
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     errors.install(app, limit_mb=settings.max_body_mb)
     for router in ROUTERS:
         app.include_router(router, responses=errors.RESPONSES)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from geo.errors import GeoError
 from layers import errors as stored
@@ -169,6 +170,9 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         status = error.status_code
+        headers = dict(error.headers or {})
+        if status == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
         told = {
             400: ("bad_body", "the body cannot be read: send JSON in UTF-8"),
             404: ("not_found", "there is nothing at this path; /openapi.json names what there is"),
@@ -176,7 +180,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
             413: ("too_large", f"the body is larger than {limit_mb:g} MB: send it in parts"),
         }
         code, detail = told.get(status, ("refused", str(error.detail)))
-        return problem(status, code, detail, dict(error.headers or {}))
+        return problem(status, code, detail, headers)
 
     @app.exception_handler(DataError)
     async def unstorable(_: Request, __: Exception) -> Response:
@@ -192,6 +196,13 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
     async def unforeseen(request: Request, error: Exception) -> Response:
         logger.error("%s %s", request.method, request.url.path, exc_info=error)
         return problem(500, "internal_error", "an error of ours; the log of the service has more")
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of every route that the path is of; the router tells only those of the first."""
+    routes: list[Route] = request.app.state.routes
+    fitting = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for one in fitting for method in one.methods or ()})
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,26 @@ def overlaps(
     one, two = one[inside], two[inside]
     common = shapely.intersection(shapes[one], shapes[two])
     return _told(zip(one, two, common, strict=True), tolerance_m)
+
+
+def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
+    """Groups of which none may overlap another: of each level, of each parent with several levels.
+
+    One array of group numbers for each way to group. A missing parent (None or "") groups nobody,
+    nor does a missing level ("") but those without a parent either.
+    """
+    names = np.array([parent or "" for parent in parents], dtype=str)
+    alone = np.arange(len(names)) + len(names)
+    known = np.array(levels, dtype=str)
+    level = np.unique(known, return_inverse=True)[1]
+    level = np.where((known == "") & (names != ""), alone, level)
+    parent = np.unique(names, return_inverse=True)[1]
+    pairs = np.unique(np.column_stack([parent, level]), axis=0)
+    mixed = (np.bincount(pairs[:, 0], minlength=1)[parent] > 1) & (names != "")
+    if not mixed.any():
+        return [level]
+    # Of one parent and one level they are held apart already.
+    return [level, np.where(mixed, parent, alone)]
 
 
 def outside(

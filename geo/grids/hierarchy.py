@@ -23,9 +23,9 @@ def check_hierarchy(
     fault, id, other (the parent or the sibling), area_m2 (of the ground in question), lon, lat (a
     place in it), message. ``unknown_parent``: no such grid; ``circle``: a grid is its own
     ancestor; ``outside_parent``: ground that is not the parent's; ``overlap``: ground of two
-    siblings. Siblings have the same parent, whatever their levels; grids without a parent are
-    siblings of those of their level (column ``level``): cells whose parent nobody told may lie on
-    a banner. Ground narrower than ``tolerance_m`` is none: edges drawn twice differ a little.
+    grids of one level (column ``level``), or of one parent, whatever their levels: cells whose
+    parent nobody told may lie on a banner, but on no other cells. Ground narrower than
+    ``tolerance_m`` is none: edges drawn twice differ a little.
 
     Raises NoCrsError, MissingColumnError.
     """
@@ -138,9 +138,13 @@ def _outside(frame: gpd.GeoDataFrame, tolerance_m: float) -> list[Fault]:
 
 
 def _overlaps(frame: gpd.GeoDataFrame, tolerance_m: float) -> list[Fault]:
-    level = frame["level"].where(frame["parent"] == "", "")
-    group = frame.assign(level=level).groupby(["parent", "level"]).ngroup().to_numpy()
+    shapes = frame.geometry.to_numpy()
+    both = {
+        (one.one, one.other): one
+        for group in ground.apart(frame["parent"].tolist(), frame["level"].tolist())
+        for one in ground.overlaps(shapes, group, tolerance_m=tolerance_m)
+    }
     return [
-        _placed("overlap", frame.index[one.one], frame.index[one.other], one)
-        for one in ground.overlaps(frame.geometry.to_numpy(), group, tolerance_m=tolerance_m)
+        _placed("overlap", frame.index[a], frame.index[b], one)
+        for (a, b), one in sorted(both.items())
     ]

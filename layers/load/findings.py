@@ -5,7 +5,7 @@ A fault belongs to its row and stops no other: whoever mends a file sees all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class Findings:
         #: The rows that nothing speaks against, yet.
         self.fine: NDArray[np.bool_] = np.ones(rows, dtype=bool)
         self.notes: list[str] = []
+        #: Those of the notes that may be why rows are refused.
+        self.suspicions: list[str] = []
         self._refused: dict[int, str] = {}
         self._left_out: list[tuple[int, str]] = []
         self._repaired: list[tuple[int | None, str]] = []
@@ -78,10 +80,13 @@ class Findings:
 class RefusedRowsError(BadFileError):
     """Rows of the file are refused, or would have to be repaired; nothing was changed."""
 
-    def __init__(self, message: str, *, refused: list[str], repaired: list[str]) -> None:
+    def __init__(
+        self, message: str, *, refused: list[str], repaired: list[str], notes: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.refused = refused
         self.repaired = repaired
+        self.notes = list(notes)
 
 
 def first_of(lines: Iterable[str], noun: str = "row") -> str:

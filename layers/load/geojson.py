@@ -45,7 +45,7 @@ def read(path: Path, plan: Plan) -> Source:
     text = read.text.removeprefix("\ufeff").encode()
     try:
         features, crs = (
-            _lines(path, text) if path.suffix.lower() in _LINES else _document(path, text)
+            _lines(path, text) if path.suffix.lower() in _LINES else _document(path, plan, text)
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFileError(f"{path.name}: it is no GeoJSON ({error}): write it again") from error
@@ -76,7 +76,7 @@ def _lines(path: Path, text: bytes) -> tuple[list[_Feature], CRS]:
     return features, LONLAT
 
 
-def _document(path: Path, text: bytes) -> tuple[list[_Feature], CRS | None]:
+def _document(path: Path, plan: Plan, text: bytes) -> tuple[list[_Feature], CRS | None]:
     found = msgspec.json.decode(text, type=_Document)
     if found.type == "FeatureCollection" and isinstance(found.features, list):
         wrong = [n for n, one in enumerate(found.features) if one.type != "Feature"]
@@ -94,6 +94,9 @@ def _document(path: Path, text: bytes) -> tuple[list[_Feature], CRS | None]:
             f"{path.name}: it is JSON but no GeoJSON (type {found.type!r}): give a"
             " FeatureCollection"
         )
+    if found.crs is msgspec.UNSET and plan.crs is not None:
+        # RFC 7946 would mean degrees; whoever names another knows better.
+        return features, None
     return features, _crs(path, found.crs)
 
 
@@ -115,23 +118,35 @@ def _geometries(texts: list[bytes]) -> Shapes:
     for row in np.flatnonzero(shapely.is_missing(found)).tolist():
         if texts[row].strip() == b"null":
             continue
-        found[row] = _closed(texts[row])
+        found[row], was_open = _mended(texts[row])
         if found[row] is None:
             broken[row] = "its geometry cannot be read: mend it"
-        else:
+        elif was_open:
             closed.append(row)
     return Shapes(found=found, closed=closed, broken=broken)
 
 
-def _closed(text: bytes) -> shapely.Geometry | None:
-    """A geometry that could not be read, with its rings closed; None where that is no help."""
+def _mended(text: bytes) -> tuple[shapely.Geometry | None, bool]:
+    """A geometry that could not be read, its positions cut to three numbers and its rings closed.
+
+    None where that is no help; and whether a ring was open.
+    """
     try:
         given = json.loads(text)
-        depth = {"Polygon": 1, "MultiPolygon": 2}[given["type"]]
-        given["coordinates"] = _close_rings(given["coordinates"], depth)
-        return shapely.from_geojson(json.dumps(given))
+        given["coordinates"] = cut = _cut_positions(given["coordinates"])
+        depth = {"Polygon": 1, "MultiPolygon": 2}.get(given["type"])
+        if depth is not None:
+            given["coordinates"] = _close_rings(cut, depth)
+        return shapely.from_geojson(json.dumps(given)), given["coordinates"] != cut
     except (KeyError, TypeError, IndexError, ValueError, ShapelyError, RecursionError):
-        return None
+        return None, False
+
+
+def _cut_positions(coordinates: list[Any]) -> list[Any]:
+    """Coordinates without what follows a height: a measure, which some programs write."""
+    if coordinates and not isinstance(coordinates[0], list):
+        return coordinates[:3]
+    return [_cut_positions(part) for part in coordinates]
 
 
 def _close_rings(coordinates: list[Any], depth: int) -> list[Any]:

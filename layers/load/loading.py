@@ -94,6 +94,7 @@ def load(
     columns = dict(source.columns)
     given = _given_ids(columns.pop("id", None), source.feature_ids)
     findings = _findings(source, given)
+    rows = writing.Rows(ids=[], columns={}, geometries=source.geometries[:0], owner=[])
     try:
         rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level)
         _judge(file, findings, skip_bad=skip_bad, strict=strict)
@@ -103,7 +104,15 @@ def load(
             advance=lambda done: tell("writing", done, len(rows.ids)),
         )  # fmt: skip
     except BadFeatureError as error:
-        raise BadFileError(f"{file.name}: {error}") from error
+        writing.refuse(rows, error, findings)
+        # A file that is shifted contradicts what is there: that is the first thing to know.
+        perhaps = "".join(f"; {one}" for one in findings.suspicions)
+        raise RefusedRowsError(
+            f"{file.name}: {error}{perhaps}",
+            refused=findings.refused or [str(error)],
+            repaired=findings.repaired,
+            notes=findings.notes,
+        ) from error
     return Report(
         layer=of.name,
         file=file.name,
@@ -230,7 +239,8 @@ def _placed(
     place.note_far(judged.geometries, region, crs, findings)
     as_given = as_given.copy()
     as_given[~findings.fine] = None
-    findings.notes.extend(suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum))
+    findings.suspicions = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
+    findings.notes.extend(findings.suspicions)
     return judged.geometries
 
 

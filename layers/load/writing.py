@@ -111,16 +111,22 @@ def write(
     return written
 
 
+def refuse(rows: Rows, error: BadFeatureError, findings: Findings) -> set[int]:
+    """Refuse the file's rows that are at fault, each for its own reason; which these are."""
+    by_id = dict(zip(rows.ids, rows.owner, strict=True))
+    at_fault = [feature_id for feature_id in error.features if feature_id in by_id]
+    for feature_id in at_fault:
+        findings.refuse(by_id[feature_id], error.reasons.get(feature_id, str(error)))
+    # A row in parts goes as a whole.
+    return {by_id[feature_id] for feature_id in at_fault}
+
+
 def _left(rows: Rows, error: BadFeatureError, findings: Findings, *, skip_bad: bool) -> Rows:
     """The rows but for those at fault. Raises what was raised where that does not help."""
     at_fault = set(error.features) & set(rows.ids)
     if not skip_bad or not at_fault:
         raise error
-    by_id = dict(zip(rows.ids, rows.owner, strict=True))
-    # A row in parts goes as a whole.
-    owners = {by_id[feature_id] for feature_id in at_fault}
-    for row in owners:
-        findings.refuse(row, str(error))
+    owners = refuse(rows, error, findings)
     left = rows.without({i for i, row in zip(rows.ids, rows.owner, strict=True) if row in owners})
     if not left.ids:
         raise RefusedRowsError(

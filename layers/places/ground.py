@@ -23,12 +23,12 @@ SELECT {_ROW} FROM grids o WHERE o.parent = ANY(%(ids)s) AND NOT o.id = ANY(%(id
 #: Of a few grids each looks up its own neighbours; of many, all that are in their bounds are read.
 _NEIGHBOURS = f"""
 SELECT DISTINCT ON (o.id) {_ROW} FROM grids w JOIN grids o ON o.geom OPERATOR(public.&&) w.geom
-    AND o.parent IS NOT DISTINCT FROM w.parent AND (o.parent IS NOT NULL OR o.level = w.level)
+    AND (o.level = w.level OR o.parent = w.parent)
 WHERE w.id = ANY(%(ids)s) AND NOT o.id = ANY(%(ids)s)
 """
 _NEARBY = f"""
 SELECT {_ROW} FROM grids o WHERE NOT o.id = ANY(%(ids)s)
-    AND (o.parent = ANY(%(parents)s) OR o.parent IS NULL AND o.level = ANY(%(levels)s))
+    AND (o.level = ANY(%(levels)s) OR o.parent = ANY(%(parents)s))
     AND o.geom OPERATOR(public.&&) public.ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4326)
 """
 FEW = 200
@@ -50,11 +50,6 @@ class Grids:
             levels=self.levels + more.levels,
             shapes=np.concatenate((self.shapes, more.shapes)),
         )
-
-    @property
-    def siblings(self) -> list[tuple[str | None, str]]:
-        """What a grid and its siblings have in common: the parent, or at the top the level."""
-        return [(p, "" if p else n) for p, n in zip(self.parents, self.levels, strict=True)]
 
 
 def fetch(connection: Connection, query: str, **given: object) -> Grids:
@@ -88,7 +83,7 @@ def neighbours(connection: Connection, written: Grids) -> Grids:
     return fetch(
         connection, _NEARBY, ids=written.ids,
         parents=list({p for p in written.parents if p is not None}),
-        levels=list({n for p, n in written.siblings if p is None}),
+        levels=list(set(written.levels)),
         w=west, s=south, e=east, n=north,
     )  # fmt: skip
 
@@ -128,15 +123,16 @@ def refuse(found: Sequence[Fault]) -> None:
         raise BadFeatureError(
             f"grids {found[0][1]}: mend the outline or the parent{more}",
             features=tuple(dict.fromkeys(feature_id for feature_id, _ in found)),
+            reasons={feature_id: f"grids {why}" for feature_id, why in reversed(found)},
         )
 
 
 def check(connection: Connection, ids: Sequence[str]) -> None:
     """Hold the ground of the grids ``ids`` against that of parents, children and siblings.
 
-    Siblings have the same parent, whatever their levels. Grids without a parent are siblings of
-    those of their level: several tops may stand beside each other and none may overlap another
-    of its level, while cells that were loaded without their parents may lie on a banner.
+    None may overlap another of its level, nor of its parent, whatever their levels. So several
+    tops may stand beside each other, and cells that were loaded without their parents may lie on
+    a banner, but not on other cells.
     Ground narrower than ``geo.grids.ground.TOLERANCE_M`` is none, and gaps are allowed.
 
     Raises BadFeatureError with the place; its ``features`` are grids among ``ids`` (of two
@@ -167,11 +163,14 @@ def _outside(written: Grids, stored: Around) -> list[Fault]:
 def _overlaps(written: Grids, stored: Grids) -> list[Fault]:
     """Id at fault and what is wrong, for ground of two siblings."""
     beside = written + stored
-    number: dict[tuple[str | None, str], int] = {}
-    group = np.array([number.setdefault(one, len(number)) for one in beside.siblings], dtype=int)
     mine = np.arange(len(beside.ids)) < len(written.ids)
     told = []
-    found = ground.overlaps(beside.shapes, group, written=mine)
+    both = {
+        (one.one, one.other): one
+        for group in ground.apart(beside.parents, beside.levels)
+        for one in ground.overlaps(beside.shapes, group, written=mine)
+    }
+    found = list(both.values())
     # One that lies on several others is at fault, not each of those.
     times = Counter(n for one in found for n in (one.one, one.other))
     for one in found:

@@ -24,6 +24,7 @@ from layers.tiles import FIELDS, MOST_ZOOM
 
 _QUAD = "WebMercatorQuad"
 _QUAD_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{_QUAD}"
+_NOWHERE = (0.0, 0.0, 0.0, 0.0)
 _CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
 _SIDE = 256  # pixels of a tile, as the definition of the grid counts them
 _PIXEL_M = 0.00028  # the standard's size of a pixel on a screen
@@ -201,7 +202,8 @@ def tilejson(
         "tiles": [f"{collection_url(request, of)}/tiles/{_QUAD}/{{z}}/{{x}}/{{y}}"],
         "minzoom": 0,
         "maxzoom": MOST_ZOOM,
-        **({"bounds": bbox} if bbox else {}),
+        # Without bounds GDAL would look into every tile of the world.
+        "bounds": bbox or _NOWHERE,
         "vector_layers": [{"id": of.name, "fields": fields(of)}],
     }
     return answer(request, payload, search.version(connection, of), media_type=JSON)

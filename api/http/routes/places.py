@@ -23,6 +23,7 @@ from api.http.answers import (
     encode,
     is_known,
     next_link,
+    rfc3339,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Who, Writing
 from api.http.errors import ApiError
@@ -108,7 +109,15 @@ def get_feature(
     kind = places.layer(layer)
     found = places.feature(connection, kind.name, feature_id)
     etag = places.etag(found)
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": VARY}
+    # As headers: the body is what PUT takes, and its state is its own.
+    version = versions.read(connection, [kind.name])
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+        "Vary": VARY,
+        "Data-Version": version.data_version,
+        "As-Of": rfc3339(version.as_of) or "",
+    }
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(encode(found), headers=headers, media_type=GEOJSON)

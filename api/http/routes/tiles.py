@@ -79,7 +79,8 @@ async def tile(
     asked = Asked.of(service, window, level, swath_m)
     body, version = await to_thread.run_sync(_coverage, service, principal, asked, (z, x, y))
     whole = versions.joined([stored.version, version])
-    return tagged(request, stored.body + body, MVT, **{"Data-Version": whole.data_version})
+    told = {"Data-Version": whole.data_version, "As-Of": rfc3339(whole.as_of) or ""}
+    return tagged(request, stored.body + body, MVT, **told)
 
 
 def _coverage(
