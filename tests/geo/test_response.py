@@ -404,4 +404,5 @@ def test_a_route_takes_as_long_as_the_field_says(
     middle = (xy[:-1] + xy[1:]) / 2
     slow = road_distance_m(on_road, middle[:, 0], middle[:, 1]) > 0.5
     taken_s = float((steps / np.where(slow, GROUND_MS, ROAD_MS)).sum())
-    assert way.seconds == pytest.approx(taken_s, rel=0.02, abs=1.0)
+    # Where a road crosses itself, steps near the crossing count as road that are not.
+    assert way.seconds == pytest.approx(taken_s, rel=0.02, abs=2.0)

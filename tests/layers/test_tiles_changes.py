@@ -78,13 +78,6 @@ def test_up_to_500_features_are_named_and_of_more_only_the_extent_is_told(
     assert told(engine) == [("settlements", ids, metres(0.001, 1, count / 1000, 1))]
 
 
-def test_an_id_that_becomes_another_is_told_as_both(engine: Engine) -> None:
-    settle(engine, "a", 0.1, 0.1)
-    told(engine)
-    run(engine, "UPDATE settlements SET id = 'b', geom = ST_SetSRID(ST_Point(100.5, 40.5), 4326)")
-    assert told(engine) == [("settlements", ["a", "b"], metres(0.1, 0.1, 0.5, 0.5))]
-
-
 def test_what_goes_with_another_is_told_too(engine: Engine) -> None:
     run(
         engine,

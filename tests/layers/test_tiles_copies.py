@@ -87,7 +87,7 @@ def edit(engine: Engine, chance: random.Random) -> None:
             run(engine, "DELETE FROM settlements WHERE id = :id", id=one)
             run(engine, "DELETE FROM post_areas WHERE id < :id", id=one)
         case 7:
-            run(engine, "UPDATE settlements SET id = id || 'x', name = '村'", id=one)
+            run(engine, "UPDATE settlements SET name = '村'", id=one)
         case 8:
             run(
                 engine,

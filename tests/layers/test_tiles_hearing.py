@@ -66,12 +66,13 @@ def test_transactions_that_commit_in_another_order_than_they_began_are_told_once
             await psycopg.AsyncConnection.connect(conninfo(database_url)) as quick,
             await psycopg.AsyncConnection.connect(conninfo(database_url)) as undone,
         ):
+            # Of three layers: two that write one layer wait for each other.
             await slow.execute(INSERT, ["slow"])
-            await undone.execute(INSERT, ["undone"])
-            await quick.execute(INSERT, ["quick"])
+            await undone.execute(INSERT.replace(b"settlements", b"posts"), ["undone"])
+            await quick.execute(INSERT.replace(b"settlements", b"checkpoints"), ["quick"])
             assert await ear.news() == []
             await quick.commit()
-            assert await ear.news() == [("settlements", ("quick",))]
+            assert await ear.news() == [("checkpoints", ("quick",))]
             assert await ear.news() == []
             await undone.rollback()
             await slow.execute(b"SAVEPOINT s")

@@ -1,4 +1,4 @@
-"""Loads of many rows: no judgement twice, each row looked at once by what follows a change."""
+"""Loads of many rows: what GEOS judged is not judged again, and shapes cost no call each."""
 
 from pathlib import Path
 

@@ -31,38 +31,3 @@ BEGIN
     END LOOP;
 END $$;
 SET LOCAL patrolgrid.judged = 'off';
-
--- As before, but what a statement touched is counted and measured in one scan of it.
-CREATE OR REPLACE FUNCTION tell_caches_of_features() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    many bigint := 0;
-    box public.geometry;
-BEGIN
-    IF TG_OP = 'INSERT' THEN
-        SELECT count(*), public.ST_Extent(geom_3857)::public.geometry INTO many, box FROM came;
-        IF many <= 500 THEN
-            PERFORM tell_caches(TG_TABLE_NAME, array_agg(id::text), array_agg(geom_3857)) FROM came;
-        END IF;
-    ELSIF TG_OP = 'DELETE' THEN
-        SELECT count(*), public.ST_Extent(geom_3857)::public.geometry INTO many, box FROM gone;
-        IF many <= 500 THEN
-            PERFORM tell_caches(TG_TABLE_NAME, array_agg(id::text), array_agg(geom_3857)) FROM gone;
-        END IF;
-    ELSE
-        SELECT count(*) INTO many FROM came;
-        IF many > 500 THEN
-            SELECT public.ST_Extent(g)::public.geometry INTO box
-            FROM (SELECT geom_3857 FROM came UNION ALL SELECT geom_3857 FROM gone) both_of (g);
-        ELSE
-            PERFORM tell_caches(TG_TABLE_NAME, array_agg(c.id::text),
-                                array_agg(c.geom_3857) || array_agg(g.geom_3857))
-            FROM came c JOIN gone g USING (id)
-            WHERE c.* IS DISTINCT FROM g.*;
-        END IF;
-    END IF;
-    IF many > 500 THEN
-        PERFORM tell_caches(TG_TABLE_NAME, array_fill(''::text, ARRAY[501]),
-                            ARRAY[public.ST_SetSRID(box, 3857)]);
-    END IF;
-    RETURN NULL;
-END $$;
