@@ -37,6 +37,8 @@ _SIGNS = "，。、；：？！（）《》“”‘’—…·　【】〔〕�
 _STAND_INS = re.compile(r"[єїЄЇ]")
 _UKRAINIAN = re.compile(r"[іґІҐ]")
 _FEWEST_LETTERS = 4
+#: What was once read as Latin-1 has as many different letters, or it may be what it is.
+_FEWEST_DISTINCT = 6
 _LONGEST_LOOK = 4_000_000  # bytes; enough to know what a file is in
 
 
@@ -216,11 +218,21 @@ def _latin(text: str) -> bytes:
 
 def _once(raw: bytes) -> str | None:
     """The code page that bytes are in that were read as Latin-1, where it is certain."""
+    beyond = sum(byte > 127 for byte in raw)
     try:
         raw.decode("utf-8")
-        return "utf-8"
+        # One letter of two bytes could be two that are meant.
+        return "utf-8" if beyond > 2 else None
     except UnicodeDecodeError:
         codec = guess(raw)
     # Four characters of two bytes: fewer could be accents that happen to stand side by side.
-    few = sum(byte > 127 for byte in raw) < 2 * _FEWEST_LETTERS
-    return None if codec == "gb18030" and few else codec
+    if codec == "gb18030":
+        return codec if beyond >= 2 * _FEWEST_LETTERS else None
+    return codec if codec is None or _is_varied(raw.decode(codec)) else None
+
+
+def _is_varied(text: str) -> bool:
+    """Whether a text has a word and letters enough: those of ``Å``, ``Öö`` or ``ÕÄÖÜ`` are few."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    longest = max(map(len, words), default=0)
+    return longest >= _FEWEST_LETTERS and len(set("".join(words))) >= _FEWEST_DISTINCT
