@@ -216,7 +216,7 @@ def answers(server: Server, requests: Sequence[bytes]) -> float:
     waiting = list(reversed(requests))
     poll = selectors.DefaultSelector()
     begun = time.perf_counter()
-    for _ in range(CONNECTIONS):
+    for _ in range(min(CONNECTIONS, len(waiting))):
         connection = socket.create_connection(("127.0.0.1", server.port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(waiting.pop())
