@@ -76,7 +76,7 @@ def children(connection: Connection, ids: Iterable[str]) -> Grids:
 
 
 def neighbours(connection: Connection, written: Grids) -> Grids:
-    """The siblings of these grids whose bounds meet theirs (of many: may meet), themselves not."""
+    """Others of their levels or parents whose bounds meet theirs (of many: may meet)."""
     if len(written.ids) <= FEW:
         return fetch(connection, _NEIGHBOURS, ids=written.ids)
     west, south, east, north = map(float, shapely.total_bounds(written.shapes))
@@ -94,7 +94,7 @@ class Around:
 
     above: Grids  #: parents
     below: Grids  #: children
-    beside: Grids  #: siblings whose bounds may meet theirs
+    beside: Grids  #: of their levels or parents, whose bounds may meet theirs
 
 
 #: The id at fault and what is wrong.
@@ -161,7 +161,7 @@ def _outside(written: Grids, stored: Around) -> list[Fault]:
 
 
 def _overlaps(written: Grids, stored: Grids) -> list[Fault]:
-    """Id at fault and what is wrong, for ground of two siblings."""
+    """Id at fault and what is wrong, for ground of two of one level or parent."""
     beside = written + stored
     mine = np.arange(len(beside.ids)) < len(written.ids)
     told = []

@@ -47,3 +47,14 @@ def test_strict_and_wrong_words_for_options_are_refused(run: Run, tmp_path: Path
     assert "would repair: row 1 (id 'A'): Self-intersection[105.05 40.05]" in strict.out
     assert run("load", "grids", file, "--datum", "mars").code == 2
     assert "no such zone" in run("load", "grids", file, "--time-zone", "Mars").refusal
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_stored(
+    run: Run, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "x.csv", "id,lon,lat\nA,105,40\n")
+    for target in (tmp_path, tmp_path / "nowhere" / "report.json"):
+        ended = run("load", "settlements", file, "--report", target)
+        assert ended.code == 2
+        assert "cannot be written" in ended.err
+    assert "1 new" in run("load", "settlements", file).out

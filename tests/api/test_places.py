@@ -109,6 +109,12 @@ def test_head_and_wrong_methods_and_the_description_of_it_all(admin: httpx.Clien
     assert admin.patch("/api/layers/fences").headers["Allow"] == "GET, POST"
     assert admin.patch("/api/layers/fences/f").headers["Allow"] == "DELETE, GET, PUT"
     assert code(admin.get("/api/nothing")) == "404 not_found"
+    empty = admin.get("/ogc/collections/breaches/tiles/WebMercatorQuad/metadata.json").json()
+    assert empty["bounds"] == [0, 0, 0, 0]
+    put(admin, "posts", feature("p", {"type": "Point", "coordinates": [100, 40]}))
+    shown = admin.get("/api/layers/posts/p").headers
+    told = admin.get("/api/layers/posts").json()
+    assert (shown["Data-Version"], shown["As-Of"]) == (told["data_version"], told["as_of"])
     told = admin.get("/openapi.json").json()
     for path, methods in told["paths"].items():
         for method, operation in methods.items():

@@ -144,3 +144,38 @@ def test_who_asks_is_told_of_each_step_and_of_rows_as_they_are_written(
     load(connection, "settlements", path, progress=lambda *step: told.append(step))
     assert [told[0], told[1]] == [("reading", 0, 0), ("checking", 0, 0)]
     assert told[2:] == [("writing", 2000, 2500), ("writing", 2500, 2500)]
+
+
+def test_a_grid_lies_on_no_other_of_its_level_whosever_child_that_is(
+    connection: Connection, tmp_path: Path
+) -> None:
+    box = "POLYGON (({0} 40, {1} 40, {1} 40.1, {0} 40.1, {0} 40))"
+    path = tmp_path / "x.csv"
+    path.write_text(
+        f"id;level;parent;wkt\nT;sumu;;{box.format(105, 105.2)}\n"
+        f"a;cell;T;{box.format(105, 105.1)}\n",
+        encoding="utf-8",
+    )
+    assert load(connection, "grids", path, levels=("sumu", "cell")).inserted == 2
+    later = tmp_path / "y.csv"
+    later.write_text(
+        f"id;level;wkt\nb;cell;{box.format(105.05, 105.15)}\nc;cell;{box.format(105.02, 105.04)}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(RefusedRowsError, match="of it lie on 'a'") as no:
+        load(connection, "grids", later, levels=("sumu", "cell"))
+    # Each row is told its own conflict.
+    assert [line[:25] for line in no.value.refused] == [
+        "row 1 (id 'b'): grids 'b'", "row 2 (id 'c'): grids 'c'",
+    ]  # fmt: skip
+
+
+def test_geojson_with_measures_or_in_metres_is_read(connection: Connection, tmp_path: Path) -> None:
+    head = '{"type":"Feature","id":"p","properties":{},"geometry":{"type":"Point","coordinates":'
+    path = tmp_path / "x.geojson"
+    path.write_text(head + "[105, 40, 1200, 7]}}", encoding="utf-8")
+    assert load(connection, "posts", path).inserted == 1
+    path.write_text(head + "[500000, 4427757]}}", encoding="utf-8")
+    assert load(connection, "posts", path, crs="EPSG:32648").updated == 1
+    point = frames.places(connection, "posts").geometry["p"]
+    assert (point.x, point.y) == pytest.approx((105, 40), abs=1e-4)
