@@ -11,6 +11,8 @@ import shapely
 from numba import njit
 from numpy.typing import NDArray
 
+from geo.rings import Rings, loose_edges
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -45,6 +47,31 @@ def perhaps_overlapping(polygons: NDArray[np.object_], one: Ints, two: Ints) -> 
     return np.asarray(
         _perhaps(xy, last, before, start, bounds, one.astype(np.int64), two.astype(np.int64))
     )
+
+
+def surely_apart(polygons: NDArray[np.object_], group: Ints, rings: Rings | None = None) -> bool:
+    """Whether it is proven that no two polygons of one group have ground in common.
+
+    How many polygons lie on a place changes only across an edge that another polygon of the group
+    does not have in the opposite direction. Far away it is none; so where it is two, such a loose
+    edge runs within another polygon. Where neighbours share their edges few are loose, and only
+    polygons that have one are held against what is near them.
+    """
+    found = Rings.of(polygons) if rings is None else rings
+    if len(found.misturned()):
+        return False
+    loose = loose_edges(found, group[found.owner])
+    suspect = np.zeros(len(polygons), dtype=bool)
+    suspect[found.owner[np.searchsorted(found.start, loose, side="right") - 1]] = True
+    parts, of = shapely.get_parts(polygons, return_index=True)
+    asking = np.flatnonzero(suspect[of])
+    at, two = shapely.STRtree(parts).query(parts[asking])
+    one = asking[at]
+    others = (of[one] != of[two]) & (group[of[one]] == group[of[two]])
+    pair = np.unique(np.sort(np.column_stack([one, two])[others], axis=1), axis=0)
+    asked, place = np.unique(pair, return_inverse=True)
+    place = place.reshape(-1, 2)
+    return not perhaps_overlapping(parts[asked], place[:, 0], place[:, 1]).any()
 
 
 @njit(cache=True)

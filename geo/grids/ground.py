@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from geo import earth
-from geo.grids.apart import perhaps_overlapping
+from geo.grids.apart import perhaps_overlapping, surely_apart
+
+if TYPE_CHECKING:
+    from geo.rings import Rings
 
 Geometries = NDArray[np.object_]
 Ints = NDArray[np.int64]
@@ -20,6 +24,8 @@ Bools = NDArray[np.bool_]
 TOLERANCE_M = 1.0
 #: Fewer pairs than this are GEOS's at once: numba's code takes longer to come from the disk.
 _FEW_PAIRS = 3_000
+#: Shapes from which on it is worth to look first at the edges that nobody shares.
+_MANY = 2_000
 #: So many children of one parent are worth a raster of what surely lies in it, this wide.
 _MANY_CHILDREN, _RASTER = 1_000, 96
 
@@ -56,13 +62,16 @@ def overlaps(
     group: Ints,
     *,
     written: Bools | None = None,
+    rings: Rings | None = None,
     tolerance_m: float = TOLERANCE_M,
 ) -> list[Ground]:
     """Ground that two shapes of one group have in common, in the order of the pairs.
 
     ``shapes`` are valid polygons in degrees, ``group`` numbers the siblings of each, and with
-    ``written`` only pairs are looked at of which one is.
+    ``written`` only pairs are looked at of which one is. ``rings`` are theirs, where known.
     """
+    if len(shapes) >= _MANY and surely_apart(shapes, group, rings):
+        return []
     one, two = _pairs(shapes, group, np.ones(len(shapes), bool) if written is None else written)
     inside = shapely.relate_pattern(shapes[one], shapes[two], "T********")
     one, two = one[inside], two[inside]

@@ -147,8 +147,8 @@ def ground(
     findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
     found = _placed(connection, file, plan, source, findings, None, None)
     _judge(file, findings, skip_bad=False, strict=False)
-    stored, _ = shapes.spread(plan.layer, found)
-    return gpd.GeoDataFrame(geometry=stored, crs=earth.LONLAT), findings.repaired
+    stored = shapes.spread(plan.layer, found).geometries
+    return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
 
 
 def _nobody(_what: str, _done: int, _rows: int) -> None:
@@ -271,8 +271,8 @@ def _rows(
     if not findings.fine.any():
         return writing.Rows(ids=[], columns={}, geometries=found[:0], owner=[])
     rows = findings.rows
-    stored, part = shapes.spread(plan.layer, found[rows])
-    owner = rows[part].tolist()
+    stored = shapes.spread(plan.layer, found[rows])
+    owner = rows[stored.owner].tolist()
     part_ids = identity.part_ids(ids, owner) if len(owner) != len(rows) else [ids[n] for n in owner]
     identity.check_parts(part_ids, owner, findings)
     spread: Mapping[str, Sequence[Any]] = parsed
@@ -280,5 +280,8 @@ def _rows(
         spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
     return writing.settle(
         connection, plan, source.row_word, findings, lowest_level,
-        writing.Rows(ids=part_ids, columns=spread, geometries=stored, owner=owner),
+        writing.Rows(
+            ids=part_ids, columns=spread, owner=owner,
+            geometries=stored.geometries, rings=stored.rings,
+        ),
     )  # fmt: skip
