@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -62,6 +63,11 @@ class Rings:
     def moved(self, xy: Floats) -> Rings:
         """The same rings with other coordinates."""
         return Rings(xy=xy, start=self.start, owner=self.owner, hole=self.hole)
+
+    @functools.cached_property
+    def loose(self) -> Ints:
+        """``loose_edges`` of all of them."""
+        return loose_edges(self)
 
     def misturned(self) -> Ints:
         """The polygons of which an exterior runs clockwise, or a hole does not."""
@@ -187,29 +193,39 @@ def _signed(xy: Floats, start: Ints) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _loose(xy: Floats, corner: Words, start: Ints, slots: int) -> Bools:
+def _corner(bits: Words, k: int, turn: np.uint64) -> np.uint64:
+    """A vertex as one word: the same for the same place of the same group."""
+    word = (bits[k, 0] ^ turn) * np.uint64(0x9E3779B97F4A7C15) ^ (bits[k, 1] << np.uint64(1))
+    return (word ^ (word >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+
+
+@njit(cache=True, nogil=True)
+def _loose(bits: Words, start: Ints, group: Ints, slots: int) -> Bools:
     key = np.zeros(slots, np.uint64)
-    #: How often each edge was seen in one direction and the other, up to 3.
-    ahead, back = np.zeros(slots, np.uint8), np.zeros(slots, np.uint8)
+    #: How often each edge was seen in one direction (low) and the other (high), up to 3.
+    seen = np.zeros(slots, np.uint8)
     mask = np.uint64(slots - 1)
-    found = np.zeros(len(xy), np.bool_)
-    place = np.empty(len(xy), np.int64)
+    found = np.zeros(len(bits), np.bool_)
+    place = np.empty(len(bits), np.int32)
     for r in range(len(start) - 1):
+        # In another group each corner is another.
+        turn = np.uint64(group[r]) * np.uint64(0xD6E8FEB86659FD93)
+        b = _corner(bits, start[r], turn)
         for k in range(start[r], start[r + 1] - 1):
-            a, b = corner[k], corner[k + 1]
+            a, b = b, _corner(bits, k + 1, turn)
             edge = a + b
             at = (edge ^ edge >> np.uint64(31)) & mask
-            while (ahead[at] or back[at]) and key[at] != edge:
+            while seen[at] and key[at] != edge:
                 at = (at + np.uint64(1)) & mask
             key[at] = edge
             place[k] = at
             if a < b:
-                ahead[at] = min(ahead[at] + 1, 3)
+                seen[at] += seen[at] & 3 < 3
             else:
-                back[at] = min(back[at] + 1, 3)
+                seen[at] += (seen[at] >> 2 < 3) << 2
     for r in range(len(start) - 1):
         for k in range(start[r], start[r + 1] - 1):
-            found[k] = ahead[place[k]] != 1 or back[place[k]] != 1
+            found[k] = seen[place[k]] != 5
     return found
 
 
@@ -217,15 +233,10 @@ def loose_edges(rings: Rings, group: Ints | None = None) -> Ints:
     """The vertices from which an edge goes that not just one other ring has in the opposite
     direction; with a ``group`` of each ring, no other ring of its group."""
     bits = (rings.xy + 0.0).view(np.uint64)  # -0 is 0
-    if group is not None:
-        # In another group each corner is another.
-        turn = np.repeat(group, np.diff(rings.start)).astype(np.uint64)
-        bits = bits ^ (turn * np.uint64(0xD6E8FEB86659FD93))[:, None]
-    corner = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ (bits[:, 1] << np.uint64(1))
-    corner = (corner ^ (corner >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    of = np.zeros(len(rings.owner), dtype=np.int64) if group is None else group
     # Neighbours share most edges, so that a third of the slots are taken; five eighths at most.
     slots = 1 << max(5 * len(rings.xy) // 4, 8).bit_length()
-    return np.flatnonzero(_loose(rings.xy, corner, rings.start, slots))
+    return np.flatnonzero(_loose(bits, rings.start, of, slots))
 
 
 @njit(cache=True, nogil=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
@@ -85,14 +86,15 @@ def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
     One array of group numbers for each way to group. A missing parent (None or "") groups nobody,
     nor does a missing level ("") but those without a parent either.
     """
-    names = np.array([parent or "" for parent in parents], dtype=str)
-    alone = np.arange(len(names)) + len(names)
-    known = np.array(levels, dtype=str)
-    level = np.unique(known, return_inverse=True)[1]
-    level = np.where((known == "") & (names != ""), alone, level)
-    parent = np.unique(names, return_inverse=True)[1]
-    pairs = np.unique(np.column_stack([parent, level]), axis=0)
-    mixed = (np.bincount(pairs[:, 0], minlength=1)[parent] > 1) & (names != "")
+    count = len(levels)
+    orphan = np.fromiter((not parent for parent in parents), dtype=bool, count=count)
+    unnamed = np.fromiter((not level for level in levels), dtype=bool, count=count)
+    parent = pd.factorize(np.array([parent or "" for parent in parents], dtype=object))[0]
+    level = pd.factorize(np.array(levels, dtype=object))[0]
+    alone = np.arange(count) + count
+    level = np.where(unnamed & ~orphan, alone, level)
+    pairs = np.unique(parent * 2 * count + level)
+    mixed = (np.bincount(pairs // (2 * count), minlength=1)[parent] > 1) & ~orphan
     if not mixed.any():
         return [level]
     # Of one parent and one level they are held apart already.

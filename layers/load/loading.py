@@ -147,7 +147,7 @@ def ground(
     findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
     found = _placed(connection, file, plan, source, findings, None, None)
     _judge(file, findings, skip_bad=False, strict=False)
-    stored = shapes.spread(plan.layer, found).geometries
+    stored = shapes.spread(plan.layer, found.geometries).geometries
     return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
 
 
@@ -211,8 +211,8 @@ def _placed(
     findings: Findings,
     ids: Sequence[str] | None,
     names: Sequence[str | None] | None,
-) -> shapes.Geometries:
-    """The source's geometries in degrees, judged; None in rows that are refused.
+) -> shapes.Judged:
+    """The source's geometries in degrees, judged.
 
     Raises BadFileError for what is wrong with all of them.
     """
@@ -241,7 +241,7 @@ def _placed(
     as_given[~findings.fine] = None
     findings.suspicions = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
     findings.notes.extend(findings.suspicions)
-    return judged.geometries
+    return judged
 
 
 def _rows(
@@ -262,16 +262,18 @@ def _rows(
         findings.note("the file has no ids: made from content; name its own with --map id=…")
     else:
         ids = identity.given(given, findings)
-    found = _placed(
+    judged = _placed(
         connection, file, plan, source, findings,
         None if given is None else ids, parsed.get("name"),
     )  # fmt: skip
+    found = judged.geometries
     identity.check_unique(ids, found, parsed, findings)
     identity.note_twins(ids, found, parsed, findings)
     if not findings.fine.any():
         return writing.Rows(ids=[], columns={}, geometries=found[:0], owner=[])
     rows = findings.rows
-    stored = shapes.spread(plan.layer, found[rows])
+    rings = judged.rings if len(rows) == len(found) else None
+    stored = shapes.spread(plan.layer, found[rows], rings)
     owner = rows[stored.owner].tolist()
     part_ids = identity.part_ids(ids, owner) if len(owner) != len(rows) else [ids[n] for n in owner]
     identity.check_parts(part_ids, owner, findings)

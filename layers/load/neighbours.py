@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
 
 from geo.rings import Rings
-from geo.rings import loose_edges as rings_edges
 from layers.places import LAYERS
 from layers.places.shapes import Geometries
 
@@ -87,13 +86,13 @@ def fit(
 
 
 def loose_edges(rings: Rings, polygons: int) -> tuple[Rows, Geometries]:
-    """Those of so many polygons with an edge that no other polygon has in the opposite direction, and, for all, the
-    middles of such edges as one multipoint each (empty for none).
+    """Those of so many polygons with an edge that no other polygon has in the opposite direction,
+    and, for all, the middles of such edges as one multipoint each (empty for none).
 
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
     """
-    at = rings_edges(rings)
+    at = rings.loose
     polygon = rings.owner[np.searchsorted(rings.start, at, side="right") - 1]
     middle = (rings.xy[at] + rings.xy[at + 1]) / 2
     middles = np.full(polygons, shapely.MultiPoint(), dtype=object)

@@ -82,7 +82,7 @@ def _bytes(rows: pa.LargeBinaryArray) -> memoryview:
 
 
 def _fixed(values: NDArray[Any], known: pa.Buffer | None = None) -> pa.LargeBinaryArray:
-    """Numbers as their bytes; of ``known``, where it is given, each bit says whether it is there."""
+    """Numbers as their bytes; each bit of ``known``, if given, says whether one is there."""
     start = np.arange(len(values) + 1, dtype=np.int64) * values.dtype.itemsize
     return pa.Array.from_buffers(
         pa.large_binary(), len(values), [known, pa.py_buffer(start), pa.py_buffer(values)]

@@ -54,6 +54,7 @@ class Judged:
     geometries: Geometries
     faults: dict[int, str]  #: row → why it is refused
     repaired: dict[int, str]  #: row → what was wrong and is mended
+    rings: Rings | None = None  #: of the geometries, where they are many polygons and all fine
 
     def refuse(self, wrong: NDArray[np.bool_], why: str) -> None:
         """Refuse rows; the first fault of a row is kept. Their geometry becomes None."""
@@ -107,7 +108,7 @@ def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Jud
     _judge_on_earth(judged)
     _merge_collections(layer, judged)
     _judge_types(layer, judged)
-    _make_valid(judged)
+    _make_valid(layer, judged)
     if layer.geometries == ("Point",):
         several = shapely.get_num_geometries(judged.geometries) > 1
         judged.refuse(several, "has several points: give it one")
@@ -135,27 +136,23 @@ class Spread:
 
     geometries: Geometries  #: exteriors run anticlockwise
     owner: NDArray[np.intp]  #: row that each is of
-    rings: Rings | None  #: of all of them, where they are many polygons
+    rings: Rings | None  #: of all of them, where they are known
 
 
-def spread(layer: Layer, geometries: Geometries) -> Spread:
-    """Judged geometries; the parts of a line are told apart."""
+def spread(layer: Layer, geometries: Geometries, rings: Rings | None = None) -> Spread:
+    """Judged geometries; the parts of a line are told apart. ``rings`` are theirs, if known."""
     owner = np.arange(len(geometries))
     if layer.geometries in {("Point",), ("LineString",)}:
         parts, owner = shapely.get_parts(geometries, return_index=True)
         return Spread(geometries=parts, owner=owner, rings=None)
-    if layer.geometries != ("MultiPolygon",) or len(geometries) < _MANY:
+    if rings is None:
         return Spread(geometries=shapely.orient_polygons(geometries), owner=owner, rings=None)
-    # numba's second is for those who need it.
-    from geo.rings import Rings  # noqa: PLC0415
-
-    rings = Rings.of(geometries)
     turned = rings.misturned()
     if not len(turned):
         return Spread(geometries=geometries, owner=owner, rings=rings)
     out = geometries.copy()
     out[turned] = shapely.orient_polygons(out[turned])
-    return Spread(geometries=out, owner=owner, rings=Rings.of(out))
+    return Spread(geometries=out, owner=owner, rings=type(rings).of(out))
 
 
 def multi(geometries: Geometries) -> Geometries:
@@ -245,11 +242,22 @@ def _judge_types(layer: Layer, judged: Judged) -> None:
             )
 
 
-def _make_valid(judged: Judged) -> None:
+def _make_valid(layer: Layer, judged: Judged) -> None:
     given = judged.geometries
-    bad = np.flatnonzero(~_by_two(shapely.is_valid, given) & ~shapely.is_missing(given))
+    perhaps = np.arange(len(given))
+    if layer.geometries == ("MultiPolygon",) and len(given) >= _MANY:
+        # numba's second is for those who need it.
+        from geo.rings import Rings  # noqa: PLC0415
+        from geo.simple import surely_valid  # noqa: PLC0415
+
+        rings = Rings.of(given)
+        judged.rings = None if shapely.is_missing(given).any() else rings
+        perhaps = np.flatnonzero(~surely_valid(rings, len(given)))
+    valid = _by_two(shapely.is_valid, given[perhaps]) | shapely.is_missing(given[perhaps])
+    bad = perhaps[~valid]
     if not len(bad):
         return
+    judged.rings = None
     reasons = shapely.is_valid_reason(given[bad])
     areas = np.isin(shapely.get_type_id(given[bad]), (3, 6))
     mended = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)
