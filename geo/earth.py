@@ -221,6 +221,13 @@ def mercator(xy: Floats) -> Floats:
     return out
 
 
+def unmercator(xy: Floats) -> Floats:
+    """Metres of Web Mercator, of shape (n, 2), in degrees."""
+    out = xy / (MERCATOR_HALF_M / math.pi)
+    out[:, 1] = np.arctan(np.sinh(out[:, 1]))
+    return np.degrees(out)
+
+
 def tile_bounds_3857(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Bounds (west, south, east, north) of a tile in Web Mercator metres.
 
@@ -240,10 +247,5 @@ def tile_bounds_3857(z: int, x: int, y: int) -> tuple[float, float, float, float
 
 def tile_bounds_lonlat(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Bounds (west, south, east, north) of a tile in degrees."""
-    west, south, east, north = tile_bounds_3857(z, x, y)
-
-    def degrees(mx: float, my: float) -> tuple[float, float]:
-        lat = math.degrees(2 * math.atan(math.exp(my / 6378137.0)) - math.pi / 2)
-        return math.degrees(mx / 6378137.0), lat
-
-    return *degrees(west, south), *degrees(east, north)
+    west, south, east, north = unmercator(np.reshape(tile_bounds_3857(z, x, y), (2, 2))).ravel()
+    return float(west), float(south), float(east), float(north)

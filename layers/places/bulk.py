@@ -201,7 +201,7 @@ def _merge(
     advance: Advance,
 ) -> Written:
     """Stage rows by COPY, then change those that are there and add the others."""
-    names = ["id", *columns, "geom", "geom_3857"]
+    names = ["id", *columns, "geom"]
     table, stage = sql.Identifier(of.name), sql.Identifier(f"staged_{of.name}")
     listed = sql.SQL(", ").join(map(sql.Identifier, names))
     cursor.execute(
@@ -262,7 +262,6 @@ def _update(table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]) 
                 sql.Identifier(alias, name), sql.Identifier("t", name)
             )
             for name in changed
-            if name != "geom_3857"  # which follows from geom
         ]
         return sql.SQL(", ").join(parts)
 

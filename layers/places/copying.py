@@ -45,10 +45,10 @@ def copy(
     shapes: ewkb.Shapes,
     advance: Advance,
 ) -> None:
-    """COPY id, ``columns`` and both geometries of rows into a table. Values must be parsed."""
-    listed = sql.SQL(", ").join(map(sql.Identifier, ["id", *columns, "geom", "geom_3857"]))
+    """COPY id, ``columns`` and geometry of rows into a table. Values must be parsed."""
+    listed = sql.SQL(", ").join(map(sql.Identifier, ["id", *columns, "geom"]))
     query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, listed)
-    head = pa.scalar(struct.pack("!h", len(columns) + 3), pa.large_binary())
+    head = pa.scalar(struct.pack("!h", len(columns) + 2), pa.large_binary())
     kept = [_of_kind("text", ids)]
     kept += [_of_kind(of.columns[name].kind, values) for name, values in columns.items()]
     # Sent by a thread, so that the next rows are made while PostgreSQL takes these.
@@ -57,7 +57,7 @@ def copy(
         for start in range(0, len(ids), _CHUNK_ROWS):
             end = min(start + _CHUNK_ROWS, len(ids))
             fields = [column.slice(start, end - start) for column in kept]
-            fields += shapes.part(start, end)
+            fields.append(shapes.part(start, end))
             parts = [part for field in fields for part in (_lengths(field), _present(field))]
             rows = pc.binary_join_element_wise(head, *parts, pa.scalar(b"", pa.large_binary()))
             sent.write(_bytes(rows))

@@ -1,4 +1,4 @@
-"""Loads of many rows again: what their writer has computed is taken, indexes cost less a row."""
+"""Loads of many rows again: one geometry a row, an index that takes a row in half the time."""
 
 from pathlib import Path
 
