@@ -213,7 +213,7 @@ def _merge(
     cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(stage))
     cursor.execute(sql.SQL("ANALYZE {}").format(stage))
     # INSERT … ON CONFLICT would fire a fence's insert trigger for rows that are there.
-    cursor.execute(_update(table, stage, names))
+    cursor.execute(_update(of, table, stage, names))
     updated = cursor.rowcount
     cursor.execute(
         sql.SQL(
@@ -252,16 +252,20 @@ _GIVEN = {
 }
 
 
-def _update(table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]) -> sql.Composed:
-    """Change the rows that differ; geometry is compared to the last bit."""
+def _update(
+    of: Layer, table: sql.Identifier, stage: sql.Identifier, names: Sequence[str]
+) -> sql.Composed:
+    """Change the rows that differ; geometry is compared to the last bit, and what is computed
+    from it not at all."""
     changed = [name for name in names if name != "id"]
+    compared = [n for n in changed if n not in of.columns or not of.columns[n].read_only]
 
     def values(alias: str, how: Mapping[str, str]) -> sql.Composed:
         parts = [
             sql.SQL(how.get(name, "{0}")).format(
                 sql.Identifier(alias, name), sql.Identifier("t", name)
             )
-            for name in changed
+            for name in compared
         ]
         return sql.SQL(", ").join(parts)
 

@@ -252,7 +252,10 @@ def _make_valid(layer: Layer, judged: Judged) -> None:
 
         rings = Rings.of(given)
         judged.rings = None if shapely.is_missing(given).any() else rings
-        perhaps = np.flatnonzero(~surely_valid(rings, len(given)))
+        with ThreadPoolExecutor(1, thread_name_prefix="rings") as thread:
+            if layer.name == "grids":
+                thread.submit(lambda: rings.loose)  # neighbours are asked for it, in a moment
+            perhaps = np.flatnonzero(~surely_valid(rings, len(given)))
     valid = _by_two(shapely.is_valid, given[perhaps]) | shapely.is_missing(given[perhaps])
     bad = perhaps[~valid]
     if not len(bad):
