@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -17,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod, Transformer
 
 from geo.errors import OutOfRangeError
+
+if TYPE_CHECKING:
+    from geo.rings import Rings
 
 Floats = NDArray[np.float64]
 Geometries = NDArray[np.object_]
@@ -116,12 +120,18 @@ def area_m2(geometries: ArrayLike) -> Floats:
 def _areas_m2(polygons: Geometries) -> Floats:
     """``area_m2`` of many polygons and multipolygons: the same integral in machine code."""
     # numba's half second is for those who need it.
+    from geo.rings import Rings  # noqa: PLC0415
+
+    return areas_of_rings_m2(Rings.of(polygons), len(polygons))
+
+
+def areas_of_rings_m2(found: Rings, polygons: int) -> Floats:
+    """``area_m2`` of so many polygons whose rings these are."""
     from geo import rings  # noqa: PLC0415
 
-    found = rings.Rings.of(polygons)
     few, many = np.stack(_FEW), np.stack(_MANY)
     strips = rings.strips(found.xy, found.start, _E2, few, many, _SHORT_RAD)
-    return found.signed_sums(strips, len(polygons)) * _A_M**2
+    return found.signed_sums(strips, polygons) * _A_M**2
 
 
 def length_m(lines: ArrayLike) -> Floats:
@@ -203,6 +213,21 @@ class Plane:
         )
 
 
+def mercator(xy: Floats) -> Floats:
+    """Degrees, of shape (n, 2), in metres of Web Mercator (EPSG:3857), a map of a sphere."""
+    out = np.radians(xy)
+    out[:, 1] = np.arcsinh(np.tan(out[:, 1]))
+    out *= MERCATOR_HALF_M / math.pi
+    return out
+
+
+def unmercator(xy: Floats) -> Floats:
+    """Metres of Web Mercator, of shape (n, 2), in degrees."""
+    out = xy / (MERCATOR_HALF_M / math.pi)
+    out[:, 1] = np.arctan(np.sinh(out[:, 1]))
+    return np.degrees(out)
+
+
 def tile_bounds_3857(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Bounds (west, south, east, north) of a tile in Web Mercator metres.
 
@@ -222,10 +247,5 @@ def tile_bounds_3857(z: int, x: int, y: int) -> tuple[float, float, float, float
 
 def tile_bounds_lonlat(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Bounds (west, south, east, north) of a tile in degrees."""
-    west, south, east, north = tile_bounds_3857(z, x, y)
-
-    def degrees(mx: float, my: float) -> tuple[float, float]:
-        lat = math.degrees(2 * math.atan(math.exp(my / 6378137.0)) - math.pi / 2)
-        return math.degrees(mx / 6378137.0), lat
-
-    return *degrees(west, south), *degrees(east, north)
+    west, south, east, north = unmercator(np.reshape(tile_bounds_3857(z, x, y), (2, 2))).ravel()
+    return float(west), float(south), float(east), float(north)

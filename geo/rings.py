@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from numba import njit
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 
 _POLYGON, _MULTIPOLYGON = 3, 6
+_HAS_SRID = 0x20000000
+#: Bytes of a multipolygon's head with its SRID, of a part's, of a ring's, and of a vertex.
+_MULTI, _PART, _RING, _VERTEX = 13, 9, 4, 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +39,53 @@ class Rings:
         kept = np.flatnonzero(np.isin(shapely.get_type_id(polygons), (_POLYGON, _MULTIPOLYGON)))
         # Parsing the standard's bytes takes half the time of asking GEOS for each ring.
         wkb = shapely.to_wkb(polygons[kept], output_dimension=2, byte_order=1)
-        data = np.frombuffer(b"".join(wkb), dtype=np.uint8)
-        begin = np.zeros(len(kept), dtype=np.int64)
-        np.cumsum([len(one) for one in wkb[:-1]], out=begin[1:])
+        together = pa.array(wkb, pa.large_binary()).buffers()
+        begin = np.frombuffer(together[1], dtype=np.int64)[: len(kept)]
+        data = np.frombuffer(together[2], dtype=np.uint8)
         vertices, rings = _counts(data, begin)
-        bits = np.empty(2 * vertices, dtype=np.uint64)
+        xy = np.empty(_VERTEX * vertices, dtype=np.uint8)
         start, place = np.zeros(rings + 1, np.int64), np.empty(rings, np.int64)
         hole = np.empty(rings, np.bool_)
-        _read(data, begin, bits, start, place, hole)
-        return cls(
-            xy=bits.view(np.float64).reshape(-1, 2), start=start, owner=kept[place], hole=hole
+        _read(data, begin, xy, start, place, hole)
+        return cls(xy=xy.view(np.float64).reshape(-1, 2), start=start, owner=kept[place], hole=hole)
+
+    def part(self, start: int, end: int) -> Rings:
+        """Those of the polygons from ``start`` to before ``end``, which are numbered from 0."""
+        first, last = np.searchsorted(self.owner, (start, end))
+        begin = self.start[first : last + 1]
+        return Rings(
+            xy=self.xy[begin[0] : begin[-1]],
+            start=begin - begin[0],
+            owner=self.owner[first:last] - start,
+            hole=self.hole[first:last],
         )
+
+    def moved(self, xy: Floats) -> Rings:
+        """The same rings with other coordinates."""
+        return Rings(xy=xy, start=self.start, owner=self.owner, hole=self.hole)
+
+    @functools.cached_property
+    def loose(self) -> Ints:
+        """``loose_edges`` of all of them."""
+        return loose_edges(self)
+
+    def misturned(self) -> Ints:
+        """The polygons of which an exterior runs clockwise, or a hole does not."""
+        clockwise = _signed(self.xy, self.start) < 0
+        return np.unique(self.owner[clockwise != self.hole])
+
+    def ewkb(self, polygons: int, srid: int) -> tuple[Bytes, Ints]:
+        """Each of so many polygons as a multipolygon in PostGIS's EWKB, one after the other, and
+        where each begins, and the end. Every one must have a ring."""
+        vertices = np.diff(self.start)
+        length = np.where(self.hole, 0, _PART) + _RING + _VERTEX * vertices
+        begin = np.zeros(polygons + 1, dtype=np.int64)
+        np.cumsum(_MULTI + np.bincount(self.owner, length, minlength=polygons), out=begin[1:])
+        data = np.empty(begin[-1], dtype=np.uint8)
+        xy = np.ascontiguousarray(self.xy).view(np.uint8).ravel()
+        first = np.searchsorted(self.owner, np.arange(polygons + 1))
+        _write(data, begin, first, xy, self.start, self.hole, srid)
+        return data, begin
 
     def signed_sums(self, values: Floats, polygons: int) -> Floats:
         """For each of so many polygons the values of its exteriors less those of its holes."""
@@ -82,8 +123,8 @@ def _counts(data: Bytes, begin: Ints) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _read(data: Bytes, begin: Ints, bits: Words, start: Ints, place: Ints, hole: Bools) -> None:
-    """Coordinates as their bits, which WKB has at any place, not only at multiples of eight."""
+def _read(data: Bytes, begin: Ints, xy: Bytes, start: Ints, place: Ints, hole: Bools) -> None:
+    """Coordinates as bytes, which WKB has at any place, not only at multiples of eight."""
     ring = out = 0
     for n in range(len(begin)):
         at, parts = begin[n], 1
@@ -92,55 +133,110 @@ def _read(data: Bytes, begin: Ints, bits: Words, start: Ints, place: Ints, hole:
             at += 9
         for _ in range(parts):
             own = _word(data, at + 5)
-            at += 9
+            at += _PART
             for r in range(own):
-                points = _word(data, at)
-                at += 4
+                length = _VERTEX * _word(data, at)
+                at += _RING
                 place[ring], hole[ring] = n, r > 0
                 ring += 1
-                for _ in range(2 * points):
-                    low, high = _word(data, at), _word(data, at + 4)
-                    bits[out] = np.uint64(low) | np.uint64(high) << np.uint64(32)
-                    out += 1
-                    at += 8
-                start[ring] = out // 2
+                xy[out : out + length] = data[at : at + length]
+                out += length
+                at += length
+                start[ring] = out // _VERTEX
 
 
 @njit(cache=True, nogil=True)
-def _loose(xy: Floats, corner: Words, start: Ints, slots: int) -> Bools:
-    key = np.zeros(slots, np.uint64)
-    #: How often each edge was seen in one direction and the other, up to 3.
-    ahead, back = np.zeros(slots, np.uint8), np.zeros(slots, np.uint8)
-    mask = np.uint64(slots - 1)
-    found = np.zeros(len(xy), np.bool_)
-    place = np.empty(len(xy), np.int64)
+def _put_word(data: Bytes, at: int, word: int) -> None:
+    for k in range(4):
+        data[at + k] = (word >> 8 * k) & 0xFF
+
+
+@njit(cache=True, nogil=True)
+def _write(
+    data: Bytes, begin: Ints, first: Ints, xy: Bytes, start: Ints, hole: Bools, srid: int
+) -> None:
+    """Multipolygons in EWKB (little-endian, two dimensions); ``first`` ring of each polygon."""
+    for n in range(len(begin) - 1):
+        data[begin[n]] = 1
+        _put_word(data, begin[n] + 1, _MULTIPOLYGON | _HAS_SRID)
+        _put_word(data, begin[n] + 5, srid)
+        at, part, parts, own = begin[n] + _MULTI, 0, 0, 0
+        for r in range(first[n], first[n + 1]):
+            if not hole[r]:
+                part, own = at, 0
+                parts += 1
+                data[part] = 1
+                _put_word(data, part + 1, _POLYGON)
+                at += _PART
+            own += 1
+            _put_word(data, part + 5, own)
+            points = start[r + 1] - start[r]
+            _put_word(data, at, points)
+            at += _RING
+            length = _VERTEX * points
+            data[at : at + length] = xy[_VERTEX * start[r] : _VERTEX * start[r] + length]
+            at += length
+        _put_word(data, begin[n] + 9, parts)
+
+
+@njit(cache=True, nogil=True)
+def _signed(xy: Floats, start: Ints) -> Floats:
+    """Twice each ring's area in the plane of its coordinates, negative where it runs clockwise."""
+    found = np.zeros(len(start) - 1)
     for r in range(len(start) - 1):
+        x, y = xy[start[r], 0], xy[start[r], 1]
+        total = 0.0
         for k in range(start[r], start[r + 1] - 1):
-            a, b = corner[k], corner[k + 1]
+            total += (xy[k, 0] - x) * (xy[k + 1, 1] - y) - (xy[k + 1, 0] - x) * (xy[k, 1] - y)
+        found[r] = total
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _corner(bits: Words, k: int, turn: np.uint64) -> np.uint64:
+    """A vertex as one word: the same for the same place of the same group."""
+    word = (bits[k, 0] ^ turn) * np.uint64(0x9E3779B97F4A7C15) ^ (bits[k, 1] << np.uint64(1))
+    return (word ^ (word >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+
+
+@njit(cache=True, nogil=True)
+def _loose(bits: Words, start: Ints, group: Ints, slots: int) -> Bools:
+    key = np.zeros(slots, np.uint64)
+    #: How often each edge was seen in one direction (low) and the other (high), up to 3.
+    seen = np.zeros(slots, np.uint8)
+    mask = np.uint64(slots - 1)
+    found = np.zeros(len(bits), np.bool_)
+    place = np.empty(len(bits), np.int32)
+    for r in range(len(start) - 1):
+        # In another group each corner is another.
+        turn = np.uint64(group[r]) * np.uint64(0xD6E8FEB86659FD93)
+        b = _corner(bits, start[r], turn)
+        for k in range(start[r], start[r + 1] - 1):
+            a, b = b, _corner(bits, k + 1, turn)
             edge = a + b
             at = (edge ^ edge >> np.uint64(31)) & mask
-            while (ahead[at] or back[at]) and key[at] != edge:
+            while seen[at] and key[at] != edge:
                 at = (at + np.uint64(1)) & mask
             key[at] = edge
             place[k] = at
             if a < b:
-                ahead[at] = min(ahead[at] + 1, 3)
+                seen[at] += seen[at] & 3 < 3
             else:
-                back[at] = min(back[at] + 1, 3)
+                seen[at] += (seen[at] >> 2 < 3) << 2
     for r in range(len(start) - 1):
         for k in range(start[r], start[r + 1] - 1):
-            found[k] = ahead[place[k]] != 1 or back[place[k]] != 1
+            found[k] = seen[place[k]] != 5
     return found
 
 
-def loose_edges(rings: Rings) -> Ints:
-    """The vertices from which an edge goes that no other ring has in the opposite direction."""
+def loose_edges(rings: Rings, group: Ints | None = None) -> Ints:
+    """The vertices from which an edge goes that not just one other ring has in the opposite
+    direction; with a ``group`` of each ring, no other ring of its group."""
     bits = (rings.xy + 0.0).view(np.uint64)  # -0 is 0
-    corner = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ (bits[:, 1] << np.uint64(1))
-    corner = (corner ^ (corner >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    of = np.zeros(len(rings.owner), dtype=np.int64) if group is None else group
     # Neighbours share most edges, so that a third of the slots are taken; five eighths at most.
     slots = 1 << max(5 * len(rings.xy) // 4, 8).bit_length()
-    return np.flatnonzero(_loose(rings.xy, corner, rings.start, slots))
+    return np.flatnonzero(_loose(bits, rings.start, of, slots))
 
 
 @njit(cache=True, nogil=True)

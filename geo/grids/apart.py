@@ -11,12 +11,13 @@ import shapely
 from numba import njit
 from numpy.typing import NDArray
 
+from geo.rings import Rings, loose_edges
+from geo.turning import clear, side
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: Rounding of a 2x2 determinant of differences, relative to its terms (Shewchuk 1997, sec. 4.3).
-_ROUNDING = 4e-16
 #: Pairs with more pairs of edges near each other than this are GEOS's: it has an index.
 _MOST_EDGE_PAIRS = 1_000_000
 
@@ -47,49 +48,58 @@ def perhaps_overlapping(polygons: NDArray[np.object_], one: Ints, two: Ints) -> 
     )
 
 
-@njit(cache=True)
-def _turn(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> int:
-    """1 where c lies left of a-b, -1 right of it, 0 where rounding does not let us say."""
-    left = (bx - ax) * (cy - ay)
-    right = (by - ay) * (cx - ax)
-    if left - right > _ROUNDING * (abs(left) + abs(right)):
-        return 1
-    if right - left > _ROUNDING * (abs(left) + abs(right)):
-        return -1
-    return 0
+def surely_apart(polygons: NDArray[np.object_], group: Ints, rings: Rings | None = None) -> bool:
+    """Whether it is proven that no two polygons of one group have ground in common.
+
+    How many polygons lie on a place changes only across an edge that another polygon of the group
+    does not have in the opposite direction. Far away it is none; so where it is two, such a loose
+    edge runs within another polygon. Where neighbours share their edges few are loose, and only
+    polygons that have one are held against what is near them.
+    """
+    found = Rings.of(polygons) if rings is None else rings
+    if len(found.misturned()):
+        return False
+    alike = (group == group[0]).all()
+    loose = found.loose if alike else loose_edges(found, group[found.owner])
+    suspect = np.zeros(len(polygons), dtype=bool)
+    suspect[found.owner[np.searchsorted(found.start, loose, side="right") - 1]] = True
+    parts, of = shapely.get_parts(polygons, return_index=True)
+    asking = np.flatnonzero(suspect[of])
+    at, two = shapely.STRtree(parts).query(parts[asking])
+    one = asking[at]
+    others = (of[one] != of[two]) & (group[of[one]] == group[of[two]])
+    pair = np.unique(np.sort(np.column_stack([one, two])[others], axis=1), axis=0)
+    asked, place = np.unique(pair, return_inverse=True)
+    place = place.reshape(-1, 2)
+    return not perhaps_overlapping(parts[asked], place[:, 0], place[:, 1]).any()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _same(xy: Floats, a: int, b: int) -> bool:
     return xy[a, 0] == xy[b, 0] and xy[a, 1] == xy[b, 1]
 
 
-@njit(cache=True)
-def _side(xy: Floats, a: int, b: int, c: int) -> int:
-    return _turn(xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1], xy[c, 0], xy[c, 1])
-
-
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _ahead(xy: Floats, v: int, p: int, q: int) -> bool:
     """Whether p and q lie on the same side of v, along a line that they are all on."""
     dot = (xy[p, 0] - xy[v, 0]) * (xy[q, 0] - xy[v, 0])
     return dot + (xy[p, 1] - xy[v, 1]) * (xy[q, 1] - xy[v, 1]) > 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _in_sector(xy: Floats, v: int, after: int, before: int, q: int) -> bool:
     """Whether the way from v to q runs inside a polygon whose ring is before → v → after."""
     if _same(xy, q, after) or _same(xy, q, before):
         return False
-    bend = _side(xy, v, after, before)
+    bend = side(xy, v, after, before)
     if bend > 0:
-        return _side(xy, v, after, q) > 0 and _side(xy, v, q, before) > 0
+        return side(xy, v, after, q) > 0 and side(xy, v, q, before) > 0
     if bend < 0:
-        return not (_side(xy, v, before, q) >= 0 and _side(xy, v, q, after) >= 0)
-    return _ahead(xy, v, after, before) or _side(xy, v, after, q) > 0
+        return not (side(xy, v, before, q) >= 0 and side(xy, v, q, after) >= 0)
+    return _ahead(xy, v, after, before) or side(xy, v, after, q) > 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _meet_in_corner(xy: Floats, before: Ints, a: int, c: int) -> bool:
     """Whether two polygons with a common vertex (a, c) have ground beside it in common."""
     return (
@@ -100,32 +110,25 @@ def _meet_in_corner(xy: Floats, before: Ints, a: int, c: int) -> bool:
     )
 
 
-@njit(cache=True)
-def _clear(a: float, b: float, c: float, d: float) -> bool:
-    """Whether a to b and c to d have nothing in common."""
-    # numba's min and max look for NaN, which costs more than all of this.
-    return (a < c and a < d and b < c and b < d) or (a > c and a > d and b > c and b > d)
-
-
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _along(xy: Floats, v: int, p: int, q: int) -> bool:
     """Whether edges v-p and v-q may run along each other."""
-    return _side(xy, v, p, q) == 0 and _ahead(xy, v, p, q)
+    return side(xy, v, p, q) == 0 and _ahead(xy, v, p, q)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _cross(xy: Floats, a: int, b: int, c: int, d: int) -> bool:
     """Whether edges a-b and c-d may have a place in common."""
-    if _side(xy, a, b, c) * _side(xy, a, b, d) > 0:
+    if side(xy, a, b, c) * side(xy, a, b, d) > 0:
         return False
-    return _side(xy, c, d, a) * _side(xy, c, d, b) <= 0
+    return side(xy, c, d, a) * side(xy, c, d, b) <= 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _edges_meet(xy: Floats, before: Ints, a: int, c: int) -> bool:
     """Whether edges a → a + 1 and c → c + 1 do more than touch as neighbours' edges may."""
     b, d = a + 1, c + 1
-    if _clear(xy[a, 0], xy[b, 0], xy[c, 0], xy[d, 0]) or _clear(
+    if clear(xy[a, 0], xy[b, 0], xy[c, 0], xy[d, 0]) or clear(
         xy[a, 1], xy[b, 1], xy[c, 1], xy[d, 1]
     ):
         return False
@@ -141,7 +144,7 @@ def _edges_meet(xy: Floats, before: Ints, a: int, c: int) -> bool:
     return _cross(xy, a, b, c, d)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _near(
     xy: Floats, last: Bools, start: int, end: int,
     west: float, south: float, east: float, north: float, out: Ints,
@@ -151,16 +154,16 @@ def _near(
     for k in range(start, end):
         if last[k]:
             continue
-        if _clear(xy[k, 0], xy[k + 1, 0], west, east):
+        if clear(xy[k, 0], xy[k + 1, 0], west, east):
             continue
-        if _clear(xy[k, 1], xy[k + 1, 1], south, north):
+        if clear(xy[k, 1], xy[k + 1, 1], south, north):
             continue
         out[count] = k
         count += 1
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _within(inner: Floats, outer: Floats) -> bool:
     return (
         inner[0] >= outer[0] and inner[1] >= outer[1]
@@ -168,7 +171,7 @@ def _within(inner: Floats, outer: Floats) -> bool:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _perhaps(
     xy: Floats, last: Bools, before: Ints, start: Ints, bounds: Floats, one: Ints, two: Ints
 ) -> Bools:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from geo import earth
-from geo.grids.apart import perhaps_overlapping
+from geo.grids.apart import perhaps_overlapping, surely_apart
+
+if TYPE_CHECKING:
+    from geo.rings import Rings
 
 Geometries = NDArray[np.object_]
 Ints = NDArray[np.int64]
@@ -20,6 +25,8 @@ Bools = NDArray[np.bool_]
 TOLERANCE_M = 1.0
 #: Fewer pairs than this are GEOS's at once: numba's code takes longer to come from the disk.
 _FEW_PAIRS = 3_000
+#: Shapes from which on it is worth to look first at the edges that nobody shares.
+_MANY = 2_000
 #: So many children of one parent are worth a raster of what surely lies in it, this wide.
 _MANY_CHILDREN, _RASTER = 1_000, 96
 
@@ -56,13 +63,16 @@ def overlaps(
     group: Ints,
     *,
     written: Bools | None = None,
+    rings: Rings | None = None,
     tolerance_m: float = TOLERANCE_M,
 ) -> list[Ground]:
     """Ground that two shapes of one group have in common, in the order of the pairs.
 
     ``shapes`` are valid polygons in degrees, ``group`` numbers the siblings of each, and with
-    ``written`` only pairs are looked at of which one is.
+    ``written`` only pairs are looked at of which one is. ``rings`` are theirs, where known.
     """
+    if len(shapes) >= _MANY and surely_apart(shapes, group, rings):
+        return []
     one, two = _pairs(shapes, group, np.ones(len(shapes), bool) if written is None else written)
     inside = shapely.relate_pattern(shapes[one], shapes[two], "T********")
     one, two = one[inside], two[inside]
@@ -76,14 +86,15 @@ def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
     One array of group numbers for each way to group. A missing parent (None or "") groups nobody,
     nor does a missing level ("") but those without a parent either.
     """
-    names = np.array([parent or "" for parent in parents], dtype=str)
-    alone = np.arange(len(names)) + len(names)
-    known = np.array(levels, dtype=str)
-    level = np.unique(known, return_inverse=True)[1]
-    level = np.where((known == "") & (names != ""), alone, level)
-    parent = np.unique(names, return_inverse=True)[1]
-    pairs = np.unique(np.column_stack([parent, level]), axis=0)
-    mixed = (np.bincount(pairs[:, 0], minlength=1)[parent] > 1) & (names != "")
+    count = len(levels)
+    orphan = np.fromiter((not parent for parent in parents), dtype=bool, count=count)
+    unnamed = np.fromiter((not level for level in levels), dtype=bool, count=count)
+    parent = pd.factorize(np.array([parent or "" for parent in parents], dtype=object))[0]
+    level = pd.factorize(np.array(levels, dtype=object))[0]
+    alone = np.arange(count) + count
+    level = np.where(unnamed & ~orphan, alone, level)
+    pairs = np.unique(parent * 2 * count + level)
+    mixed = (np.bincount(pairs // (2 * count), minlength=1)[parent] > 1) & ~orphan
     if not mixed.any():
         return [level]
     # Of one parent and one level they are held apart already.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+
+from geo import earth
 
 Geometries = NDArray[np.object_]
 
@@ -14,6 +16,8 @@ POINT, LINE, POLYGON = 1, 2, 3
 #: The tile format's kind of each of GEOS's type numbers; 0: nothing of it can be drawn.
 _KINDS = np.array([POINT, LINE, LINE, POLYGON, 0, 0, 0, 0], dtype=np.uint8)
 _LAST_SINGLE = 3
+#: The plane of the tiles ends a little farther out, at 85.0511.
+MOST_LAT_DEG = 85.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,19 @@ class Shapes:
             xy=np.ascontiguousarray(xy, dtype=np.float64),
             bounds=shapely.bounds(geometries).reshape(-1, 4),
         )
+
+    @classmethod
+    def of_degrees(cls, geometries: Geometries) -> Shapes:
+        """Flat arrays of shapely geometries in degrees, cut where the plane of the tiles ends."""
+        lat = np.abs(shapely.bounds(geometries).reshape(-1, 4)[:, [1, 3]]).max(axis=1, initial=0)
+        if (lat > MOST_LAT_DEG).any():
+            world = shapely.box(-180, -MOST_LAT_DEG, 180, MOST_LAT_DEG)
+            geometries = np.where(
+                lat > MOST_LAT_DEG, shapely.intersection(geometries, world), geometries
+            )
+        flat = cls.of(geometries)
+        bounds = earth.mercator(flat.bounds.reshape(-1, 2)).reshape(-1, 4)
+        return replace(flat, xy=earth.mercator(flat.xy), bounds=bounds)
 
     def __len__(self) -> int:
         return len(self.kind)

@@ -141,7 +141,7 @@ def _note(
     connection.execute(
         text(
             "INSERT INTO breach_revisions (breach, revision, change, changed_at, was)"
-            " SELECT id, :revision, :change, :now, to_jsonb(b) - 'geom' - 'geom_3857'"
+            " SELECT id, :revision, :change, :now, to_jsonb(b) - 'geom'"
             " || jsonb_build_object('lon', ST_X(geom), 'lat', ST_Y(geom))"
             " FROM breaches b WHERE id = :id"
         ),

@@ -147,8 +147,8 @@ def ground(
     findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
     found = _placed(connection, file, plan, source, findings, None, None)
     _judge(file, findings, skip_bad=False, strict=False)
-    stored, _ = shapes.spread(plan.layer, found)
-    return gpd.GeoDataFrame(geometry=stored, crs=earth.LONLAT), findings.repaired
+    stored = shapes.spread(plan.layer, found.geometries).geometries
+    return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
 
 
 def _nobody(_what: str, _done: int, _rows: int) -> None:
@@ -211,8 +211,8 @@ def _placed(
     findings: Findings,
     ids: Sequence[str] | None,
     names: Sequence[str | None] | None,
-) -> shapes.Geometries:
-    """The source's geometries in degrees, judged; None in rows that are refused.
+) -> shapes.Judged:
+    """The source's geometries in degrees, judged.
 
     Raises BadFileError for what is wrong with all of them.
     """
@@ -241,7 +241,7 @@ def _placed(
     as_given[~findings.fine] = None
     findings.suspicions = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
     findings.notes.extend(findings.suspicions)
-    return judged.geometries
+    return judged
 
 
 def _rows(
@@ -262,17 +262,19 @@ def _rows(
         findings.note("the file has no ids: made from content; name its own with --map id=…")
     else:
         ids = identity.given(given, findings)
-    found = _placed(
+    judged = _placed(
         connection, file, plan, source, findings,
         None if given is None else ids, parsed.get("name"),
     )  # fmt: skip
+    found = judged.geometries
     identity.check_unique(ids, found, parsed, findings)
     identity.note_twins(ids, found, parsed, findings)
     if not findings.fine.any():
         return writing.Rows(ids=[], columns={}, geometries=found[:0], owner=[])
     rows = findings.rows
-    stored, part = shapes.spread(plan.layer, found[rows])
-    owner = rows[part].tolist()
+    rings = judged.rings if len(rows) == len(found) else None
+    stored = shapes.spread(plan.layer, found[rows], rings)
+    owner = rows[stored.owner].tolist()
     part_ids = identity.part_ids(ids, owner) if len(owner) != len(rows) else [ids[n] for n in owner]
     identity.check_parts(part_ids, owner, findings)
     spread: Mapping[str, Sequence[Any]] = parsed
@@ -280,5 +282,8 @@ def _rows(
         spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
     return writing.settle(
         connection, plan, source.row_word, findings, lowest_level,
-        writing.Rows(ids=part_ids, columns=spread, geometries=stored, owner=owner),
+        writing.Rows(
+            ids=part_ids, columns=spread, owner=owner,
+            geometries=stored.geometries, rings=stored.rings,
+        ),
     )  # fmt: skip

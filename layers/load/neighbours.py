@@ -16,9 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
 
-from geo import earth
 from geo.rings import Rings
-from geo.rings import loose_edges as rings_edges
 from layers.places import LAYERS
 from layers.places.shapes import Geometries
 
@@ -42,6 +40,7 @@ class Fitted:
     geometries: Geometries
     cut: dict[int, str]  #: number → what was taken from it
     notes: list[str]  #: gaps
+    rings: Rings | None  #: of the geometries; None where any was cut
 
 
 def fit(
@@ -50,9 +49,14 @@ def fit(
     parents: Sequence[str | None],
     levels: Sequence[str],
     geometries: Geometries,
+    rings: Rings | None = None,
 ) -> Fitted:
-    """Take narrow overlaps from grids of one level and parent, and tell of narrow gaps."""
-    loose, middles = loose_edges(geometries)
+    """Take narrow overlaps from grids of one level and parent, and tell of narrow gaps.
+
+    ``rings`` are those of the geometries, where they are known.
+    """
+    rings = Rings.of(geometries) if rings is None else rings
+    loose, middles = loose_edges(rings, len(geometries))
     stored = _stored(connection, ids, geometries[loose])
     all_shapes = np.concatenate([geometries, stored.shapes])
     suspects = np.concatenate([loose, np.arange(len(geometries), len(all_shapes))])
@@ -72,25 +76,26 @@ def fit(
         dtype=bool,
     )
     keeps, gives = np.where(wins, first, second), np.where(wins, second, first)
-    fitted, cut = _cut(all_shapes, keeps, gives, names)
-    if cut or len(stored.ids):
-        _, middles = loose_edges(fitted)
+    fitted, cut, given_way = _cut(all_shapes, keeps, gives, names)
+    if given_way or len(stored.ids):
+        _, middles = loose_edges(Rings.of(fitted), len(fitted))
     notes = _gaps(fitted, middles, keeps, gives, names) if len(keeps) else []
-    return Fitted(geometries=fitted[: len(ids)], cut=cut, notes=notes)
+    return Fitted(
+        geometries=fitted[: len(ids)], cut=cut, notes=notes, rings=None if given_way else rings
+    )
 
 
-def loose_edges(geometries: Geometries) -> tuple[Rows, Geometries]:
-    """Polygons with an edge that no other polygon has in the opposite direction, and, for all, the
-    middles of such edges as one multipoint each (empty for none).
+def loose_edges(rings: Rings, polygons: int) -> tuple[Rows, Geometries]:
+    """Those of so many polygons with an edge that no other polygon has in the opposite direction,
+    and, for all, the middles of such edges as one multipoint each (empty for none).
 
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
     """
-    rings = Rings.of(geometries)
-    at = rings_edges(rings)
+    at = rings.loose
     polygon = rings.owner[np.searchsorted(rings.start, at, side="right") - 1]
     middle = (rings.xy[at] + rings.xy[at + 1]) / 2
-    middles = np.full(len(geometries), shapely.MultiPoint(), dtype=object)
+    middles = np.full(polygons, shapely.MultiPoint(), dtype=object)
     # Rings are in the order of their polygons.
     found, number = np.unique(polygon, return_inverse=True)
     if len(found):
@@ -152,14 +157,13 @@ def _reach_m(shapes: Geometries) -> Floats:
 
 def _cut(
     shapes: Geometries, keeps: Rows, gives: Rows, names: Sequence[str]
-) -> tuple[Geometries, dict[int, str]]:
-    """Shapes without their narrow overlaps, and what was taken from which."""
+) -> tuple[Geometries, dict[int, str], bool]:
+    """Shapes without their narrow overlaps, what is told of which, and whether any is another."""
     out = shapes.copy()
     if not len(keeps):
-        return out, {}
+        return out, {}, False
     common = shapely.intersection(shapes[keeps], shapes[gives])
-    area_m2 = earth.area_m2(np.array([_areas(one) for one in common], dtype=object))
-    over = np.flatnonzero(area_m2 > 0)
+    over = np.flatnonzero(shapely.area(common) > 0)
     told: dict[int, str] = {}
     smaller = np.minimum(_reach_m(shapes[keeps[over]]), _reach_m(shapes[gives[over]]))
     taken: dict[int, list[int]] = {}
@@ -180,7 +184,7 @@ def _cut(
         left = _areas(left if shapely.is_valid(left) else shapely.make_valid(left))
         if not shapely.is_empty(left):
             out[giver] = shapely.orient_polygons(left)
-    return out, told
+    return out, told, bool(taken)
 
 
 def _areas(shape: shapely.Geometry) -> shapely.Geometry:

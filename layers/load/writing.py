@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, any_, func, select
 
 from geo import earth
+from geo.rings import Rings
 from layers import places
 from layers.errors import BadFeatureError
 from layers.load import neighbours
@@ -26,6 +27,7 @@ class Rows:
     columns: Mapping[str, Sequence[Any]]
     geometries: shapes.Geometries
     owner: list[int]  #: the file's row
+    rings: Rings | None = None  #: of the geometries, where they are known
 
     def without(self, gone: set[str]) -> Rows:
         """The rows whose ids are none of these."""
@@ -47,25 +49,27 @@ def settle(
     rows: Rows,
 ) -> Rows:
     """Levels, chainages and neighbours: what follows from other rows, or from what is stored."""
-    split = sum(count > 1 for count in Counter(rows.owner).values())
+    split = 0
+    if len(set(rows.owner)) < len(rows.owner):
+        split = sum(count > 1 for count in Counter(rows.owner).values())
     if split:
         rows_are = f"1 {row_word} has" if split == 1 else f"{split} {row_word}s have"
         findings.note(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
     columns = dict(rows.columns)
-    geometries = rows.geometries
+    geometries, rings = rows.geometries, rows.rings
     if plan.layer.name == "grids":
         there = _there(connection, plan.layer, rows.ids)
         columns["level"] = _levels(there, rows.ids, columns.get("level"), lowest_level)
         parents = columns.get("parent") or _parents(there, rows.ids)
-        fitted = neighbours.fit(connection, rows.ids, parents, columns["level"], geometries)
+        fitted = neighbours.fit(connection, rows.ids, parents, columns["level"], geometries, rings)
         findings.repair_all({rows.owner[n]: what for n, what in fitted.cut.items()})
         findings.notes.extend(fitted.notes)
-        geometries = fitted.geometries
+        geometries, rings = fitted.geometries, fitted.rings
     if plan.layer.name == "border" and ("chainage_start_km" in columns or split):
         columns["chainage_start_km"] = _chainage(
             rows.owner, columns.get("chainage_start_km"), geometries
         )
-    return Rows(ids=rows.ids, columns=columns, geometries=geometries, owner=rows.owner)
+    return Rows(ids=rows.ids, columns=columns, geometries=geometries, owner=rows.owner, rings=rings)
 
 
 def write(
@@ -96,7 +100,7 @@ def write(
             try:
                 written = places.put(
                     connection, of, rows.ids, rows.columns, rows.geometries,
-                    levels=levels, advance=tell,
+                    levels=levels, rings=rows.rings, advance=tell,
                 )  # fmt: skip
                 break
             except BadFeatureError as error:

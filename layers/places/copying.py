@@ -1,4 +1,4 @@
-"""Rows to PostgreSQL's binary COPY: each column becomes bytes at once, rows are joined from them.
+"""Rows to PostgreSQL's binary COPY: each column becomes bytes at once, Arrow joins them to rows.
 
 A field is its length in four bytes and its value; a missing one has the length -1. See
 https://www.postgresql.org/docs/current/sql-copy.html and, for geometry, PostGIS's EWKB.
@@ -6,31 +6,30 @@ https://www.postgresql.org/docs/current/sql-copy.html and, for geometry, PostGIS
 
 from __future__ import annotations
 
-import itertools
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import psycopg
-import shapely
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.copy import QueuedLibpqWriter
 
+from layers.places import ewkb
 from layers.places.columns import Kind
 from layers.places.registry import Layer
-from layers.places.shapes import Geometries
 
 #: Told of so many rows as they are sent.
 Advance = Callable[[int], None]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_NULL = b"\xff\xff\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_CHUNK_ROWS = 2_000
-_LENGTH = struct.Struct("!i").pack
-_WITH_SRID = b"\x20" + struct.pack("<i", 4326)
+_CHUNK_ROWS = 4_000
 
 
 def no_advance(_: int) -> None:
@@ -43,58 +42,67 @@ def copy(
     of: Layer,
     ids: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
-    geometries: Geometries,
+    shapes: ewkb.Shapes,
     advance: Advance,
 ) -> None:
     """COPY id, ``columns`` and geometry of rows into a table. Values must be parsed."""
     listed = sql.SQL(", ").join(map(sql.Identifier, ["id", *columns, "geom"]))
     query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, listed)
-    head = itertools.repeat(struct.pack("!h", len(columns) + 2))
+    head = pa.scalar(struct.pack("!h", len(columns) + 2), pa.large_binary())
+    kept = [_of_kind("text", ids)]
+    kept += [_of_kind(of.columns[name].kind, values) for name, values in columns.items()]
     # Sent by a thread, so that the next rows are made while PostgreSQL takes these.
     with cursor.copy(query, writer=QueuedLibpqWriter(cursor)) as sent:
         sent.write(_HEADER)
         for start in range(0, len(ids), _CHUNK_ROWS):
-            part = slice(start, start + _CHUNK_ROWS)
-            some = {name: values[part] for name, values in columns.items()}
-            fields = _fields(of, ids[part], some, geometries[part])
-            sent.write(b"".join(itertools.chain.from_iterable(zip(head, *fields, strict=False))))
-            advance(len(fields[0]))
+            end = min(start + _CHUNK_ROWS, len(ids))
+            fields = [column.slice(start, end - start) for column in kept]
+            fields.append(shapes.part(start, end))
+            parts = [part for field in fields for part in (_lengths(field), _present(field))]
+            rows = pc.binary_join_element_wise(head, *parts, pa.scalar(b"", pa.large_binary()))
+            sent.write(_bytes(rows))
+            advance(end - start)
         sent.write(b"\xff\xff")
 
 
-def _fields(
-    of: Layer, ids: Sequence[str], columns: Mapping[str, Sequence[Any]], geometries: Geometries
-) -> list[Sequence[bytes]]:
-    """Every column's fields: id, ``columns``, geometry."""
-    return [
-        _texts(ids),
-        *(_of_kind(of.columns[name].kind, values) for name, values in columns.items()),
-        _geometries(geometries),
-    ]
+def _lengths(field: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """The four bytes before each value."""
+    return _fixed(pc.fill_null(pc.binary_length(field), -1).to_numpy().astype(">i4"))
 
 
-def _of_kind(kind: Kind, values: Sequence[Any]) -> Sequence[bytes]:
+def _present(field: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    return pc.fill_null(field, b"") if field.null_count else field
+
+
+def _bytes(rows: pa.LargeBinaryArray) -> memoryview:
+    """All values of an array, one after the other."""
+    start = np.frombuffer(rows.buffers()[1], dtype=np.int64)
+    first, last = start[rows.offset], start[rows.offset + len(rows)]
+    return memoryview(rows.buffers()[2])[first:last]
+
+
+def _fixed(values: NDArray[Any], known: pa.Buffer | None = None) -> pa.LargeBinaryArray:
+    """Numbers as their bytes; each bit of ``known``, if given, says whether one is there."""
+    start = np.arange(len(values) + 1, dtype=np.int64) * values.dtype.itemsize
+    return pa.Array.from_buffers(
+        pa.large_binary(), len(values), [known, pa.py_buffer(start), pa.py_buffer(values)]
+    )
+
+
+def _of_kind(kind: Kind, values: Sequence[Any]) -> pa.LargeBinaryArray:
+    """Each value's bytes; null for a missing one."""
     if kind == "text":
-        return _texts(values)
-    if kind == "json":
-        # jsonb: a version before the text.
-        return [_NULL if v is None else _field(b"\1" + _json(v)) for v in values]
+        return pa.array(values, pa.large_string()).cast(pa.large_binary())
+    if kind == "number":
+        known = pa.array(values, pa.float64())
+        return _fixed(pc.fill_null(known, 0).to_numpy().astype(">f8"), known.buffers()[0])
     pack = _PACKERS[kind]
-    return [_NULL if v is None else pack(v) for v in values]
-
-
-def _texts(values: Sequence[str | None]) -> Sequence[bytes]:
-    distinct = set(values)
-    known = {v: _NULL if v is None else _field(v.encode()) for v in distinct}
-    return [known[v] for v in values]
-
-
-def _field(value: bytes) -> bytes:
-    return struct.pack("!i", len(value)) + value
+    return pa.array([None if v is None else pack(v) for v in values], pa.large_binary())
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
+    # jsonb: a version before the text.
+    return b"\1" + json.dumps(value, ensure_ascii=False).encode()
 
 
 def _microseconds(value: datetime) -> int:
@@ -103,16 +111,8 @@ def _microseconds(value: datetime) -> int:
 
 
 _PACKERS: dict[Kind, Callable[[Any], bytes]] = {
-    "integer": lambda v: struct.pack("!ii", 4, v),
-    "number": lambda v: struct.pack("!id", 8, v),
-    "boolean": lambda v: struct.pack("!i?", 1, v),
-    "time": lambda v: struct.pack("!iq", 8, _microseconds(v)),
+    "integer": struct.Struct("!i").pack,
+    "boolean": struct.Struct("!?").pack,
+    "time": lambda v: struct.pack("!q", _microseconds(v)),
+    "json": _json,
 }
-
-
-def _geometries(geometries: Geometries) -> Sequence[bytes]:
-    wkb = shapely.to_wkb(geometries, output_dimension=2, byte_order=1)
-    # EWKB: a flag in the type's highest byte, and the SRID after it.
-    return [
-        b"".join((_LENGTH(len(one) + 4), one[:4], _WITH_SRID, memoryview(one)[5:])) for one in wkb
-    ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -14,6 +15,9 @@ from shapely.errors import ShapelyError
 
 from layers.errors import BadFeatureError
 from layers.places.registry import Layer
+
+if TYPE_CHECKING:
+    from geo.rings import Rings
 
 Geometries = NDArray[np.object_]
 #: Names a row for a message, such as ``row 3 (id 'A-12')``.
@@ -30,6 +34,8 @@ _TAKES = {
     "MultiPolygon": {"Polygon", "MultiPolygon"},
 }
 _COLLECTION = 7
+#: Geometries from which on machine code and a second thread are worth their start.
+_MANY = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,7 @@ class Judged:
     geometries: Geometries
     faults: dict[int, str]  #: row → why it is refused
     repaired: dict[int, str]  #: row → what was wrong and is mended
+    rings: Rings | None = None  #: of the geometries, where they are many polygons and all fine
 
     def refuse(self, wrong: NDArray[np.bool_], why: str) -> None:
         """Refuse rows; the first fault of a row is kept. Their geometry becomes None."""
@@ -101,7 +108,7 @@ def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Jud
     _judge_on_earth(judged)
     _merge_collections(layer, judged)
     _judge_types(layer, judged)
-    _make_valid(judged)
+    _make_valid(layer, judged)
     if layer.geometries == ("Point",):
         several = shapely.get_num_geometries(judged.geometries) > 1
         judged.refuse(several, "has several points: give it one")
@@ -123,18 +130,47 @@ def _judge_on_earth(judged: Judged) -> None:
     )
 
 
-def spread(layer: Layer, geometries: Geometries) -> tuple[Geometries, NDArray[np.intp]]:
-    """Judged geometries as ``layer`` stores them, and the row of each: parts of a line are told
-    apart, polygons are of several parts, exteriors run anticlockwise."""
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Geometries one by one, as they are stored but for their parts."""
+
+    geometries: Geometries  #: exteriors run anticlockwise
+    owner: NDArray[np.intp]  #: row that each is of
+    rings: Rings | None  #: of all of them, where they are known
+
+
+def spread(layer: Layer, geometries: Geometries, rings: Rings | None = None) -> Spread:
+    """Judged geometries; the parts of a line are told apart. ``rings`` are theirs, if known."""
     owner = np.arange(len(geometries))
     if layer.geometries in {("Point",), ("LineString",)}:
         parts, owner = shapely.get_parts(geometries, return_index=True)
-        return parts, owner
+        return Spread(geometries=parts, owner=owner, rings=None)
+    if rings is None:
+        return Spread(geometries=shapely.orient_polygons(geometries), owner=owner, rings=None)
+    turned = rings.misturned()
+    if not len(turned):
+        return Spread(geometries=geometries, owner=owner, rings=rings)
     out = geometries.copy()
-    if layer.geometries == ("MultiPolygon",):
-        single = shapely.get_type_id(out) == 3
-        out[single] = shapely.multipolygons(out[single], indices=np.arange(single.sum()))
-    return shapely.orient_polygons(out), owner
+    out[turned] = shapely.orient_polygons(out[turned])
+    return Spread(geometries=out, owner=owner, rings=type(rings).of(out))
+
+
+def multi(geometries: Geometries) -> Geometries:
+    """Polygons as multipolygons of one part; what else there is stays."""
+    single = shapely.get_type_id(geometries) == 3
+    if not single.any():
+        return geometries
+    out = geometries.copy()
+    out[single] = shapely.multipolygons(out[single], indices=np.arange(single.sum()))
+    return out
+
+
+def _by_two(work: Callable[[Geometries], Any], geometries: Geometries) -> NDArray[Any]:
+    """``work`` on many geometries by two threads: GEOS lets go of the interpreter."""
+    if len(geometries) < _MANY:
+        return np.asarray(work(geometries))
+    with ThreadPoolExecutor(2, thread_name_prefix="geos") as threads:
+        return np.concatenate(list(threads.map(work, np.array_split(geometries, 2))))
 
 
 def settle(layer: Layer, geometries: Geometries, where: Where, *, repair: bool = True) -> Settled:
@@ -152,8 +188,9 @@ def settle(layer: Layer, geometries: Geometries, where: Where, *, repair: bool =
     repaired = [f"{where(row)}: {what}" for row, what in sorted(judged.repaired.items())]
     if repaired and not repair:
         raise BadFeatureError(f"{repaired[0]}: mend the geometry")
-    stored, owner = spread(layer, judged.geometries)
-    return Settled(geometries=stored, owner=owner, repaired=repaired)
+    found = spread(layer, judged.geometries)
+    stored = multi(found.geometries) if layer.geometries == ("MultiPolygon",) else found.geometries
+    return Settled(geometries=stored, owner=found.owner, repaired=repaired)
 
 
 def type_names(geometries: Geometries) -> NDArray[np.str_]:
@@ -205,11 +242,25 @@ def _judge_types(layer: Layer, judged: Judged) -> None:
             )
 
 
-def _make_valid(judged: Judged) -> None:
+def _make_valid(layer: Layer, judged: Judged) -> None:
     given = judged.geometries
-    bad = np.flatnonzero(~shapely.is_valid(given) & ~shapely.is_missing(given))
+    perhaps = np.arange(len(given))
+    if layer.geometries == ("MultiPolygon",) and len(given) >= _MANY:
+        # numba's second is for those who need it.
+        from geo.rings import Rings  # noqa: PLC0415
+        from geo.simple import surely_valid  # noqa: PLC0415
+
+        rings = Rings.of(given)
+        judged.rings = None if shapely.is_missing(given).any() else rings
+        with ThreadPoolExecutor(1, thread_name_prefix="rings") as thread:
+            if layer.name == "grids":
+                thread.submit(lambda: rings.loose)  # neighbours are asked for it, in a moment
+            perhaps = np.flatnonzero(~surely_valid(rings, len(given)))
+    valid = _by_two(shapely.is_valid, given[perhaps]) | shapely.is_missing(given[perhaps])
+    bad = perhaps[~valid]
     if not len(bad):
         return
+    judged.rings = None
     reasons = shapely.is_valid_reason(given[bad])
     areas = np.isin(shapely.get_type_id(given[bad]), (3, 6))
     mended = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
-    FetchedValue,
     ForeignKey,
     Integer,
     MetaData,
@@ -33,7 +32,6 @@ def _layer(name: str, geometry: str, *own: SchemaItem, among: MetaData = metadat
         *(Column(column, Text) for column in ("name", "name_zh", "name_mn", "name_en")),
         *own,
         Column("geom", Geometry(geometry, srid=4326, spatial_index=False), nullable=False),
-        Column("geom_3857", Geometry("GEOMETRY", srid=3857, spatial_index=False), FetchedValue()),
     )
 
 

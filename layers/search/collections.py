@@ -42,7 +42,6 @@ def _breaches() -> Layer:
         column("id", Text()),
         *(column(one.name, _TYPES[one.kind]) for one in _COLUMNS),
         column("geom", Geometry("POINT", srid=4326)),
-        column("geom_3857", Geometry("POINT", srid=3857)),
     ).subquery("breaches")
     return Layer(
         name="breaches",

@@ -178,7 +178,7 @@ def _fields(of: Layer, view: View) -> list[Sql]:
     table = of.table
     geometry: Sql = table.c.geom
     if view.system == EPSG_3857:
-        geometry = table.c.geom_3857
+        geometry = func.mercator(table.c.geom)
     elif view.system == EPSG_4326:
         geometry = func.ST_FlipCoordinates(table.c.geom)
     names = of.columns if view.properties is None else view.properties

@@ -218,3 +218,18 @@ def test_a_tile_is_of_this_world_and_the_same_each_time() -> None:
         with pytest.raises(OutOfRangeError):
             encode("it", [part(shapes)], *wrong)
     assert TILE[0] >= 10
+
+
+def test_shapes_in_degrees_are_those_of_the_plane_cut_where_it_ends():
+    shapes = np.array([shapely.box(100, 40, 101, 41), shapely.Point(-7, 89), None,
+                       shapely.box(10, 80, 20, 90)])  # fmt: skip
+    flat = Shapes.of_degrees(shapes)
+    assert flat.kind.tolist() == [3, 0, 0, 3]
+    west, south, east, north = flat.bounds[0]
+    assert (west, east) == pytest.approx(np.radians([100, 101]) * 6378137)
+    # Snyder 1987, eq. 7-2, of a sphere.
+    assert south == pytest.approx(6378137 * np.log(np.tan(np.pi / 4 + np.radians(40) / 2)))
+    assert flat.xy[:, 1].max() == pytest.approx(
+        6378137 * np.log(np.tan(np.pi / 4 + np.radians(85.05) / 2))
+    )
+    assert north < flat.bounds[3][3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -15,6 +16,7 @@ from geo import earth
 from geo.rings import Rings
 from layers import places
 from layers.errors import BadFeatureError
+from layers.load import load
 from scratch import rolled_back
 
 ROWS = 2_500
@@ -118,3 +120,45 @@ def test_rings_and_areas_of_many_are_those_of_each() -> None:
     assert np.array_equal(rings.xy, shapely.get_coordinates(given))
     assert rings.hole.tolist() == [False if n == 0 else of[n] == of[n - 1] for n in range(len(of))]
     assert np.array_equal(rings.owner, shapely.get_parts(shapes, return_index=True)[1][of])
+
+
+def test_many_rows_of_a_file_are_stored_as_few_are(connection: Connection, tmp_path: Path) -> None:
+    frame = cells(name="хоёр 二", team=[None if n % 3 else "t" for n in range(ROWS)])
+    # Some of which have holes, or several parts, run clockwise, or are not valid.
+    shapes = frame.geometry.to_numpy().copy()
+    for n in range(0, ROWS, 50):
+        shapes[n] = shapes[n].difference(shapes[n].centroid.buffer(0.0002))
+        shapes[n + 1] = shapely.reverse(shapes[n + 1])
+        west, south, _, north = shapes[n + 2].bounds
+        halves = [(west, 0.0004), (west + 0.0006, 0.0004)]
+        shapes[n + 2] = shapely.MultiPolygon(
+            [shapely.box(x, south, x + wide, north) for x, wide in halves]
+        )
+    frame = frame.set_geometry(gpd.GeoSeries(shapes, crs=4326))
+    frame.to_file(tmp_path / "many.fgb")
+    assert load(connection, "grids", tmp_path / "many.fgb").inserted == ROWS
+    query = text("SELECT id, name, team, area_m2, ST_AsEWKB(geom) FROM grids ORDER BY id")
+    at_once = connection.execute(query).all()
+    connection.execute(text("DELETE FROM grids"))
+    for start in range(0, ROWS, 1_000):
+        frame[start : start + 1_000].to_file(tmp_path / "few.gpkg")
+        load(connection, "grids", tmp_path / "few.gpkg")
+    by_parts = connection.execute(query).all()
+    assert [row[:3] for row in at_once] == [row[:3] for row in by_parts]
+    assert [bytes(row[4]) for row in at_once] == [bytes(row[4]) for row in by_parts]
+    assert [row[3] for row in at_once] == pytest.approx([row[3] for row in by_parts], rel=1e-9)
+    assert load(connection, "grids", tmp_path / "many.fgb").unchanged == ROWS
+
+
+def test_one_invalid_row_among_many_is_mended_and_told(
+    connection: Connection, tmp_path: Path
+) -> None:
+    frame = cells()
+    west, south, east, north = frame.geometry[9].bounds
+    bow = [(west, south), (east, north), (east, south), (west, north)]
+    frame.loc[9, "geometry"] = shapely.Polygon(bow)
+    frame.to_file(tmp_path / "many.fgb")
+    report = load(connection, "grids", tmp_path / "many.fgb")
+    assert report.inserted == ROWS
+    assert len(report.repaired) == 1
+    assert "c0009" in report.repaired[0]

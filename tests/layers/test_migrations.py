@@ -298,7 +298,7 @@ def test_every_geometry_that_is_asked_for_by_place_has_its_index(rights: Engine)
                 " AND a.atttypid = 'public.geometry'::regtype AND NOT EXISTS ("
                 "  SELECT FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid"
                 "  JOIN pg_am am ON am.oid = ic.relam WHERE i.indrelid = c.oid"
-                "  AND am.amname = 'gist' AND a.attnum = ANY(i.indkey))"
+                "  AND am.amname = 'spgist' AND a.attnum = ANY(i.indkey))"
             )
         ).scalars()
         # Read by fence and version, by feature and set, by transaction.

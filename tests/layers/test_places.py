@@ -60,7 +60,7 @@ def test_the_tables_are_those_that_the_migrations_made(connection: Connection) -
 
 def test_the_registry_and_the_tables_have_the_same_columns() -> None:
     for layer in places.LAYERS.values():
-        assert ["id", *layer.columns, "geom", "geom_3857"] == layer.table.c.keys()
+        assert ["id", *layer.columns, "geom"] == layer.table.c.keys()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_any_json_as_a_geometry_is_read_or_refused_and_never_breaks(value: Any) 
 
 def test_rows_say_nothing_of_their_tiles(connection: Connection) -> None:
     settle(connection, village("a", 105, 40))
-    x = connection.execute(text("SELECT ST_X(geom_3857) FROM settlements")).scalar_one()
+    x = connection.execute(text("SELECT ST_X(mercator(geom)) FROM settlements")).scalar_one()
     # 105 degrees of longitude on the sphere of Web Mercator.
     assert x == pytest.approx(math.radians(105) * 6378137)
     assert set(places.feature(connection, "settlements", "a")["properties"]) == {

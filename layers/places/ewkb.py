@@ -1,0 +1,44 @@
+"""Geometries as PostGIS takes them: EWKB, which is WKB with the SRID."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from geo import earth
+from layers.places.shapes import Geometries, multi
+
+if TYPE_CHECKING:
+    from geo.rings import Rings
+
+_SRID = 4326
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shapes:
+    """Some geometries, in degrees, on their way into a layer."""
+
+    geometries: Geometries
+    rings: Rings | None  #: of all of them, where they are known
+
+    def areas_m2(self) -> NDArray[np.float64]:
+        """Area in m² of each."""
+        if self.rings is None:
+            return earth.area_m2(self.geometries)
+        return earth.areas_of_rings_m2(self.rings, len(self.geometries))
+
+    def part(self, start: int, end: int) -> pa.LargeBinaryArray:
+        """Those from ``start`` to before ``end``, polygons as multipolygons."""
+        if self.rings is None:
+            known = shapely.set_srid(multi(self.geometries[start:end]), _SRID)
+            wkb = shapely.to_wkb(known, output_dimension=2, byte_order=1, include_srid=True)
+            return pa.array(wkb, pa.large_binary())
+        data, begin = self.rings.part(start, end).ewkb(end - start, _SRID)
+        return pa.Array.from_buffers(
+            pa.large_binary(), end - start, [None, pa.py_buffer(begin), pa.py_buffer(data)]
+        )
