@@ -24,7 +24,7 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.http.answers import VARY, is_known, rfc3339, right_of
+from api.http.answers import VARY, known_as, rfc3339, right_of
 from api.http.context import Service
 from api.http.errors import RESPONSES, ApiError, problem
 from api.http.negotiation import wanted
@@ -131,7 +131,7 @@ class Download(Response):
         version = versions.read(connection, [what.layer])
         etag = self._etag(features, version)
         headers = self._described(etag, version)
-        if is_known(self._request, etag):
+        if known_as(self._request, etag) is not None:
             return Response(status_code=304, headers=headers)
         if getattr(self._request.state, "head", False):
             answer = Response(headers=headers)

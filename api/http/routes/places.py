@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from api.http import downloads
@@ -21,9 +22,10 @@ from api.http.answers import (
     answer,
     collection,
     encode,
-    is_known,
+    known_as,
     next_link,
     rfc3339,
+    uncoded,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Who, Writing
 from api.http.errors import ApiError
@@ -32,8 +34,38 @@ from layers import places, versions
 from layers.db.engine import acting
 from layers.errors import BadFeatureError, StaleFeatureError
 from layers.export import FORMATS
+from layers.places.editing import VERBS
 
-router = APIRouter(route_class=Guarded, tags=["layers"])
+
+class _FeatureId(Convertor[str]):
+    """The rest of a path, but for what asks for something else of a feature (``VERBS``).
+
+    So a wrong method on those paths is told the right one, whatever else is wrong.
+    """
+
+    regex = rf"(?!(?:.*/)?(?:{'|'.join(VERBS)})$).*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("feature_id", _FeatureId())
+
+
+class OfLayer(Guarded):
+    """A route below a layer: there is one, and it takes changes, before the body is looked at."""
+
+    def look(self, request: Request) -> None:
+        """Raise NoSuchLayerError, ReadOnlyLayerError."""
+        name = request.path_params.get("layer")
+        if name is not None and request.method not in {"GET", "HEAD"}:
+            places.layer(name).check_writable()
+
+
+router = APIRouter(route_class=OfLayer, tags=["layers"])
 
 LayerName = Annotated[str, Path(description="a layer's name, or its singular")]
 FeatureId = Annotated[str, Path(description="the feature's id; it may hold slashes")]
@@ -100,7 +132,7 @@ def list_features(
     return told
 
 
-@router.get("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)
+@router.get("/api/layers/{layer}/{feature_id:feature_id}", response_class=GeoJson)
 @needs("read")
 def get_feature(
     request: Request, connection: Reading, layer: LayerName, feature_id: FeatureId
@@ -118,8 +150,9 @@ def get_feature(
         "Data-Version": version.data_version,
         "As-Of": rfc3339(version.as_of) or "",
     }
-    if is_known(request, etag):
-        return Response(status_code=304, headers=headers)
+    known = known_as(request, etag)
+    if known is not None:
+        return Response(status_code=304, headers={**headers, "ETag": known})
     return Response(encode(found), headers=headers, media_type=GEOJSON)
 
 
@@ -139,7 +172,7 @@ def create_feature(
     return Response(encode(made), 201, headers, GEOJSON)
 
 
-@router.put("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)
+@router.put("/api/layers/{layer}/{feature_id:feature_id}", response_class=GeoJson)
 @needs("admin")
 def replace_feature(
     service: Parts,
@@ -158,7 +191,6 @@ def replace_feature(
     A grid's neighbours follow where an edge that they share is moved; `also_changed` names them.
     """
     kind = places.layer(layer)
-    kind.check_writable()
     _check_state(connection, kind.name, feature_id, if_match)
     if body.get("id") not in (None, feature_id):
         raise BadFeatureError(f"{kind.name} {feature_id}: the body's id is {body.get('id')!r}")
@@ -169,7 +201,7 @@ def replace_feature(
     return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
 
 
-@router.delete("/api/layers/{layer}/{feature_id:path}", status_code=204)
+@router.delete("/api/layers/{layer}/{feature_id:feature_id}", status_code=204)
 @needs("admin")
 def delete_feature(
     connection: Writing,
@@ -179,7 +211,6 @@ def delete_feature(
 ) -> Response:
     """Delete a feature; If-Match says which state was looked at."""
     kind = places.layer(layer)
-    kind.check_writable()
     _check_state(connection, kind.name, feature_id, if_match)
     places.delete(connection, kind.name, feature_id)
     return Response(status_code=204)
@@ -197,5 +228,8 @@ def _check_state(
 
 
 def tags_of(if_match: str) -> frozenset[str]:
-    """The ETags of an If-Match header, or ``*``; weak ones match nothing."""
-    return frozenset(tag.strip() for tag in if_match.split(","))
+    """The ETags of an If-Match header, or ``*``; weak ones match nothing.
+
+    In whatever coding the client got it, what it saw is the same state of the feature.
+    """
+    return frozenset(uncoded(tag.strip()) for tag in if_match.split(","))

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
+from pydantic import StringConstraints
 from starlette.responses import Response
 
 from api.http.answers import JSON, Between, answer, rfc3339, right_of, tagged
@@ -31,18 +32,18 @@ class Mvt(Response):
 
 
 Layers = Annotated[
-    str | None,
+    list[Annotated[str, StringConstraints(max_length=400)]] | None,
     Query(
-        max_length=400,
-        description="layer names, comma-separated, breaches and coverage too; without it the"
-        " places. With coverage: from, to, level and swath_m as of /api/coverage",
+        max_length=50,
+        description="layer names, comma-separated or one by one, breaches and coverage too;"
+        " without it the places. With coverage: from, to, level and swath_m as of /api/coverage",
     ),
 ]
 
 
-def _named(layers: str | None) -> tuple[tuple[str, ...], bool]:
+def _named(layers: list[str] | None) -> tuple[tuple[str, ...], bool]:
     """The stored layers that are asked for, and whether coverage is."""
-    parts = [part.strip() for part in (layers or "").split(",") if part.strip()]
+    parts = [part.strip() for part in ",".join(layers or ()).split(",") if part.strip()]
     others = [part for part in parts if part != COVERAGE]
     if parts and not others:
         return (), True
