@@ -23,6 +23,7 @@ from layers.versions import DataVersion
 
 GEOJSON = "application/geo+json"
 JSON = "application/json"
+MVT = "application/vnd.mapbox-vector-tile"
 #: What a cache must keep apart: an answer is for whoever asked.
 VARY = "Authorization, Cookie"
 #: What an ETag ends with, when the body is packed so: each of its codings is another
@@ -34,9 +35,13 @@ Cursor = Annotated[str | None, Query(max_length=500, description="where the page
 
 
 class GeoJson(Response):
-    """An answer in GeoJSON, as the OpenAPI document is to have it."""
+    """A FeatureCollection, as the OpenAPI document is to have it (``api.http.description``)."""
 
     media_type = GEOJSON
+
+
+class GeoJsonFeature(GeoJson):
+    """A Feature, likewise."""
 
 
 def rfc3339(moment: datetime | None) -> str | None:

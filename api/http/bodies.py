@@ -54,7 +54,7 @@ class Limited(Request):
 def check_depth(found: object) -> None:
     """Raise TooDeepError for JSON that is nested deeper than MOST_DEEP."""
     level = [found]
-    for _ in range(MOST_DEEP + 1):
+    for _ in range(MOST_DEEP):
         level = [
             within
             for one in level

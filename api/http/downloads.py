@@ -39,9 +39,8 @@ logger = logging.getLogger("patrolgrid.http")
 BINARY = tuple(m for one in FORMATS.values() if one.is_binary for m in one.media_types)
 #: The answers of a layer as OpenAPI has them.
 CONTENT: dict[str, Any] = {
-    one.media_types[0]: {"schema": {"type": "object"} if one.name == "geojson" else
-                         {"type": "string", "format": "binary"}}
-    for one in FORMATS.values()
+    one.media_types[0]: {"schema": {"type": "string", "format": "binary"}}
+    for one in FORMATS.values() if one.name != "geojson"
 }  # fmt: skip
 NOT_ACCEPTABLE: dict[str, Any] = {
     "description": "none of the formats that the client takes",

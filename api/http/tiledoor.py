@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.answers import VARY, known_as, known_by, rfc3339, right_of
+from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of
 from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
 from layers.access import tokens
@@ -29,7 +29,6 @@ from layers.db.engine import Principal
 from layers.errors import LayersError
 from layers.tiles import Kept, Key, Tiles, accepted, check, drawn
 
-MVT = "application/vnd.mapbox-vector-tile"
 _PATH = re.compile(r"/tiles/(\d{1,2})/(\d{1,8})/(\d{1,8})\.mvt", re.ASCII)
 #: After so long a token is looked up again, which notes that it was used.
 _REMEMBER_S = 60.0

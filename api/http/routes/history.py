@@ -11,7 +11,7 @@ from api.http.answers import (
     GEOJSON,
     JSON,
     Cursor,
-    GeoJson,
+    GeoJsonFeature,
     Limit,
     after_number,
     answer,
@@ -96,7 +96,7 @@ def undo_layer(service: Parts, connection: Writing, layer: LayerName) -> Respons
 
 @router.post(
     "/api/layers/{layer}/{feature_id:path}/undo",
-    response_class=GeoJson,
+    response_class=GeoJsonFeature,
     responses={204: {"description": "what was undone is that it was made: it is gone"}},
 )
 @needs("admin")

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
-from api.http import downloads
+from api.http import description, downloads
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -17,6 +16,7 @@ from api.http.answers import (
     Bbox,
     Cursor,
     GeoJson,
+    GeoJsonFeature,
     Limit,
     after,
     answer,
@@ -27,32 +27,15 @@ from api.http.answers import (
     rfc3339,
     uncoded,
 )  # fmt: skip
-from api.http.context import Parts, Reading, Who, Writing
+from api.http.context import Parts, Reading, Service, Who, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
+from api.http.paths import FEATURE
 from layers import places, versions
-from layers.db.engine import acting
+from layers.db.engine import Principal, acting
 from layers.errors import BadFeatureError, StaleFeatureError
 from layers.export import FORMATS
-from layers.places.editing import VERBS
-
-
-class _FeatureId(Convertor[str]):
-    """The rest of a path, but for what asks for something else of a feature (``VERBS``).
-
-    So a wrong method on those paths is told the right one, whatever else is wrong.
-    """
-
-    regex = rf"(?!(?:.*/)?(?:{'|'.join(VERBS)})$).*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("feature_id", _FeatureId())
+from layers.places import hierarchy
 
 
 class OfLayer(Guarded):
@@ -118,6 +101,8 @@ def list_features(
 ) -> Response:
     """Features of a layer by id, those that meet ``bbox``: a page of GeoJSON, or all as a file."""
     kind = places.layer(layer)
+    if level is not None and "level" in kind.columns:
+        _check_level(service, principal, level)
     what = downloads.asked(request, kind.name, f=f, bbox=bbox, level=level)
     if what is not None:
         return downloads.Download(request, service, principal, what)
@@ -132,7 +117,14 @@ def list_features(
     return told
 
 
-@router.get("/api/layers/{layer}/{feature_id:feature_id}", response_class=GeoJson)
+def _check_level(service: Service, principal: Principal, level: str) -> None:
+    """Refuse a word that is no level; one of the region's may have no grid."""
+    if level not in service.region.level_names:
+        with acting(service.engine, principal, "patrolgrid_read") as connection:
+            hierarchy.check_level(connection, level, service.region.level_names)
+
+
+@router.get("/api/layers/{layer}/" + FEATURE, response_class=GeoJsonFeature)
 @needs("read")
 def get_feature(
     request: Request, connection: Reading, layer: LayerName, feature_id: FeatureId
@@ -156,7 +148,12 @@ def get_feature(
     return Response(encode(found), headers=headers, media_type=GEOJSON)
 
 
-@router.post("/api/layers/{layer}", status_code=201, response_class=GeoJson)
+@router.post(
+    "/api/layers/{layer}",
+    status_code=201,
+    response_class=GeoJsonFeature,
+    openapi_extra=description.FEATURE_BODY,
+)
 @needs("admin")
 def create_feature(
     service: Parts, connection: Writing, layer: LayerName, body: Feature
@@ -172,7 +169,11 @@ def create_feature(
     return Response(encode(made), 201, headers, GEOJSON)
 
 
-@router.put("/api/layers/{layer}/{feature_id:feature_id}", response_class=GeoJson)
+@router.put(
+    "/api/layers/{layer}/" + FEATURE,
+    response_class=GeoJsonFeature,
+    openapi_extra=description.FEATURE_BODY,
+)
 @needs("admin")
 def replace_feature(
     service: Parts,
@@ -201,7 +202,7 @@ def replace_feature(
     return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
 
 
-@router.delete("/api/layers/{layer}/{feature_id:feature_id}", status_code=204)
+@router.delete("/api/layers/{layer}/" + FEATURE, status_code=204)
 @needs("admin")
 def delete_feature(
     connection: Writing,

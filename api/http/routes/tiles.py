@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
-from api.http.answers import JSON, Between, answer, rfc3339, right_of, tagged
+from api.http.answers import JSON, MVT, Between, answer, rfc3339, right_of, tagged
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from api.http.routes.coverage import Asked, Level, Swath, measured
-from api.http.tiledoor import MVT, tile_answer
+from api.http.tiledoor import tile_answer
 from layers import coverage, places, tiles, versions
 from layers.db.engine import Principal, acting
+from layers.places import hierarchy
 from layers.tiles import Key
 from layers.versions import DataVersion
 
@@ -123,6 +124,7 @@ def tilejson(
     if with_coverage:
         # Named here, so that all tiles of a map are of one window.
         asked = Asked.of(service, window, level, swath_m)
+        hierarchy.check_level(connection, asked.level, service.region.level_names)
         query |= {
             "from": rfc3339(asked.start) or "", "to": rfc3339(asked.end) or "",
             "level": asked.level, "swath_m": f"{asked.swath_m:g}",
