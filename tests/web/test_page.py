@@ -208,6 +208,73 @@ def test_the_page_shows_units_breaches_and_coverage_and_asks_nobody_else(
         assert visit.faults == []
 
 
+def test_coverage_is_drawn_from_tiles_and_a_click_tells_the_figures_of_the_cell(
+    browser: Browser, demo_service: Service, client: httpx.Client, link: str, tmp_path: Path,
+    checkpoint: tuple[float, float],
+) -> None:  # fmt: skip
+    lon, lat = checkpoint
+    tiles: list[httpx.URL] = []
+    with _visit(browser, demo_service, tmp_path) as visit:
+        page = visit.page
+        page.on("request", lambda asked: tiles.append(httpx.URL(asked.url)))
+        _open(visit, link, f"#map=12/{lat}/{lon}&lang=en")
+        page.locator('[data-tab="coverage"]').click()
+        expect(page.locator("#panel-coverage .totals")).to_contain_text("cells visited")
+        page.get_by_label("Cell", exact=True).check()
+        expect(page.locator("#panel-coverage .totals")).to_contain_text("cells visited")
+        with page.expect_response(re.compile("layers=coverage.*level=cell")) as drawn:
+            pass
+        assert drawn.value.status == 200
+        page.wait_for_timeout(1_000)
+        visit.await_idle()
+        page.mouse.click(*_middle(visit))
+        card = page.locator("#card")
+        expect(card).to_contain_text("Visited share")
+        asked = [url for url in tiles if url.path == "/api/coverage"]
+        assert all(url.params["geometry"] == "false" for url in asked)
+        shown = [url for url in tiles if url.params.get("layers") == "coverage"]
+        window = {k: v for k, v in shown[-1].params.items() if k not in {"layers", "v"}}
+        assert window == {k: v for k, v in asked[-1].params.items() if k != "geometry"}
+        [cell] = client.get("/api/grids/at", params={"lon": lon, "lat": lat}).json()["features"][
+            -1:
+        ]
+        figures = client.get("/api/coverage", params=window).json()["features"]
+        [mine] = [one["properties"] for one in figures if one["id"] == cell["id"]]
+        expect(card).to_contain_text(mine["name_en"] or mine["name"])
+        page.locator('[data-tab="layers"]').click()
+        page.get_by_label("Coverage").uncheck()
+        before = len(shown)
+        page.keyboard.press("+")
+        visit.await_idle()
+        assert len([u for u in tiles if u.params.get("layers") == "coverage"]) == before
+        assert visit.faults == []
+
+
+def test_ground_that_no_post_looks_after_is_drawn_when_it_is_switched_on(
+    browser: Browser, demo_service: Service, link: str, tmp_path: Path
+) -> None:
+    tiles: list[str] = []
+    with _visit(browser, demo_service, tmp_path) as visit:
+        page = visit.page
+        page.on("request", lambda asked: tiles.append(asked.url))
+        _open(visit, link, "#lang=en")
+        page.locator('[data-tab="layers"]').click()
+        switch = page.get_by_label("Looked after by no post")
+        expect(switch).not_to_be_checked()
+        assert not any("layers=unattended" in url for url in tiles)
+        with page.expect_response(re.compile("/tiles/.*layers=unattended")) as drawn:
+            switch.check()
+        assert drawn.value.status == 200
+        assert b"unattended" in drawn.value.body()
+        for language, words in (
+            ("中文", "无服务站照管的地区"),
+            ("Монгол", "Цэг хариуцаагүй нутаг"),
+        ):
+            page.get_by_role("button", name=language, exact=True).click()
+            expect(page.get_by_label(words)).to_be_checked()
+        assert visit.faults == []
+
+
 def test_a_click_near_a_road_shows_three_nested_areas_that_are_no_discs(
     browser: Browser, demo_service: Service, client: httpx.Client, link: str, tmp_path: Path,
     checkpoint: tuple[float, float],
