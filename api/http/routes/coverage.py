@@ -93,13 +93,25 @@ def measured(
 ) -> coverage.Measured:
     """Coverage at that version of the data, computed once for all who ask with one right."""
     key = ("coverage", right_of(principal), version.data_version, asked)
-    return service.kept.get(
-        key,
-        lambda: coverage.measure(
+
+    def measure() -> tuple[coverage.Measured, DataVersion]:
+        found = coverage.measure(
             connection, service.region, start=asked.start, end=asked.end, level=asked.level,
             swath_m=asked.swath_m,
-        ),
-    )  # fmt: skip
+        )  # fmt: skip
+        return found, version
+
+    return service.kept.get(key, measure)[0]
+
+
+def told(
+    service: Service, principal: Principal, asked: Asked, data_version: str
+) -> tuple[coverage.Measured, DataVersion] | None:
+    """What was told somebody of that right at that version of the data, while it is kept here."""
+    found: tuple[coverage.Measured, DataVersion] | None = service.kept.peek(
+        ("coverage", right_of(principal), data_version, asked)
+    )
+    return found
 
 
 @router.get("/api/coverage", response_class=GeoJson)
