@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from geo import coverage as engine
 from layers import frames
 from layers.fixes import journeys
+from layers.places import hierarchy
 from layers.region import Region
 
 #: The layers that a coverage answer is read from.
@@ -36,7 +37,7 @@ def measure(
     swath_m: float,
 ) -> Measured:
     """Coverage of the grids of ``level`` from ``start`` to ``end``; RegionError for no level."""
-    region.level_rank(level)
+    hierarchy.check_level(connection, level, region.level_names)
     grids = frames.places(connection, "grids", level=level)
     legs = journeys.legs(connection, start=start, end=end)
     found = engine.coverage(grids, legs, swath_m=swath_m)

@@ -23,17 +23,25 @@ from layers.versions import DataVersion
 
 GEOJSON = "application/geo+json"
 JSON = "application/json"
+MVT = "application/vnd.mapbox-vector-tile"
 #: What a cache must keep apart: an answer is for whoever asked.
 VARY = "Authorization, Cookie"
+#: What an ETag ends with, when the body is packed so: each of its codings is another
+#: representation (RFC 9110, 8.8.3).
+_CODED = re.compile(r'-(?:gzip|br|zstd)"$')
 
 Limit = Annotated[int, Query(ge=1, le=10_000, description="features in an answer")]
 Cursor = Annotated[str | None, Query(max_length=500, description="where the page before ended")]
 
 
 class GeoJson(Response):
-    """An answer in GeoJSON, as the OpenAPI document is to have it."""
+    """A FeatureCollection, as the OpenAPI document is to have it (``api.http.description``)."""
 
     media_type = GEOJSON
+
+
+class GeoJsonFeature(GeoJson):
+    """A Feature, likewise."""
 
 
 def rfc3339(moment: datetime | None) -> str | None:
@@ -103,22 +111,36 @@ def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Re
         "Vary": VARY,
         **headers,
     }
-    if is_known(request, etag):
-        return Response(status_code=304, headers=shared)
+    known = known_as(request, etag)
+    if known is not None:
+        return Response(status_code=304, headers={**shared, "ETag": known})
     return Response(body, headers=shared, media_type=media_type)
 
 
-def is_known(request: Request, etag: str) -> bool:
-    """Whether the client that reads has what ``etag`` stands for already."""
+def uncoded(tag: str) -> str:
+    """The ETag of the same content as it is, without a content coding."""
+    return _CODED.sub('"', tag)
+
+
+def known_as(request: Request, etag: str) -> str | None:
+    """Under which ETag the client that reads has what ``etag`` stands for; None: it has not."""
     if request.method not in {"GET", "HEAD"}:
-        return False
-    return is_known_by(request.headers.get("if-none-match", ""), etag)
+        return None
+    return known_by(request.headers.get("if-none-match", ""), etag)
 
 
-def is_known_by(if_none_match: str, etag: str) -> bool:
-    """Whether an If-None-Match names ``etag``."""
-    tags = if_none_match.split(",")
-    return not {etag, "*"}.isdisjoint(tag.strip().removeprefix("W/") for tag in tags)
+def known_by(if_none_match: str, etag: str) -> str | None:
+    """The tag in an If-None-Match that names the content of ``etag``, in whatever coding.
+
+    It is the one to answer 304 with: that is what the client keeps.
+    """
+    for given in if_none_match.split(","):
+        tag = given.strip().removeprefix("W/")
+        if tag == "*":
+            return etag
+        if tag == etag or (tag and uncoded(tag) == uncoded(etag)):
+            return tag
+    return None
 
 
 def collection(features: Sequence[Mapping[str, object]], **members: object) -> dict[str, object]:
@@ -195,11 +217,14 @@ def _bbox(
     return west, south, east, north
 
 
-def _plus(value: object) -> object:
-    """A time whose offset's + was not encoded in the address, where + means a space."""
-    if isinstance(value, str):
-        return re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$", r"\1+\2", value)
-    return value
+def _text(value: object) -> object:
+    """A time as text; an offset's + was a space where it was not encoded in the address."""
+    if isinstance(value, datetime):
+        return value
+    # pydantic would take a number for seconds, or milliseconds, since 1970.
+    if not isinstance(value, str) or not re.match(r"\s*\d{4}-\d\d-\d\d", value):
+        raise ValueError("give a time of RFC 3339, such as 2026-03-01T08:00:00Z")
+    return re.sub(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$", r"\1+\2", value)
 
 
 def _utc(value: datetime) -> datetime:
@@ -210,7 +235,7 @@ def _utc(value: datetime) -> datetime:
 
 
 #: A moment in a request: RFC 3339 with its zone; UTC here.
-Moment = Annotated[AwareDatetime, BeforeValidator(_plus), AfterValidator(_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
 
 Bbox = Annotated[tuple[float, float, float, float] | None, Depends(_bbox)]
 

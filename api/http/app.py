@@ -12,6 +12,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import downloads, errors
+from api.http.coding import CodedTags
 from api.http.context import Service
 from api.http.identity import Identity, authenticated
 from api.http.routes import ROUTERS, page
@@ -102,6 +103,7 @@ def create_app(
         compresslevel=5,
         exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *downloads.BINARY),
     )
+    app.add_middleware(CodedTags)
     app.add_middleware(Identity, engine=engine)
     app.add_middleware(TileDoor, tiles=tiles, rights=rights)
     app.add_middleware(SafeHeaders)

@@ -33,6 +33,13 @@ class Kept:
         self._computing: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def peek(self, key: Hashable) -> Any:
+        """What is kept under ``key``; None where nothing is."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
     def get(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
         """The answer under ``key``, computed if there is none; the caller leaves it unchanged."""
         with self._lock:

@@ -24,7 +24,7 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.http.answers import VARY, is_known, rfc3339, right_of
+from api.http.answers import VARY, known_as, rfc3339, right_of
 from api.http.context import Service
 from api.http.errors import RESPONSES, ApiError, problem
 from api.http.negotiation import wanted
@@ -39,9 +39,8 @@ logger = logging.getLogger("patrolgrid.http")
 BINARY = tuple(m for one in FORMATS.values() if one.is_binary for m in one.media_types)
 #: The answers of a layer as OpenAPI has them.
 CONTENT: dict[str, Any] = {
-    one.media_types[0]: {"schema": {"type": "object"} if one.name == "geojson" else
-                         {"type": "string", "format": "binary"}}
-    for one in FORMATS.values()
+    one.media_types[0]: {"schema": {"type": "string", "format": "binary"}}
+    for one in FORMATS.values() if one.name != "geojson"
 }  # fmt: skip
 NOT_ACCEPTABLE: dict[str, Any] = {
     "description": "none of the formats that the client takes",
@@ -131,7 +130,7 @@ class Download(Response):
         version = versions.read(connection, [what.layer])
         etag = self._etag(features, version)
         headers = self._described(etag, version)
-        if is_known(self._request, etag):
+        if known_as(self._request, etag) is not None:
             return Response(status_code=304, headers=headers)
         if getattr(self._request.state, "head", False):
             answer = Response(headers=headers)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from api.http.bodies import TooDeepError
 from geo.errors import GeoError
 from layers import errors as stored
 from layers.region import RegionError
@@ -174,7 +175,12 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
         if status == 405:
             headers["Allow"] = ", ".join(_allowed(request))
         told = {
-            400: ("bad_body", "the body cannot be read: send JSON in UTF-8"),
+            400: (
+                "bad_body",
+                error.detail
+                if isinstance(error, TooDeepError)
+                else "the body cannot be read: send JSON in UTF-8",
+            ),
             404: ("not_found", "there is nothing at this path; /openapi.json names what there is"),
             405: ("method_not_allowed", f"{request.method} is not for this path: see Allow"),
             413: ("too_large", f"the body is larger than {limit_mb:g} MB: send it in parts"),

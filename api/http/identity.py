@@ -14,11 +14,12 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http import questions
+from api.http.bodies import Limited
 from api.http.errors import problem
 from layers.access import tokens
 from layers.db.engine import SYSTEM, Principal, acting
@@ -29,6 +30,9 @@ COOKIE = "patrolgrid_session"
 #: What answers anybody: the page and its assets, health, and signing in.
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/favicon.ico"})
 OPEN_PREFIXES = ("/assets/", "/auth/")
+#: Where a query parameter that a route does not have is refused. Others take what comes along:
+#: trackers and probes add parameters of their own.
+STRICT_PREFIXES = ("/api/", "/tiles")
 #: Which scopes carry a right.
 CARRIED_BY: dict[str, frozenset[str]] = {
     "read": frozenset({"read", "plan", "admin"}),
@@ -123,28 +127,6 @@ def _same_origin(headers: Headers) -> bool:
     return origin is not None and origin.split("://")[-1] == headers.get("host")
 
 
-def _limited(request: Request) -> Request:
-    """``request`` with a body of at most the setting's size; more raises HTTPException(413).
-
-    Not FastAPI's own limit: that one stands before identity, and answers in plain text.
-    """
-    limit = int(request.app.state.service.settings.max_body_mb * 1_000_000)
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdigit() and int(told) > limit:
-        raise HTTPException(413)
-    left = limit
-
-    async def receive() -> Message:
-        nonlocal left
-        message = await request.receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise HTTPException(413)
-        return message
-
-    return Request(request.scope, receive)
-
-
 class Guarded(APIRoute):
     """A route that checks its right before its path and body are looked at."""
 
@@ -155,6 +137,8 @@ class Guarded(APIRoute):
         if right == "open" and not is_open(self.path):
             raise TypeError(f"{self.path}: the route is open, its path is not")
         handle = super().get_route_handler()
+        strict = self.path.startswith(STRICT_PREFIXES)
+        known = questions.declared(self.dependant)
 
         async def guarded(request: Request) -> Response:
             if right != "open":
@@ -166,6 +150,14 @@ class Guarded(APIRoute):
                 return problem(404, "not_found", "the path holds NUL: nothing has such a name")
             if b"%00" in request.scope["query_string"]:
                 return problem(422, "bad_text", "the query holds NUL (%00): leave it out")
-            return await handle(_limited(request))
+            self.look(request)
+            if strict:
+                questions.check_known(request, known)
+                questions.check_once(request, known)
+            limit_mb = request.app.state.service.settings.max_body_mb
+            return await handle(Limited(request, most_bytes=int(limit_mb * 1_000_000)))
 
         return guarded
+
+    def look(self, request: Request) -> None:
+        """What a kind of routes holds against a path, before query and body are looked at."""

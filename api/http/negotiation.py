@@ -9,6 +9,12 @@ from layers.export import FORMATS, Format
 
 #: What is answered where the client does not mind: the first.
 _OFFERED = [(media_type, one) for one in FORMATS.values() for media_type in one.media_types]
+#: What ``f`` may say: a format's name, its suffix or one of its media types.
+_NAMED = {
+    name: one
+    for one in FORMATS.values()
+    for name in (one.name, *(each.removeprefix(".") for each in one.suffixes), *one.media_types)
+}
 
 
 class NotAcceptableError(ApiError):
@@ -20,15 +26,18 @@ class NotAcceptableError(ApiError):
 
 
 def wanted(f: str | None, accept: Sequence[str]) -> Format:
-    """The format of the short name ``f``, else what the Accept headers prefer.
+    """The format that ``f`` names, by its short name, its suffix or its media type; else what the
+    Accept headers prefer.
 
     Accept is RFC 9110's (12.5.1). Raises ApiError 422 for an ``f`` that names none,
     NotAcceptableError.
     """
     if f is not None:
-        if f not in FORMATS:
+        # The + of a media type is a space where it was not encoded in the address.
+        named = _NAMED.get(f.strip().lower().replace(" ", "+"))
+        if named is None:
             raise ApiError(422, "bad_format", f"f: give one of {', '.join(FORMATS)}")
-        return FORMATS[f]
+        return named
     ranges = _ranges(", ".join(accept))
     if not ranges:
         return _OFFERED[0][1]

@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.answers import VARY, is_known, is_known_by, rfc3339, right_of
+from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of
 from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
 from layers.access import tokens
@@ -29,7 +29,6 @@ from layers.db.engine import Principal
 from layers.errors import LayersError
 from layers.tiles import Kept, Key, Tiles, accepted, check, drawn
 
-MVT = "application/vnd.mapbox-vector-tile"
 _PATH = re.compile(r"/tiles/(\d{1,2})/(\d{1,8})/(\d{1,8})\.mvt", re.ASCII)
 #: After so long a token is looked up again, which notes that it was used.
 _REMEMBER_S = 60.0
@@ -116,19 +115,20 @@ class TileDoor:
             tile = kept or await self._tiles.get(known.principal, key)
         except (LayersError, ValueError):
             return False
-        unchanged = is_known_by(headers.get("if-none-match", ""), tile.etag)
-        await respond(send, tile, headers_of(tile, key, hit=bool(kept), unchanged=unchanged))
+        known_tag = known_by(headers.get("if-none-match", ""), tile.etag)
+        await respond(send, tile, headers_of(tile, key, hit=bool(kept), known=known_tag))
         return True
 
     def _named(self, query: bytes) -> tuple[str, ...] | None:
         """The layers that a plain query names; None where it is not plain."""
         found = self._layers.get(query)
         if found is None:
-            given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-            if set(given) - {"layers", "v"}:
+            given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+            names = [name for name, _ in given]
+            if set(names) - {"layers", "v"} or names.count("v") > 1:
                 return None
             try:
-                found = drawn(given.get("layers"))
+                found = drawn(",".join(value for name, value in given if name == "layers"))
             except LayersError:
                 return None
             if len(self._layers) < 1_000:
@@ -151,10 +151,10 @@ async def tile_answer(
     key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
     made = service.tiles.made
     tile = await service.tiles.get(principal, key)
-    unchanged = is_known(request, tile.etag)
-    told = headers_of(tile, key, hit=made == service.tiles.made, unchanged=unchanged)
+    known = known_as(request, tile.etag)
+    told = headers_of(tile, key, hit=made == service.tiles.made, known=known)
     headers = {name.decode(): value.decode() for name, value in told}
-    return Response(b"" if unchanged else tile.body, 304 if unchanged else 200, headers)
+    return Response(tile.body if known is None else b"", 200 if known is None else 304, headers)
 
 
 async def respond(send: Send, tile: Kept, headers: list[tuple[bytes, bytes]]) -> None:
@@ -164,11 +164,14 @@ async def respond(send: Send, tile: Kept, headers: list[tuple[bytes, bytes]]) ->
     await send({"type": "http.response.body", "body": tile.body if whole else b""})
 
 
-def headers_of(tile: Kept, key: Key, *, hit: bool, unchanged: bool) -> list[tuple[bytes, bytes]]:
-    """The headers of a tile's answer; whether it was kept is told as RFC 9211 has it."""
+def headers_of(tile: Kept, key: Key, *, hit: bool, known: str | None) -> list[tuple[bytes, bytes]]:
+    """The headers of a tile's answer; ``known``: the ETag by which the client has it already.
+
+    Whether it was kept is told as RFC 9211 has it.
+    """
     as_of = rfc3339(tile.version.as_of)
     told = [
-        (b"etag", tile.etag.encode()),
+        (b"etag", (known or tile.etag).encode()),
         (b"cache-control", b"private, no-cache"),
         (b"vary", f"{VARY}, Accept-Encoding".encode()),
         (b"data-version", tile.version.data_version.encode()),
@@ -176,7 +179,7 @@ def headers_of(tile: Kept, key: Key, *, hit: bool, unchanged: bool) -> list[tupl
     ]
     if as_of:
         told.append((b"as-of", as_of.encode()))
-    if not unchanged:
+    if known is None:
         told.append((b"content-type", MVT.encode()))
         told.append((b"content-length", str(len(tile.body)).encode()))
         if key.coding and tile.body:

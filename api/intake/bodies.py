@@ -91,7 +91,11 @@ def _value(given: bytes, where: str) -> object:
         pass
     try:
         return json.loads(given)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise BadFixesError(
+            f"{where} is nested too deep: a fix is an object of texts and numbers"
+        ) from None
+    except ValueError as error:
         raise BadFixesError(f"{where} is not JSON: {error}") from None
 
 

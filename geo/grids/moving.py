@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import numpy as np
 import shapely
 
 from geo import earth
+from geo.grids import nodes
 from geo.grids.ground import broad
 from geo.grids.split import (
     BESIDE_DEG,
@@ -36,7 +36,8 @@ def follow(
 
     Ground that it gains is taken from the siblings that held it; ground that it gives up goes to
     the sibling that shared the edge there (``geo.grids.split.shared_out``), and is a gap where
-    none did. Children whose own edge lies along the moved one follow in the same way. ``name``
+    none did. Children whose own edge lies along the moved one follow in the same way. A corner at
+    which others touch by that point alone moves for all (``geo.grids.nodes``). ``name``
     itself is among the shapes where neighbours' new vertices lie on its edges, so that a common
     edge has the same vertices on both sides.
 
@@ -46,7 +47,12 @@ def follow(
     """
     if shapely.equals_exact(before, after, 0):
         return {}
-    move = _Move(shapes=dict(shapes), children=children, images=_images(before, after))
+    at_corners = nodes.moved(name, before, after, siblings=siblings, shapes=shapes)
+    before = at_corners.pop(name, before)
+    move = _Move(
+        shapes={**shapes, **at_corners}, children=children, images=nodes.images(before, after),
+        changed=dict.fromkeys(at_corners),
+    )  # fmt: skip
     beside = [move.shapes[s] for s in siblings]
     old = noded(before, *beside)
     moves: list[tuple[str, str | None, shapely.Geometry]] = []
@@ -68,40 +74,6 @@ def follow(
     for giver, taker, part in moves:
         move.hand_over(giver, taker, part, was[taker] if taker else None)
     return move.settled(name, after, siblings)
-
-
-def _images(before: shapely.Geometry, after: shapely.Geometry) -> dict[Place, Place]:
-    """Where each corner went: those between two that stayed, when there are still as many."""
-    images: dict[Place, Place] = {}
-    for old, new in itertools.product(_rings(before), _rings(after)):
-        stayed = set(old) & set(new)
-        now = _runs(new, stayed)
-        for ends, run in _runs(old, stayed).items():
-            if len(now.get(ends, ())) == len(run):
-                images.update(zip(run, now[ends], strict=True))
-    return images
-
-
-def _rings(shape: shapely.Geometry) -> list[list[Place]]:
-    """The corners of each ring, in their order."""
-    rings = shapely.get_rings(shapely.get_parts(shape))
-    return [[(float(x), float(y)) for x, y in shapely.get_coordinates(r)[:-1]] for r in rings]
-
-
-def _runs(ring: list[Place], stayed: set[Place]) -> dict[tuple[Place, Place], list[Place]]:
-    """The corners between each two, one after the other, of those that stayed."""
-    first = next((n for n, corner in enumerate(ring) if corner in stayed), None)
-    if first is None:
-        return {}
-    runs: dict[tuple[Place, Place], list[Place]] = {}
-    start, run = ring[first], list[Place]()
-    for corner in [*ring[first + 1 :], *ring[: first + 1]]:
-        if corner in stayed:
-            runs[start, corner] = run
-            start, run = corner, []
-        else:
-            run.append(corner)
-    return runs
 
 
 def _as_one(parts: Sequence[shapely.Geometry]) -> shapely.Geometry:

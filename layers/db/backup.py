@@ -24,8 +24,21 @@ _DATA = (
     "change_sets", "rasters",
 )  # fmt: skip
 
-#: After a restore every cache is of other data.
+#: Before what is there goes: the versions that answers were told under.
+_REMEMBER = f"""
+CREATE TEMP TABLE told_versions (layer text, shard int, version bigint) ON COMMIT DROP;
+DO $$ BEGIN
+    IF to_regclass('{SCHEMA}.layer_versions') IS NOT NULL THEN
+        INSERT INTO told_versions SELECT layer, shard, version FROM {SCHEMA}.layer_versions;
+    END IF;
+END $$;
+"""
+#: After a restore every cache is of other data, and no version is told again for other data.
 _FORGET = f"""
+INSERT INTO {SCHEMA}.layer_versions AS v (layer, shard, version)
+SELECT layer, shard, version + 1 FROM told_versions
+ON CONFLICT (layer, shard) DO UPDATE
+SET version = greatest(v.version + 1, excluded.version), changed_at = excluded.changed_at;
 DO $$ BEGIN
     IF to_regclass('{SCHEMA}.cache_changes') IS NOT NULL THEN
         INSERT INTO {SCHEMA}.cache_changes (layer) VALUES ('*');
@@ -56,9 +69,10 @@ def backup(url: str, file: Path) -> int:
 
 
 def restore(url: str, engine: Engine, file: Path, *, replace: bool = False) -> None:
-    """Bring the data of ``file`` back, in one transaction.
+    """Bring the data of ``file`` back, in one transaction; services may run meanwhile.
 
-    Into a database with data only when ``replace`` says that it may go. Raises BackupError.
+    Into a database with data only when ``replace`` says that it may go; versions then go on from
+    those that were there. Raises BackupError.
     """
     if not file.is_file():
         raise BackupError(f"{file}: there is no such file")
@@ -83,7 +97,7 @@ def _replay(url: str, file: Path) -> None:
     """Stream the backup's script into psql; it commits only when the whole of it was read."""
     programs = server_programs()
     head = (
-        f"BEGIN;\n{ROLES.read_text()}\nDROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\n"
+        f"BEGIN;\n{ROLES.read_text()}\n{_REMEMBER}\nDROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\n"
         "CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;\n"
     )
     with (

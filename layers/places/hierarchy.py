@@ -13,6 +13,7 @@ from geo.earth import EARTH_M2
 from layers.errors import BadFeatureError
 from layers.places import ground
 from layers.places.registry import Layer
+from layers.region import RegionError
 
 #: No plane shows more of the earth than this without tearing it.
 MOST_AREA_M2 = EARTH_M2 / 10
@@ -41,6 +42,19 @@ WITH RECURSIVE up (id, above) AS (
 )
 SELECT id FROM up WHERE above = id ORDER BY id
 """
+
+
+def check_level(connection: Connection, level: str, known: Sequence[str]) -> None:
+    """Raise RegionError for a level that is none of ``known``, and that no stored grid is of."""
+    if level in known:
+        return
+    stored = connection.execute(text("SELECT DISTINCT level FROM grids ORDER BY level")).scalars()
+    there = list(dict.fromkeys([*known, *stored]))
+    if level not in there:
+        raise RegionError(
+            f"level {level!r} is neither one of this region's nor of any grid: use one of"
+            f" {', '.join(there)}"
+        )
 
 
 def check_levels(found: Sequence[str | None], levels: Sequence[str]) -> None:

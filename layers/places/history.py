@@ -36,17 +36,57 @@ FROM (
     ORDER BY set_no DESC, step LIMIT :limit
 ) c JOIN change_sets s USING (set_no) ORDER BY set_no DESC
 """
+#: The steps of a set on a layer, as one row. ``apart``: no feature is in two of them, as none that
+#: was there is made, none that is gone changes, and none goes twice.
+STEPS = """
+layer, set_no, max(version) AS version,
+sum(created) AS created, sum(changed) AS changed, sum(deleted) AS deleted,
+sum(deleted) = sum(created + changed + deleted) OR (
+    sum(deleted) = 0 AND count(*) FILTER (WHERE changed > 0) <= 1
+    AND coalesce(max(step) FILTER (WHERE changed > 0) < min(step) FILTER (WHERE created > 0), true)
+) AS apart,
+bool_and(created + changed + deleted <= cardinality(features)) AS named
+"""
+#: Features of ``changes`` by what became of each in the whole of a set ``t`` (``STEPS``).
+_EACH = """
+SELECT count(*) FILTER (WHERE first = 'created' AND last <> 'deleted') AS created,
+    count(*) FILTER (WHERE first <> 'created' AND last <> 'deleted') AS changed,
+    count(*) FILTER (WHERE first <> 'created' AND last = 'deleted') AS deleted
+FROM (
+    SELECT (array_agg(c.what ORDER BY c.step))[1] AS first,
+        (array_agg(c.what ORDER BY c.step DESC))[1] AS last
+    FROM changes c
+    WHERE NOT t.apart AND {which} AND c.layer = t.layer AND c.set_no = t.set_no
+    GROUP BY c.feature
+) each HAVING NOT t.apart AND {when}
+"""
+#: Of few features, which the steps name, by their index; of many by the set's place in the table.
+COUNTED = f"""
+LATERAL (
+    SELECT t.created, t.changed, t.deleted WHERE t.apart
+    UNION ALL
+    {
+    _EACH.format(
+        when="t.named",
+        which='''t.named AND c.feature = ANY(ARRAY(
+        SELECT unnest(n.features) FROM change_steps n
+        WHERE n.set_no = t.set_no AND n.layer = t.layer))''',
+    )
+}
+    UNION ALL
+    {_EACH.format(when="NOT t.named", which="NOT t.named")}
+) n
+"""
 _OF_LAYER = f"""
 SELECT s.set_no, s.how, s.made_at, s.made_by, s.undoes, s.undoes_feature, {_UNDONE} AS undone,
-    t.version, t.created, t.changed, t.deleted,
+    t.version, n.created, n.changed, n.deleted,
     ARRAY(SELECT DISTINCT unnest(n.features) AS feature FROM change_steps n
           WHERE n.set_no = s.set_no AND n.layer = :layer ORDER BY feature LIMIT 10) AS features
 FROM (
-    SELECT set_no, max(version) AS version, sum(created) AS created, sum(changed) AS changed,
-        sum(deleted) AS deleted
+    SELECT {STEPS}
     FROM change_steps WHERE layer = :layer AND (CAST(:upto AS bigint) IS NULL OR set_no <= :upto)
-    GROUP BY set_no ORDER BY set_no DESC LIMIT :limit
-) t JOIN change_sets s USING (set_no) ORDER BY set_no DESC
+    GROUP BY layer, set_no ORDER BY set_no DESC LIMIT :limit
+) t JOIN change_sets s USING (set_no) CROSS JOIN {COUNTED} ORDER BY set_no DESC
 """
 
 
@@ -79,7 +119,7 @@ class Summary:
     undoes: int | None
     undoes_feature: str | None  #: the one feature that was undone of that set; None: all of it
     data_version: str
-    created: int
+    created: int  #: features, each counted once, by what became of it in the whole set
     changed: int
     deleted: int
     features: tuple[str, ...]  #: ids, ten at most

@@ -7,6 +7,7 @@ import shapely
 from sqlalchemy import Connection, bindparam, func, update
 
 from geo import earth
+from geo.grids import nodes
 from geo.grids.moving import follow as follow_shapes
 from geo.grids.split import BESIDE_DEG, MovedEdgeError
 from layers.errors import BadFeatureError
@@ -46,7 +47,7 @@ def follow(
     beside = fetch(
         connection, _SIBLINGS, id=feature_id, **_box(shapely.union(before.envelope, after.envelope))
     )
-    moved = shapely.symmetric_difference(before, after)
+    moved = nodes.reach(before, after, list(beside.shapes))
     if moved.is_empty:
         return []
     below = fetch(connection, _BELOW, ids=[feature_id, *beside.ids], **_box(moved))

@@ -27,7 +27,7 @@ from layers.errors import (
     StaleFeatureError,
 )  # fmt: skip
 from layers.places import hierarchy, turns
-from layers.places.history import How
+from layers.places.history import COUNTED, STEPS, How
 from layers.places.reading import etag, feature
 from layers.places.registry import LAYERS, Layer, layer
 
@@ -345,9 +345,9 @@ def _touched(connection: Connection, *, made: bool) -> list[Layer]:
 def _rows(connection: Connection, set_no: int) -> dict[str, Rows]:
     rows = connection.execute(
         text(
-            "SELECT layer, sum(created) AS created, sum(changed) AS changed,"
-            " sum(deleted) AS deleted FROM change_steps WHERE set_no = :set GROUP BY layer"
-            " ORDER BY layer"
+            f"SELECT t.layer, n.created, n.changed, n.deleted FROM (SELECT {STEPS}"
+            " FROM change_steps WHERE set_no = :set GROUP BY layer, set_no) t"
+            f" CROSS JOIN {COUNTED} ORDER BY t.layer"
         ),
         {"set": set_no},
     )

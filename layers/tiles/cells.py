@@ -14,7 +14,16 @@ from geo.tiles.encoding import wide_bounds
 from layers.tiles.reading import Rows, encode
 
 #: What a cell's coverage says; the words and numbers of /api/coverage.
-FIGURES = ("visited_share", "patrol_s", "patrol_m", "unknown_s", "visits", "patrols", "units")
+FIGURES = (
+    "area_m2",
+    "visited_share",
+    "patrol_s",
+    "patrol_m",
+    "unknown_s",
+    "visits",
+    "patrols",
+    "units",
+)
 _TEXTS = ("name", "name_zh", "name_mn", "name_en", "level", "parent", "kind")
 _TIMES = ("first_visit", "last_visit")
 CELL_FIELDS = (*_TEXTS, *FIGURES, *_TIMES)

@@ -5,3 +5,4 @@ FROM (SELECT 1) AS always
 LEFT JOIN cache_changes c
     ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)
     AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)
+    AND c.layer <> 'snapshots'  -- what pruning goes by

@@ -23,7 +23,7 @@ from layers.errors import DatabaseUnavailableError
 logger = logging.getLogger("patrolgrid.tiles")
 
 _STATEMENT = Path(__file__).with_name("changes.sql").read_text().replace("$1", "%(seen)s")
-#: Rows are told for an hour after they were written (``layers.staleness``); who has not looked
+#: Rows are told for at least an hour after their commit (``layers.staleness``); who has not looked
 #: for so long must forget everything.
 _MOST_AWAY_S = 1800.0
 _ANSWER_S = 20.0

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, text
 
 from geo import earth
 from geo import tiles as engine
-from geo.earth import tile_bounds_3857
 from geo.errors import OutOfRangeError
 from geo.tiles.encoding import wide_bounds
 from layers.db.engine import raw
@@ -70,9 +69,11 @@ def drawn(asked: str | None) -> tuple[str, ...]:
 
 def check(layers: Sequence[str], z: int, x: int, y: int) -> None:
     """Raise NoSuchLayerError, or OutOfRangeError for a tile that is not of this world."""
-    if z > MOST_ZOOM:
-        raise OutOfRangeError(f"tile {z}/{x}/{y}: there are tiles up to zoom {MOST_ZOOM}")
-    tile_bounds_3857(z, x, y)
+    if not 0 <= z <= MOST_ZOOM:
+        raise OutOfRangeError(f"tile {z}/{x}/{y}: z is 0 to {MOST_ZOOM}")
+    most = (1 << z) - 1
+    if not (0 <= x <= most and 0 <= y <= most):
+        raise OutOfRangeError(f"tile {z}/{x}/{y}: at zoom {z}, x and y are 0 to {most}")
     wrong = [name for name in layers if name not in FIELDS]
     if wrong:
         raise NoSuchLayerError(f"{wrong[0]}: no such layer in tiles; there are {', '.join(FIELDS)}")

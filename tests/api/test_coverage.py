@@ -67,6 +67,17 @@ def test_the_figures_add_up_and_the_command_says_the_same(
             assert theirs == pytest.approx(one["properties"][name]), (one["id"], name)
 
 
+def test_the_figures_are_to_be_had_without_the_ground(admin: httpx.Client) -> None:
+    put(admin, "grids", feature("c", box(100, 40, 0.01), level="cell"))
+    window = {"from": at(0), "to": at(80)}
+    whole = admin.get("/api/coverage", params=window).json()
+    alone = admin.get("/api/coverage", params={**window, "geometry": "false"}).json()
+    assert [one.pop("geometry") for one in alone["features"]] == [None]
+    assert whole["features"][0].pop("geometry")["type"] == "MultiPolygon"
+    assert alone == whole
+    assert code(admin.get("/api/coverage?geometry=maybe")) == "422 invalid_request"
+
+
 def test_an_odd_question_has_an_answer_or_a_reason(admin: httpx.Client) -> None:
     coming = {"from": "2199-01-01T00:00:00Z", "to": "2199-01-02T00:00:00Z"}
     empty = admin.get("/api/coverage", params=coming).json()

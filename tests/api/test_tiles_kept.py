@@ -166,6 +166,28 @@ def test_coverage_is_a_layer_of_tiles_with_the_figures_of_the_json(admin: httpx.
     assert shown(admin, path, "coverage") == again
 
 
+def test_cells_of_a_version_that_was_told_are_those_of_that_answer_while_fixes_come_in(
+    admin: httpx.Client, token: Callable[[str], str]
+) -> None:
+    enrol(admin, "v1")
+    put(admin, "grids", feature("c", box(100.01, 40, 0.02), level="cell"))
+    send(admin, [fix("v1", 0, 100.01), fix("v1", 5, 100.02)])
+    asked = {"from": at(0), "to": at(20), "level": "cell", "swath_m": "100"}
+    first = admin.get("/api/coverage", params={**asked, "geometry": "false"}).json()
+    patrolled = first["features"][0]["properties"]["patrol_s"]
+    send(admin, [fix("v1", 10, 100.015)])
+    query = "&".join(f"{name}={value}" for name, value in {**asked, "layers": "coverage"}.items())
+    pinned = f"{HERE}?{query}&v={first['data_version']}"
+    assert shown(admin, pinned, "coverage")["c"]["patrol_s"] == patrolled
+    assert admin.get(pinned).headers["Data-Version"] == first["data_version"]
+    for now in (f"{HERE}?{query}", f"{HERE}?{query}&v=fixes.0-grids.0-units.0"):
+        assert shown(admin, now, "coverage")["c"]["patrol_s"] > patrolled
+    # What was told one right is no answer to another.
+    reader = {"Authorization": f"Bearer {token('read')}"}
+    theirs = admin.get(pinned, headers=reader)
+    assert theirs.headers["Data-Version"] != first["data_version"]
+
+
 def test_without_a_cache_tiles_are_the_same(
     engine: Engine, region: Region, tmp_path: Any, token: Callable[[str], str]
 ) -> None:

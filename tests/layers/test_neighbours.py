@@ -124,3 +124,38 @@ def test_a_new_corner_on_the_edge_is_the_same_to_both_in_the_database(
     )
     assert (101.1, 41 / 3 + 27) in mine & theirs
     assert (100.0 + 1, 40.0) in mine & theirs
+
+
+def test_a_corner_of_four_moves_for_all_four_and_for_the_cells_along_every_edge(
+    connection: Connection,
+) -> None:
+    create(connection, grid("four", box(0, 10, 4, 14), level="banner"))
+    for x in (0, 2):
+        for y in (10, 12):
+            sumu = f"{x},{y}"
+            create(connection, grid(sumu, box(x, y, x + 2, y + 2), level="sumu", parent="four"))
+            for dx in (0, 1):
+                for dy in (0, 1):
+                    cell = box(x + dx, y + dy, x + dx + 1, y + dy + 1)
+                    create(connection, grid(f"{sumu}/{dx}{dy}", cell, parent=sumu))
+    corners = [(100, 50), (102, 50), (101.9, 52.2), (100, 52)]
+    stored = replace(
+        connection, grid("0,10", shapely.Polygon(corners), level="sumu", parent="four")
+    )
+    ends = [c for c in stored["also_changed"] if "/" not in c]
+    assert ends == ["0,12", "2,10", "2,12"]
+    cells = {c for c in stored["also_changed"] if "/" in c}
+    # All but those away from the edges that end at the corner.
+    away = {"0,10/00", "2,10/10", "0,12/01", "2,12/11"}
+    named = {f"{s}/{d}" for s in ("0,10", *ends) for d in ("00", "01", "10", "11")}
+    assert cells == named - away
+    moved = shapely.Polygon([(101.9, 52.2), (104, 52), (104, 54), (102, 54)])
+    assert shape(connection, "2,12").equals(moved)
+    far = shapely.get_coordinates(shape(connection, "2,12/10")).round(9).tolist()
+    assert [102.95, 52.1] in far  # half way along the edge between the eastern two
+    assert places.gaps(connection, parent="four").features == []
+    for sumu in ("0,10", "2,10", "0,12", "2,12"):
+        assert places.gaps(connection, parent=sumu).features == []
+    refused = [(100, 50), (102, 50), (104.5, 52), (100, 52)]
+    with pytest.raises(BadFeatureError, match=r"near 10\d\.\d+, 5\d\.\d+"):
+        replace(connection, grid("0,10", shapely.Polygon(refused), level="sumu", parent="four"))

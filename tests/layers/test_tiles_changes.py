@@ -116,15 +116,58 @@ def test_a_right_that_ends_is_told_and_one_that_is_used_is_not(engine: Engine) -
     assert told(engine) == [("tokens", None, None)]
 
 
-def test_what_every_cache_heard_is_pruned_after_an_hour(engine: Engine) -> None:
-    settle(engine, "a")
-    settle(engine, "b")
+def _prune_after(engine: Engine, minutes: int) -> int:
+    """How many rows go when so much time has passed."""
     with engine.begin() as connection:
+        passed = {"minutes": f"{minutes} minutes"}
         connection.execute(
-            text(
-                "UPDATE cache_changes SET made_at = now() - interval '61 min' WHERE 'a' = ANY(ids)"
-            )
+            text("UPDATE cache_changes SET made_at = made_at - CAST(:minutes AS interval)"), passed
         )
     with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        assert staleness.prune(connection) == 1
-    assert [one[1] for one in told(engine)] == [["b"]]
+        return staleness.prune(connection)
+
+
+def _kept(engine: Engine) -> list[str]:
+    """Ids of the features of which something is still told."""
+    with engine.connect() as connection:
+        rows = "SELECT unnest(ids) FROM cache_changes WHERE layer <> 'snapshots' ORDER BY 1"
+        return list(connection.execute(text(rows)).scalars())
+
+
+def test_what_every_cache_heard_is_pruned_an_hour_after_it_was_seen(engine: Engine) -> None:
+    settle(engine, "a")
+    assert _prune_after(engine, 0) == 0
+    settle(engine, "b")
+    assert _prune_after(engine, 50) == 0
+    assert _kept(engine) == ["a", "b"]
+    assert _prune_after(engine, 12) == 1  # an hour and two minutes after a was seen
+    assert _kept(engine) == ["b"]
+    assert _prune_after(engine, 50) == 2  # b, and the first moment itself
+    assert _kept(engine) == []
+    for _ in range(100):
+        _prune_after(engine, 1)
+    assert len(told(engine)) < 20
+
+
+def test_what_is_committed_hours_after_it_was_written_is_told_for_an_hour_from_then(
+    engine: Engine,
+) -> None:
+    with engine.connect() as slow:
+        slow.execute(
+            text("INSERT INTO settlements (id, geom) VALUES ('slow', 'SRID=4326;POINT(100 40)')")
+        )
+        for _ in range(5):
+            _prune_after(engine, 30)
+        # As when the transaction began.
+        slow.execute(
+            text(
+                "UPDATE cache_changes SET made_at = made_at - interval '150 minutes'"
+                " WHERE 'slow' = ANY(ids)"
+            )
+        )
+        slow.commit()
+    for minutes in (6, 29, 29):
+        _prune_after(engine, minutes)
+        assert _kept(engine) == ["slow"]
+    _prune_after(engine, 10)
+    assert _kept(engine) == []

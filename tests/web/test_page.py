@@ -208,6 +208,76 @@ def test_the_page_shows_units_breaches_and_coverage_and_asks_nobody_else(
         assert visit.faults == []
 
 
+def _quiet_place(client: httpx.Client) -> tuple[str, float, float]:
+    """A grid, and a place in it at which nothing stands: its id, lon, lat."""
+    layers = ("settlements", "checkpoints", "posts", "cameras")
+    told = [client.get(f"/api/layers/{one}?limit=10000").json()["features"] for one in layers]
+    told.append(client.get("/api/units").json()["features"])
+    there = shapely.MultiPoint(
+        [one["geometry"]["coordinates"] for found in told for one in found if one["geometry"]]
+    )
+    grids = client.get("/api/layers/grids?level=gacha").json()["features"]
+    inside = {one["id"]: shapely.point_on_surface(shape(one["geometry"])) for one in grids}
+    best = max(inside, key=lambda one: inside[one].distance(there))
+    return best, inside[best].x, inside[best].y
+
+
+def test_coverage_is_drawn_from_tiles_and_a_click_tells_the_figures_of_the_cell(
+    browser: Browser, demo_service: Service, client: httpx.Client, link: str, tmp_path: Path
+) -> None:
+    grid, lon, lat = _quiet_place(client)
+    asked: list[httpx.URL] = []
+
+    def tiles() -> list[httpx.URL]:
+        return [url for url in asked if url.params.get("layers") == "coverage"]
+
+    with _visit(browser, demo_service, tmp_path) as visit:
+        page = visit.page
+        page.on("request", lambda request: asked.append(httpx.URL(request.url)))
+        with page.expect_response(re.compile("/tiles/.*layers=coverage"), timeout=WITHIN_MS) as one:
+            _open(visit, link, f"#map=12/{lat}/{lon}&lang=en")
+        assert one.value.status == 200
+        page.locator('[data-tab="coverage"]').click()
+        expect(page.locator("#panel-coverage .totals")).to_contain_text("cells visited")
+        figures = [url.params for url in asked if url.path == "/api/coverage"]
+        assert figures[0]["geometry"] == "false"
+        window = {k: v for k, v in tiles()[0].params.items() if k not in {"layers", "v"}}
+        assert window == {k: v for k, v in figures[0].items() if k != "geometry"}
+        page.wait_for_timeout(2_000)  # what came last is drawn
+        with page.expect_response(re.compile(f"/api/layers/grids/{grid}$")):
+            page.mouse.click(*_middle(visit))
+        told = client.get("/api/coverage", params={**window, "geometry": "false"}).json()
+        [mine] = [each["properties"] for each in told["features"] if each["id"] == grid]
+        expect(page.locator("#card")).to_contain_text(mine["name_en"] or mine["name"])
+        expect(page.locator("#card")).to_contain_text("Share of area patrolled")
+        assert visit.faults == []
+
+
+def test_ground_that_no_post_looks_after_is_drawn_when_it_is_switched_on(
+    browser: Browser, demo_service: Service, link: str, tmp_path: Path
+) -> None:
+    tiles: list[str] = []
+    with _visit(browser, demo_service, tmp_path) as visit:
+        page = visit.page
+        page.on("request", lambda asked: tiles.append(asked.url))
+        _open(visit, link, "#lang=en")
+        page.locator('[data-tab="layers"]').click()
+        switch = page.get_by_label("Looked after by no post")
+        expect(switch).not_to_be_checked()
+        assert not any("layers=unattended" in url for url in tiles)
+        with page.expect_response(re.compile("/tiles/.*layers=unattended")) as drawn:
+            switch.check()
+        assert drawn.value.status == 200
+        assert b"unattended" in drawn.value.body()
+        for language, words in (
+            ("中文", "无服务站照管的地区"),
+            ("Монгол", "Цэг хариуцаагүй нутаг"),
+        ):
+            page.get_by_role("button", name=language, exact=True).click()
+            expect(page.get_by_label(words)).to_be_checked()
+        assert visit.faults == []
+
+
 def test_a_click_near_a_road_shows_three_nested_areas_that_are_no_discs(
     browser: Browser, demo_service: Service, client: httpx.Client, link: str, tmp_path: Path,
     checkpoint: tuple[float, float],

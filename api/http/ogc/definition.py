@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+from api.http import description
 from api.http.answers import encode, tagged
 from api.http.identity import needs
 from api.http.ogc.links import OPENAPI, root
@@ -24,12 +25,15 @@ _ITEMS = "/collections/{collectionId}/items"
 @needs("read")
 def definition(request: Request) -> Response:
     """The routes under /ogc in OpenAPI 3.0."""
-    made = get_openapi(
-        title="patrolgrid: OGC API",
-        version=request.app.version,
-        openapi_version="3.0.3",
-        routes=router.routes,
-        servers=[{"url": root(request)}],
+    made = description.with_geojson(
+        get_openapi(
+            title="patrolgrid: OGC API",
+            version=request.app.version,
+            openapi_version="3.0.3",
+            routes=router.routes,
+            servers=[{"url": root(request)}],
+        ),
+        router.routes,
     )
     made["paths"] = {
         path.removeprefix(router.prefix) or "/": told for path, told in made["paths"].items()
@@ -80,5 +84,6 @@ def in_3_0(node: Any) -> Any:
     if isinstance(kinds, list) and {"type": "null"} in kinds:
         rest = [one for one in kinds if one != {"type": "null"}]
         del found["anyOf"]
-        found = {**found, **(rest[0] if len(rest) == 1 else {"anyOf": rest}), "nullable": True}
+        alone = rest[0] if len(rest) == 1 and "$ref" not in rest[0] else {"anyOf": rest}
+        found = {**found, **alone, "nullable": True}
     return found

@@ -9,7 +9,7 @@ from fastapi import Path, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.http.answers import GEOJSON, JSON, GeoJson, answer, rfc3339, tagged
+from api.http.answers import GEOJSON, JSON, GeoJson, GeoJsonFeature, answer, rfc3339, tagged
 from api.http.context import Reading
 from api.http.identity import needs
 from api.http.ogc.links import collection_links, collection_url, item_url, link, page_links, root
@@ -109,7 +109,7 @@ def items(request: Request, connection: Reading, asked: Viewed, question: Questi
     return _geojson(request, payload, search.version(connection, of), view)
 
 
-@router.get("/collections/{collectionId}/items/{itemId:path}", response_class=GeoJson)
+@router.get("/collections/{collectionId}/items/{itemId:path}", response_class=GeoJsonFeature)
 @needs("read")
 def item(request: Request, connection: Reading, asked: Viewed, item_id: ItemId) -> Response:
     """One feature."""

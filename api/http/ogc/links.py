@@ -13,7 +13,6 @@ from layers.places import Layer
 Link = dict[str, Any]
 SCHEMA = "application/schema+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
-MVT = "application/vnd.mapbox-vector-tile"
 _OGC = "http://www.opengis.net/def/rel/ogc/1.0/"
 QUERYABLES, SCHEMES, SCHEME = f"{_OGC}queryables", f"{_OGC}tiling-schemes", f"{_OGC}tiling-scheme"
 TILESETS, CONFORMANCE = f"{_OGC}tilesets-vector", f"{_OGC}conformance"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from api.http import questions
 from api.http.errors import ApiError, code_of, invalid_request, problem, status_of
 from api.http.identity import Guarded
 from geo.errors import GeoError
@@ -18,9 +18,18 @@ from layers.errors import LayersError
 
 Format = Annotated[
     str | None,
-    Query(description="json is all there is", json_schema_extra={"enum": ["json", "geojson"]}),
+    Query(max_length=100, description="json, or mvt of a tile: all there is; or a media type"),
 ]
-_FORMATS = frozenset({"json", "geojson", "application/json", "application/geo+json", "mvt"})
+#: By their short names and their media types, which clients put into ``f`` as they find them.
+_DOCUMENTS = frozenset(
+    {"json", "geojson", "jsonschema", "tilejson", "oas30", "openapi", "application/json",
+     "application/geo+json", "application/schema+json", "application/vnd.oai.openapi+json",
+     "application/vnd.geo+json"}
+)  # fmt: skip
+_TILES = frozenset(
+    {"mvt", "pbf", "application/vnd.mapbox-vector-tile", "application/x-protobuf",
+     "application/octet-stream"}
+)  # fmt: skip
 
 
 class _Checked(APIRoute):
@@ -29,10 +38,14 @@ class _Checked(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         free = getattr(self.endpoint, "takes_properties", False)
+        known = questions.declared(self.dependant)
 
         async def checked(request: Request) -> Response:
             try:
-                _check(request, None if free else self.declared)
+                _check_format(request.query_params.get("f"), self.path)
+                if not free:
+                    questions.check_known(request, known, status=400)
+                questions.check_once(request, known, status=400)
                 return await handle(request)
             except RequestValidationError as error:
                 return invalid_request(error, 400)
@@ -47,28 +60,17 @@ class _Checked(APIRoute):
 
         return checked
 
-    @property
-    def declared(self) -> frozenset[str]:
-        """Names of the query parameters of this route."""
-        return frozenset(_query_parameters(self.dependant))
 
-
-def _query_parameters(of: Dependant) -> Iterator[str]:
-    yield from (one.alias for one in of.query_params)
-    for beneath in of.dependencies:
-        yield from _query_parameters(beneath)
-
-
-def _check(request: Request, declared: frozenset[str] | None) -> None:
-    asked = request.query_params.get("f")
-    if asked is not None and asked.lower() not in _FORMATS:
-        raise ApiError(406, "json_only", f"f: {asked[:40]!r} is not served: give json, or leave it")
-    unknown = sorted(set(request.query_params) - declared) if declared is not None else []
-    if unknown:
-        there = ", ".join(sorted(declared or ()))
-        raise ApiError(
-            400, "unknown_parameter", f"query parameter {unknown[0][:60]!r}: there are {there}"
-        )
+def _check_format(asked: str | None, path: str) -> None:
+    """Refuse a format that a path is not served in."""
+    # The + of a media type is a space where it was not encoded in the address.
+    name = (asked or "").lower().replace(" ", "+")
+    tile = "{z}" in path
+    if asked is None or name.partition(";")[0] in (_TILES if tile else _DOCUMENTS):
+        return
+    there = "mvt" if tile else "json"
+    code = "mvt_only" if tile else "json_only"
+    raise ApiError(406, code, f"f: {asked[:40]!r} is not served: give {there}, or leave it")
 
 
 class OgcRoute(Guarded, _Checked):
@@ -76,7 +78,7 @@ class OgcRoute(Guarded, _Checked):
 
 
 def _format(f: Format = None) -> str:
-    """Every route has the parameter; ``_check`` has refused what is not served."""
+    """Every route has the parameter; ``_check_format`` has refused what is not served."""
     return f or "json"
 
 

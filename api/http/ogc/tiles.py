@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from api.http.answers import JSON, answer
+from api.http.answers import JSON, MVT, answer
 from api.http.context import Parts, Reading, Who
 from api.http.errors import ApiError
 from api.http.identity import needs
-from api.http.ogc.links import MVT, SCHEME, Link, collection_url, link, root
+from api.http.ogc.links import SCHEME, Link, collection_url, link, root
 from api.http.ogc.parameters import CollectionId
 from api.http.ogc.routing import router
 from api.http.tiledoor import tile_answer

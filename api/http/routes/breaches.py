@@ -13,6 +13,7 @@ from api.http.answers import (
     Between,
     Cursor,
     GeoJson,
+    GeoJsonFeature,
     Limit,
     Window,
     after,
@@ -94,7 +95,7 @@ def _bounded(window: Window) -> tuple[datetime, datetime]:
     return window.start, window.end
 
 
-@router.get("/api/breaches/{number}", response_class=GeoJson)
+@router.get("/api/breaches/{number}", response_class=GeoJsonFeature)
 @needs("read")
 def get_breach(request: Request, connection: Reading, number: Number) -> Response:
     """One breach with the history of its revisions."""

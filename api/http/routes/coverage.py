@@ -38,12 +38,14 @@ Swath = Annotated[
 ]
 
 
-def features(frame: gpd.GeoDataFrame) -> list[dict[str, object]]:
+def features(frame: gpd.GeoDataFrame, *, geometry: bool = True) -> list[dict[str, object]]:
     """A frame's rows as features: its index is their id, its columns their properties."""
+    if not geometry:
+        frame = frame.set_geometry([None] * len(frame), crs=frame.crs)
     columns = [name for name in frame.columns if name != frame.geometry.name]
     rows = frame[columns].to_dict("records")
     return [
-        feature(str(i), shapely.geometry.mapping(g), {"id": str(i), **_plain(row)})
+        feature(str(i), g and shapely.geometry.mapping(g), {"id": str(i), **_plain(row)})
         for i, g, row in zip(frame.index, frame.geometry, rows, strict=True)
     ]
 
@@ -91,13 +93,25 @@ def measured(
 ) -> coverage.Measured:
     """Coverage at that version of the data, computed once for all who ask with one right."""
     key = ("coverage", right_of(principal), version.data_version, asked)
-    return service.kept.get(
-        key,
-        lambda: coverage.measure(
+
+    def measure() -> tuple[coverage.Measured, DataVersion]:
+        found = coverage.measure(
             connection, service.region, start=asked.start, end=asked.end, level=asked.level,
             swath_m=asked.swath_m,
-        ),
-    )  # fmt: skip
+        )  # fmt: skip
+        return found, version
+
+    return service.kept.get(key, measure)[0]
+
+
+def told(
+    service: Service, principal: Principal, asked: Asked, data_version: str
+) -> tuple[coverage.Measured, DataVersion] | None:
+    """What was told somebody of that right at that version of the data, while it is kept here."""
+    found: tuple[coverage.Measured, DataVersion] | None = service.kept.peek(
+        ("coverage", right_of(principal), data_version, asked)
+    )
+    return found
 
 
 @router.get("/api/coverage", response_class=GeoJson)
@@ -110,13 +124,15 @@ def get_coverage(
     window: Between,
     level: Level = None,
     swath_m: Swath = None,
+    geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
 ) -> Response:
     """Every grid of a level with its figures over a window (default: the last 7 days)."""
     asked = Asked.of(service, window, level, swath_m)
     version = versions.read(connection, coverage.READS)
     found = measured(service, principal, connection, asked, version)
+    shown = features(found.grids, geometry=geometry)
     payload = collection(
-        features(found.grids), totals=found.totals, level=asked.level, swath_m=asked.swath_m,
+        shown, totals=found.totals, level=asked.level, swath_m=asked.swath_m,
         **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
     )  # fmt: skip
     return answer(request, payload, version)

@@ -11,7 +11,7 @@ from api.http.answers import (
     GEOJSON,
     JSON,
     Cursor,
-    GeoJson,
+    GeoJsonFeature,
     Limit,
     after_number,
     answer,
@@ -19,13 +19,13 @@ from api.http.answers import (
     next_link,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Writing
-from api.http.identity import Guarded, needs
-from api.http.routes.places import FeatureId, IfMatch, LayerName, tags_of
+from api.http.identity import needs
+from api.http.routes.places import FeatureId, IfMatch, LayerName, OfLayer, tags_of
 from layers import places, versions
 from layers.errors import NoSuchFeatureError
 from layers.places import history
 
-router = APIRouter(route_class=Guarded, tags=["layers"])
+router = APIRouter(route_class=OfLayer, tags=["layers"])
 
 
 def _told(found: history.Change | history.Summary) -> dict[str, object]:
@@ -96,7 +96,7 @@ def undo_layer(service: Parts, connection: Writing, layer: LayerName) -> Respons
 
 @router.post(
     "/api/layers/{layer}/{feature_id:path}/undo",
-    response_class=GeoJson,
+    response_class=GeoJsonFeature,
     responses={204: {"description": "what was undone is that it was made: it is gone"}},
 )
 @needs("admin")

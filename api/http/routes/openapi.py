@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from api.http import description
 from api.http.identity import Guarded, needs
 
 router = APIRouter(route_class=Guarded, tags=["service"])
@@ -14,4 +15,4 @@ router = APIRouter(route_class=Guarded, tags=["service"])
 @needs("read")
 def openapi(request: Request) -> JSONResponse:
     """OpenAPI of every route."""
-    return JSONResponse(request.app.openapi())
+    return JSONResponse(description.document(request.app))

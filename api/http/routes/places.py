@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Header, Path, Query, Request
 from starlette.responses import Response
 
-from api.http import downloads
+from api.http import description, downloads
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -16,24 +16,39 @@ from api.http.answers import (
     Bbox,
     Cursor,
     GeoJson,
+    GeoJsonFeature,
     Limit,
     after,
     answer,
     collection,
     encode,
-    is_known,
+    known_as,
     next_link,
     rfc3339,
+    uncoded,
 )  # fmt: skip
-from api.http.context import Parts, Reading, Who, Writing
+from api.http.context import Parts, Reading, Service, Who, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
+from api.http.paths import FEATURE
 from layers import places, versions
-from layers.db.engine import acting
+from layers.db.engine import Principal, acting
 from layers.errors import BadFeatureError, StaleFeatureError
 from layers.export import FORMATS
+from layers.places import hierarchy
 
-router = APIRouter(route_class=Guarded, tags=["layers"])
+
+class OfLayer(Guarded):
+    """A route below a layer: there is one, and it takes changes, before the body is looked at."""
+
+    def look(self, request: Request) -> None:
+        """Raise NoSuchLayerError, ReadOnlyLayerError."""
+        name = request.path_params.get("layer")
+        if name is not None and request.method not in {"GET", "HEAD"}:
+            places.layer(name).check_writable()
+
+
+router = APIRouter(route_class=OfLayer, tags=["layers"])
 
 LayerName = Annotated[str, Path(description="a layer's name, or its singular")]
 FeatureId = Annotated[str, Path(description="the feature's id; it may hold slashes")]
@@ -86,6 +101,8 @@ def list_features(
 ) -> Response:
     """Features of a layer by id, those that meet ``bbox``: a page of GeoJSON, or all as a file."""
     kind = places.layer(layer)
+    if level is not None and "level" in kind.columns:
+        _check_level(service, principal, level)
     what = downloads.asked(request, kind.name, f=f, bbox=bbox, level=level)
     if what is not None:
         return downloads.Download(request, service, principal, what)
@@ -100,7 +117,14 @@ def list_features(
     return told
 
 
-@router.get("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)
+def _check_level(service: Service, principal: Principal, level: str) -> None:
+    """Refuse a word that is no level; one of the region's may have no grid."""
+    if level not in service.region.level_names:
+        with acting(service.engine, principal, "patrolgrid_read") as connection:
+            hierarchy.check_level(connection, level, service.region.level_names)
+
+
+@router.get("/api/layers/{layer}/" + FEATURE, response_class=GeoJsonFeature)
 @needs("read")
 def get_feature(
     request: Request, connection: Reading, layer: LayerName, feature_id: FeatureId
@@ -118,12 +142,18 @@ def get_feature(
         "Data-Version": version.data_version,
         "As-Of": rfc3339(version.as_of) or "",
     }
-    if is_known(request, etag):
-        return Response(status_code=304, headers=headers)
+    known = known_as(request, etag)
+    if known is not None:
+        return Response(status_code=304, headers={**headers, "ETag": known})
     return Response(encode(found), headers=headers, media_type=GEOJSON)
 
 
-@router.post("/api/layers/{layer}", status_code=201, response_class=GeoJson)
+@router.post(
+    "/api/layers/{layer}",
+    status_code=201,
+    response_class=GeoJsonFeature,
+    openapi_extra=description.FEATURE_BODY,
+)
 @needs("admin")
 def create_feature(
     service: Parts, connection: Writing, layer: LayerName, body: Feature
@@ -139,7 +169,11 @@ def create_feature(
     return Response(encode(made), 201, headers, GEOJSON)
 
 
-@router.put("/api/layers/{layer}/{feature_id:path}", response_class=GeoJson)
+@router.put(
+    "/api/layers/{layer}/" + FEATURE,
+    response_class=GeoJsonFeature,
+    openapi_extra=description.FEATURE_BODY,
+)
 @needs("admin")
 def replace_feature(
     service: Parts,
@@ -158,7 +192,6 @@ def replace_feature(
     A grid's neighbours follow where an edge that they share is moved; `also_changed` names them.
     """
     kind = places.layer(layer)
-    kind.check_writable()
     _check_state(connection, kind.name, feature_id, if_match)
     if body.get("id") not in (None, feature_id):
         raise BadFeatureError(f"{kind.name} {feature_id}: the body's id is {body.get('id')!r}")
@@ -169,7 +202,7 @@ def replace_feature(
     return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
 
 
-@router.delete("/api/layers/{layer}/{feature_id:path}", status_code=204)
+@router.delete("/api/layers/{layer}/" + FEATURE, status_code=204)
 @needs("admin")
 def delete_feature(
     connection: Writing,
@@ -179,7 +212,6 @@ def delete_feature(
 ) -> Response:
     """Delete a feature; If-Match says which state was looked at."""
     kind = places.layer(layer)
-    kind.check_writable()
     _check_state(connection, kind.name, feature_id, if_match)
     places.delete(connection, kind.name, feature_id)
     return Response(status_code=204)
@@ -197,5 +229,8 @@ def _check_state(
 
 
 def tags_of(if_match: str) -> frozenset[str]:
-    """The ETags of an If-Match header, or ``*``; weak ones match nothing."""
-    return frozenset(tag.strip() for tag in if_match.split(","))
+    """The ETags of an If-Match header, or ``*``; weak ones match nothing.
+
+    In whatever coding the client got it, what it saw is the same state of the feature.
+    """
+    return frozenset(uncoded(tag.strip()) for tag in if_match.split(","))

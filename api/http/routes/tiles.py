@@ -7,15 +7,17 @@ from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
+from pydantic import StringConstraints
 from starlette.responses import Response
 
-from api.http.answers import JSON, Between, answer, rfc3339, right_of, tagged
+from api.http.answers import JSON, MVT, Between, answer, rfc3339, right_of, tagged
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from api.http.routes.coverage import Asked, Level, Swath, measured
-from api.http.tiledoor import MVT, tile_answer
+from api.http.routes.coverage import Asked, Level, Swath, measured, told
+from api.http.tiledoor import tile_answer
 from layers import coverage, places, tiles, versions
 from layers.db.engine import Principal, acting
+from layers.places import hierarchy
 from layers.tiles import Key
 from layers.versions import DataVersion
 
@@ -31,18 +33,18 @@ class Mvt(Response):
 
 
 Layers = Annotated[
-    str | None,
+    list[Annotated[str, StringConstraints(max_length=400)]] | None,
     Query(
-        max_length=400,
-        description="layer names, comma-separated, breaches and coverage too; without it the"
-        " places. With coverage: from, to, level and swath_m as of /api/coverage",
+        max_length=50,
+        description="layer names, comma-separated or one by one, breaches and coverage too;"
+        " without it the places. With coverage: from, to, level and swath_m as of /api/coverage",
     ),
 ]
 
 
-def _named(layers: str | None) -> tuple[tuple[str, ...], bool]:
+def _named(layers: list[str] | None) -> tuple[tuple[str, ...], bool]:
     """The stored layers that are asked for, and whether coverage is."""
-    parts = [part.strip() for part in (layers or "").split(",") if part.strip()]
+    parts = [part.strip() for part in ",".join(layers or ()).split(",") if part.strip()]
     others = [part for part in parts if part != COVERAGE]
     if parts and not others:
         return (), True
@@ -64,11 +66,14 @@ async def tile(
     swath_m: Swath = None,
     v: Annotated[
         str | None,
-        Query(max_length=400, description="anything: a map asks anew for what it holds by another"),
+        Query(
+            max_length=400,
+            description="anything: a map asks anew for what it holds by another. With coverage:"
+            " the data_version of an answer of /api/coverage, whose figures the tile is to have",
+        ),
     ] = None,
 ) -> Response:
     """One vector tile with several layers."""
-    del v  # each answer is of now, whatever a client calls it
     named, with_coverage = _named(layers)
     if not with_coverage:
         return await tile_answer(request, service, principal, named, z, x, y)
@@ -77,19 +82,26 @@ async def tile(
         principal, Key(right=right_of(principal), layers=named, z=z, x=x, y=y)
     )
     asked = Asked.of(service, window, level, swath_m)
-    body, version = await to_thread.run_sync(_coverage, service, principal, asked, (z, x, y))
+    body, version = await to_thread.run_sync(_coverage, service, principal, asked, (z, x, y), v)
     whole = versions.joined([stored.version, version])
-    told = {"Data-Version": whole.data_version, "As-Of": rfc3339(whole.as_of) or ""}
-    return tagged(request, stored.body + body, MVT, **told)
+    headers = {"Data-Version": whole.data_version, "As-Of": rfc3339(whole.as_of) or ""}
+    return tagged(request, stored.body + body, MVT, **headers)
 
 
 def _coverage(
-    service: Service, principal: Principal, asked: Asked, at: tuple[int, int, int]
+    service: Service, principal: Principal, asked: Asked, at: tuple[int, int, int], v: str | None
 ) -> tuple[bytes, DataVersion]:
-    """The cells of a tile with their figures over a window."""
-    with acting(service.engine, principal, "patrolgrid_read") as connection:
-        version = versions.read(connection, coverage.READS)
-        found = measured(service, principal, connection, asked, version)
+    """The cells of a tile with their figures over a window.
+
+    Of now, or of the version ``v`` while what was told of it is kept: a map's tiles and the
+    figures beside it are then of the same data, and are measured once while fixes come in.
+    """
+    held = told(service, principal, asked, v) if v else None
+    if held is None:
+        with acting(service.engine, principal, "patrolgrid_read") as connection:
+            version = versions.read(connection, coverage.READS)
+            held = measured(service, principal, connection, asked, version), version
+    found, version = held
     key = ("tiles", right_of(principal), version.data_version, asked)
     cells = service.kept.get(key, lambda: tiles.Cells.of(found.grids))
     return cells.layer(*at), version
@@ -122,6 +134,7 @@ def tilejson(
     if with_coverage:
         # Named here, so that all tiles of a map are of one window.
         asked = Asked.of(service, window, level, swath_m)
+        hierarchy.check_level(connection, asked.level, service.region.level_names)
         query |= {
             "from": rfc3339(asked.start) or "", "to": rfc3339(asked.end) or "",
             "level": asked.level, "swath_m": f"{asked.swath_m:g}",

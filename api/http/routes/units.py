@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
@@ -24,6 +25,7 @@ from api.http.answers import (
     Between,
     Cursor,
     GeoJson,
+    GeoJsonFeature,
     Limit,
     after,
     answer,
@@ -36,6 +38,7 @@ from api.http.answers import (
 from api.http.context import Parts, Reading, Service, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
+from api.http.paths import UNIT, UNIT_VERB
 from layers import breaches, versions
 from layers.errors import NoSuchUnitError
 from layers.fixes import journeys
@@ -97,10 +100,20 @@ class UnitPut(BaseModel):
         return {**wanted, **({"unit": named.pop()} if named else {})}
 
 
+def _has_address(unit: str) -> str:
+    if unit.endswith(f"/{UNIT_VERB}"):
+        raise ValueError(f"an identifier that ends with /{UNIT_VERB} has no address: give another")
+    return unit
+
+
 class UnitIn(UnitPut):
     """A unit to enrol; what is left out is its kind's."""
 
-    unit: Annotated[Identifier, Field(validation_alias=AliasChoices("unit", "id"))]
+    unit: Annotated[
+        Identifier,
+        AfterValidator(_has_address),
+        Field(validation_alias=AliasChoices("unit", "id")),
+    ]
 
 
 class TeamPut(BaseModel):
@@ -202,7 +215,7 @@ def track(request: Request, connection: Reading, unit: UnitId, window: Between) 
     )
 
 
-@router.get("/api/units/{unit:path}", response_class=GeoJson)
+@router.get("/api/units/" + UNIT, response_class=GeoJsonFeature)
 @needs("read")
 def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId) -> Response:
     """One unit with its newest fix, and which teams it was of from when to when."""
@@ -215,7 +228,7 @@ def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId
     return answer(request, seen, versions.read(connection, ["units", "fixes", "teams"]))
 
 
-@router.put("/api/units/{unit:path}")
+@router.put("/api/units/" + UNIT)
 @needs("admin")
 def put_unit(service: Parts, connection: Writing, unit: UnitId, body: UnitPut) -> Response:
     """Put a unit, as GET gave it or its properties alone; its fixes are judged again by it."""
@@ -227,7 +240,7 @@ def put_unit(service: Parts, connection: Writing, unit: UnitId, body: UnitPut) -
     return Response(encode(row), media_type=JSON)
 
 
-@router.delete("/api/units/{unit:path}", status_code=204)
+@router.delete("/api/units/" + UNIT, status_code=204)
 @needs("admin")
 def disenrol_unit(connection: Writing, unit: UnitId) -> Response:
     """End an enrolment: later fixes are refused, history stays."""

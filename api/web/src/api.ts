@@ -1,6 +1,6 @@
 /** Every call that the page makes to its server, and the shapes of the answers that it reads. */
 
-import type { FeatureCollection, Geometry, LineString, MultiPolygon, Point, Polygon } from "geojson";
+import type { Feature, FeatureCollection, Geometry, LineString, MultiPolygon, Point, Polygon } from "geojson";
 import type { Names } from "./words";
 
 export interface Versioned {
@@ -44,7 +44,8 @@ export interface CoverageProps {
   first_visit: string | null;
   last_visit: string | null;
 }
-export interface CoverageAnswer extends Versioned, FeatureCollection<Polygon | MultiPolygon, CoverageProps> {
+/** Figures alone: the ground is drawn from tiles. */
+export interface CoverageAnswer extends Versioned, FeatureCollection<null, CoverageProps> {
   totals: Record<string, number | null>;
   from: string;
   to: string;
@@ -257,7 +258,10 @@ export const gridsOf = (level: string): Promise<FeatureCollection<Polygon | Mult
 export const coverage = (
   at: { from: string; to: string; level: string; swath_m: number },
   signal: AbortSignal,
-): Promise<CoverageAnswer> => get(`/api/coverage${query(at)}`, signal, 120_000);
+): Promise<CoverageAnswer> => get(`/api/coverage${query({ ...at, geometry: "false" })}`, signal, 120_000);
+
+export const grid = (id: string): Promise<Feature<Polygon | MultiPolygon>> =>
+  get(`/api/layers/grids/${encodeURIComponent(id)}`);
 
 export const breaches = (from: string | undefined): Promise<BreachAnswer> =>
   pages<BreachAnswer>(`/api/breaches${query({ from, limit: 10_000 })}`, 3);

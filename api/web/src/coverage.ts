@@ -2,18 +2,20 @@
 
 import type { Feature } from "geojson";
 import * as api from "./api";
-import type { CoverageAnswer, CoverageProps, Region } from "./api";
+import type { CoverageAnswer, Region } from "./api";
 import { choice, figures, h, toggle } from "./dom";
 import { boxOf, type Place, type RegionMap } from "./map";
 import { COVERAGE_BOUNDS } from "./overlays";
 import { hideCard, panelHead, room, showCard } from "./panels";
 import { onRestored, report } from "./status";
 import { onTheme, palette } from "./theme";
+import { tilesOf } from "./tileset";
 import { count, duration, length, moment, share } from "./times";
 import { named, onLanguage, t, titled } from "./words";
 
 const WINDOWS = { w_24h: 24, w_7d: 24 * 7, w_30d: 24 * 30 } as const;
 type Window = keyof typeof WINDOWS;
+type Cell = CoverageAnswer["features"][number];
 const SWATHS_M = [50, 200, 500, 2000];
 const HOUR_MS = 3_600_000;
 const REFRESH_MS = 5 * 60_000;
@@ -25,7 +27,7 @@ export class Coverage {
   private shown = true;
   private answer: CoverageAnswer | null = null;
   private loading: AbortController | null = null;
-  private cell: Feature | null = null;
+  private cell: Cell | null = null;
   private readonly unmark = (): void => {
     this.cell = null;
     this.map.put("cell", []);
@@ -61,10 +63,10 @@ export class Coverage {
     this.loading = mine;
     this.redraw();
     try {
-      const answer = await api.coverage({ ...this.span(), level: this.level, swath_m: this.swath_m }, mine.signal);
+      const asked = { ...this.span(), level: this.level, swath_m: this.swath_m };
+      const answer = await api.coverage(asked, mine.signal);
       this.answer = answer;
-      for (const cell of answer.features) cell.properties.id ??= `${cell.id}`;
-      this.map.put("coverage", answer.features);
+      this.map.putCoverage(tilesOf({ layers: "coverage", ...asked, v: answer.data_version ?? "" }), this.shown);
     } catch (error) {
       report(error);
     } finally {
@@ -150,26 +152,32 @@ export class Coverage {
     );
   }
 
-  /** The grid of the answer under a click: by id, since the drawn one is cut by tiles. */
+  /** The grid of the answer under a click; the drawn one is cut by tiles, so its ground is asked for. */
   openCell(id: unknown, place: Place): boolean {
-    const cell = this.answer?.features.find((feature) => (feature.properties.id ?? feature.id) === id);
+    const cell = this.answer?.features.find((feature) => feature.id === id);
     if (!cell) return false;
     this.place = place;
+    this.ground = null;
     this.showCell(cell);
     this.cell = cell;
-    this.map.put("cell", [cell]);
+    api.grid(`${id}`).then((grid) => {
+      if (this.cell?.id !== id) return;
+      this.ground = grid;
+      this.map.put("cell", [grid]);
+    }).catch(report);
     return true;
   }
+  private ground: Feature | null = null;
   private place: Place = { lon: 0, lat: 0 };
 
-  private showCell(cell: Feature): void {
-    const p = cell.properties as CoverageProps;
+  private showCell(cell: Cell): void {
+    const p = cell.properties;
     const here = h("button", { type: "button", class: "primary", onclick: () => this.respond(this.place) }, t("response_here"));
     const zoom = h(
-      "button", { type: "button", onclick: () => { const box = boxOf([cell]); if (box) this.map.fit(box); } }, t("zoom_in"),
+      "button", { type: "button", onclick: () => { const box = this.ground && boxOf([this.ground]); if (box) this.map.fit(box); } }, t("zoom_in"),
     );
     showCard(
-      named(cell.properties),
+      named({ ...p }),
       [
         figures([
           [t("visited_share"), share(p.visited_share)],

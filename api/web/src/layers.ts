@@ -13,10 +13,12 @@ import type { Coverage } from "./coverage";
 
 /** Computed answers that can be hidden like a layer; their style ids start with the same word. */
 const ANSWERS = ["units", "breaches"] as const;
-type Switch = LayerName | (typeof ANSWERS)[number];
+/** Drawn from tiles of its own, and only when somebody asks for it. */
+const UNATTENDED = "unattended";
+type Switch = LayerName | (typeof ANSWERS)[number] | typeof UNATTENDED;
 
 export class Layers {
-  private readonly hidden = new Set<Switch>();
+  private readonly hidden = new Set<Switch>([UNATTENDED]);
 
   constructor(
     private readonly map: RegionMap,
@@ -37,7 +39,8 @@ export class Layers {
 
   /** Coverage is switched from its own panel too, so its box is drawn when this panel opens. */
   redraw(): void {
-    const rows = [...ANSWERS, ...LAYERS].map((layer) =>
+    const every: Switch[] = [...ANSWERS, ...LAYERS, UNATTENDED];
+    const rows = every.map((layer) =>
       h("li", {}, toggle(h("span", { class: "layer" }, t(layer), sample(layer)), !this.hidden.has(layer), (on) => this.flip(layer, on))),
     );
     rows.splice(2, 0, h("li", {}, toggle(t("coverage"), this.coverage.isShown, (on) => this.coverage.show(on))));
@@ -68,6 +71,7 @@ function sample(layer: Switch): Node | null {
     case "checkpoints": return coloured(glyph(PLACE_SHAPES.staffed), c.station);
     case "posts": return coloured(glyph(PLACE_SHAPES.post), c.post);
     case "post_areas": return stroke("dotted", c.post);
+    case "unattended": return coloured(h("span", { class: "area-sample", "aria-hidden": "true" }), c.unattended);
     case "cameras": return coloured(glyph(PLACE_SHAPES.camera), c.camera);
     case "roads": return stroke("solid thick", c.roadMinor);
     case "border": return stroke("dashdot thick", c.border);

@@ -9,10 +9,10 @@ import type { Region } from "./api";
 import { fontFaces } from "./fonts";
 import { putImages } from "./icons";
 import type { Look } from "./look";
-import { ground, labels, lines, places, postAreas } from "./mapstyle";
+import { ground, labels, lines, places, postAreas, unattended } from "./mapstyle";
 import { OVERLAYS, bandFill, bandLines, coverageFill, emptySource, paths, points, type Overlay } from "./overlays";
 import { onTheme, palette } from "./theme";
-import type { TileSet } from "./tileset";
+import { tilesOf, type TileSet } from "./tileset";
 import { lang, onLanguage } from "./words";
 
 export type Place = { lon: number; lat: number };
@@ -31,10 +31,14 @@ const wallScale = (): number => Math.min(1.6, Math.max(1, innerWidth / WALL_PX))
 
 function stack(look: Look): LayerSpecification[] {
   return [
-    ...ground(look), ...coverageFill(look), ...postAreas(look), ...bandFill(look), ...lines(look),
+    ...ground(look), ...coverageFill(look), ...unattended(look), ...postAreas(look), ...bandFill(look), ...lines(look),
     ...bandLines(look), ...paths(look), ...places(look), ...labels(look), ...points(look),
   ];
 }
+
+const sourceOf = (layer: LayerSpecification): string => ("source" in layer && typeof layer.source === "string" ? layer.source : "");
+const hidden = (layer: LayerSpecification): LayerSpecification =>
+  ({ ...layer, layout: { ...layer.layout, visibility: "none" } }) as LayerSpecification;
 
 export class RegionMap {
   readonly gl: GlMap;
@@ -77,10 +81,18 @@ export class RegionMap {
       "font-faces": fontFaces(),
       sources: {
         places: { type: "vector", tiles: [template], minzoom, maxzoom, ...(attribution ? { attribution } : {}) },
+        // Asked for only while it is shown, as the map asks for no tiles of layers that are hidden.
+        unattended: { type: "vector", tiles: [this.unattended()], minzoom, maxzoom },
         ...Object.fromEntries(OVERLAYS.map((name) => [name, emptySource()])),
       },
-      layers: stack(this.look()),
+      layers: stack(this.look())
+        .filter((layer) => sourceOf(layer) !== "coverage")
+        .map((layer) => (sourceOf(layer) === "unattended" ? hidden(layer) : layer)),
     };
+  }
+
+  private unattended(): string {
+    return tilesOf({ layers: "unattended", v: this.tileset.version });
   }
 
   /** Theme, language or screen changed: the same layers in other paint; data stays where it is. */
@@ -88,6 +100,7 @@ export class RegionMap {
     if (!this.gl.getLayer("land")) return;
     putImages(this.gl, palette());
     for (const layer of stack(this.look())) {
+      if (!this.gl.getLayer(layer.id)) continue;
       for (const [key, value] of Object.entries(layer.paint ?? {})) this.gl.setPaintProperty(layer.id, key as PaintKey, value as never);
       for (const [key, value] of Object.entries(layer.layout ?? {})) this.gl.setLayoutProperty(layer.id, key as LayoutKey, value as never);
     }
@@ -108,6 +121,25 @@ export class RegionMap {
     const drawn = features.filter((feature) => feature.geometry) as Feature[];
     const data: FeatureCollection = { type: "FeatureCollection", features: drawn };
     (this.gl.getSource(overlay) as GeoJSONSource | undefined)?.setData(data);
+  }
+
+  /** Draws coverage from these tiles, beneath all but the land. */
+  putCoverage(template: string, shown: boolean): void {
+    if (this.setTiles("coverage", template)) return;
+    const { minzoom, maxzoom } = this.tileset;
+    this.gl.addSource("coverage", { type: "vector", tiles: [template], minzoom, maxzoom });
+    const layers = stack(this.look());
+    const above = layers[layers.findLastIndex((layer) => sourceOf(layer) === "coverage") + 1]?.id;
+    for (const layer of layers.filter((one) => sourceOf(one) === "coverage")) {
+      this.gl.addLayer(shown ? layer : hidden(layer), above);
+    }
+  }
+
+  private setTiles(name: string, template: string): boolean {
+    const source = this.gl.getSource(name);
+    if (!source || !("setTiles" in source)) return false;
+    (source as { setTiles: (tiles: string[]) => void }).setTiles([template]);
+    return true;
   }
 
   /** Shows or hides every layer whose id starts with one of the prefixes. */
@@ -199,8 +231,8 @@ export class RegionMap {
   useTiles(tileset: TileSet): void {
     if (tileset.template === this.tileset.template) return;
     this.tileset = tileset;
-    const source = this.gl.getSource("places");
-    if (source && "setTiles" in source) (source as { setTiles: (tiles: string[]) => void }).setTiles([tileset.template]);
+    this.setTiles("places", tileset.template);
+    this.setTiles("unattended", this.unattended());
   }
 }
 

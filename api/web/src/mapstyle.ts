@@ -36,6 +36,23 @@ export function postAreas({ colours }: Look): LayerSpecification[] {
   ];
 }
 
+/** What no post looks after, of the highest grids: it is the same ground at every level. */
+export function unattended({ colours, levels }: Look): LayerSpecification[] {
+  const drawn = {
+    source: "unattended", "source-layer": "unattended", filter: expr(["==", ["get", "level"], levels[0]?.id ?? ""]),
+  };
+  return [
+    {
+      id: "unattended-fill", type: "fill", ...drawn,
+      paint: { "fill-color": colours.unattended, "fill-opacity": 0.26 },
+    },
+    {
+      id: "unattended-line", type: "line", ...drawn, layout: { "line-join": "round" },
+      paint: { "line-color": colours.unattended, "line-width": byZoom(5, 0.8, 12, 2), "line-dasharray": [4, 2] },
+    },
+  ];
+}
+
 function gridLines({ colours, levels }: Look): LayerSpecification[] {
   const drawn = levels.map(({ id, rank }): LayerSpecification => {
     const weight = [2.2, 1.3, 0.8][rank] ?? 0.6;

@@ -5,7 +5,7 @@ import { BOLD, REGULAR } from "./fonts";
 import { byZoom, expr, type Expr, type Look } from "./look";
 
 export const OVERLAYS = [
-  "coverage", "cell", "response", "origin", "routes", "track", "breaches", "units", "grid-names",
+  "cell", "response", "origin", "routes", "track", "breaches", "units", "grid-names",
 ] as const;
 export type Overlay = (typeof OVERLAYS)[number];
 
@@ -26,13 +26,16 @@ export function coverageOpacity(behind: boolean): Record<string, Expr> {
   };
 }
 
+/** Cells come as tiles: simpler from afar, and only those in sight. */
+const cells = { source: "coverage", "source-layer": "coverage" };
+
 export function coverageFill({ colours }: Look): LayerSpecification[] {
   const steps = COVERAGE_BOUNDS.flatMap((bound, index) => [bound, colours.coverage[index + 1]]);
   const opacity = coverageOpacity(false);
   const visited = expr(["coalesce", ["get", "visited_share"], 0]);
   return [
     {
-      id: "coverage-fill", type: "fill", source: "coverage",
+      id: "coverage-fill", type: "fill", ...cells,
       paint: {
         "fill-color": expr([
           "case", ["<=", visited, 0], colours.unvisited, ["step", visited, colours.coverage[0], ...steps],
@@ -41,12 +44,12 @@ export function coverageFill({ colours }: Look): LayerSpecification[] {
       },
     },
     {
-      id: "coverage-unknown", type: "fill", source: "coverage",
+      id: "coverage-unknown", type: "fill", ...cells,
       filter: ["all", ["<=", ["coalesce", ["get", "visited_share"], 0], 0], [">", ["coalesce", ["get", "unknown_s"], 0], 0]],
       paint: { "fill-pattern": "hatch", "fill-opacity": opacity["coverage-unknown"] ?? 1 },
     },
     {
-      id: "coverage-line", type: "line", source: "coverage",
+      id: "coverage-line", type: "line", ...cells,
       paint: { "line-color": colours.grid, "line-width": byZoom(5, 0.3, 11, 1), "line-opacity": 0.7 },
     },
   ];

@@ -16,6 +16,7 @@ export interface Palette {
   roadCase: string;
   border: string;
   post: string;
+  unattended: string;
   settlement: string;
   station: string;
   camera: string;
@@ -33,7 +34,7 @@ export interface Palette {
 const LIGHT: Palette = {
   land: "#f3f0e8", urban: "#e4dccb", dedicated: "#dfe3d2", label: "#2a2f33", halo: "#fbfaf6",
   grid: "#8d8676", gridTop: "#5d574b", road: "#ffffff", roadMinor: "#b3a68f", roadCase: "#a2937a",
-  border: "#8c2f6b", post: "#7a6a35", settlement: "#3b3f44", station: "#24527a", camera: "#5b6570",
+  border: "#8c2f6b", post: "#7a6a35", unattended: "#5f4b3c", settlement: "#3b3f44", station: "#24527a", camera: "#5b6570",
   ink: "#14181c", paper: "#ffffff",
   coverage: ["#d3e8dc", "#aad4bf", "#7cbca0", "#4b9d80", "#267a61", "#0b5242"],
   unvisited: "#f1ede3", hatch: "#8a7f6c",
@@ -44,7 +45,7 @@ const LIGHT: Palette = {
 const DARK: Palette = {
   land: "#12171c", urban: "#232a31", dedicated: "#1c2a28", label: "#e4e9ed", halo: "#0c1013",
   grid: "#4a545e", gridTop: "#8795a3", road: "#b3a78d", roadMinor: "#6f695c", roadCase: "#0d1114",
-  border: "#e08bc4", post: "#c3ad66", settlement: "#cfd6dc", station: "#8fc1ee", camera: "#9aa6b2",
+  border: "#e08bc4", post: "#c3ad66", unattended: "#b9a08c", settlement: "#cfd6dc", station: "#8fc1ee", camera: "#9aa6b2",
   ink: "#f4f7f9", paper: "#12171c",
   coverage: ["#173a33", "#1c5146", "#236c5c", "#2f8b75", "#4fb095", "#8fe0c4"],
   unvisited: "#161c21", hatch: "#6d7781",

@@ -72,6 +72,7 @@ const WORDS = {
   checkpoints: ["检查站", "Шалган нэвтрүүлэх цэг", "Checkpoints"],
   posts: ["服务站", "Үйлчилгээний цэг", "Posts"],
   post_areas: ["服务站辖区", "Цэгийн хариуцах нутаг", "Post areas"],
+  unattended: ["无服务站照管的地区", "Цэг хариуцаагүй нутаг", "Looked after by no post"],
   cameras: ["摄像头", "Камер", "Cameras"],
   roads: ["道路", "Зам", "Roads"],
   border: ["边境线", "Хилийн шугам", "Border"],

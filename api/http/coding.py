@@ -1,0 +1,39 @@
+"""Content codings of answers: packed ones carry an ETag of their own."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.answers import uncoded
+
+
+class CodedTags:
+    """ASGI middleware outside of the one that packs: a strong ETag names one coding alone.
+
+    RFC 9110, 8.8.3. The tag of what is packed ends with its coding, as those of tiles do;
+    ``answers.known_by`` and ``routes.places.tags_of`` take a state by any of its tags.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def coded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                tag = headers.get("etag")
+                if tag is not None:
+                    _tell(headers, tag)
+            await send(message)
+
+        await self.app(scope, receive, coded if scope["type"] == "http" else send)
+
+
+def _tell(headers: MutableHeaders, tag: str) -> None:
+    coding = headers.get("content-encoding")
+    if coding and not tag.startswith("W/") and uncoded(tag) == tag:
+        headers["etag"] = f'{tag[:-1]}-{coding}"'
+    # Of a 304 and of what is too small to be packed, too: the next answer may be.
+    if "accept-encoding" not in headers.get("vary", "").lower():
+        headers.add_vary_header("Accept-Encoding")
