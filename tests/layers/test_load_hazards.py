@@ -38,7 +38,7 @@ REFUSED = [
     ("settlements", "nan.geojson", "it is no GeoJSON"),
     ("settlements", "nan.csv", "row 2 (id 'B'): has a coordinate that is NaN"),
     ("settlements", "infinite.csv", "row 1 (id 'A'): has a coordinate that is NaN or infinite"),
-    ("settlements", "half_a_place.csv", "row 1 (id 'A'): has a coordinate that is NaN"),
+    ("settlements", "half_a_place.csv", "row 1 (id 'A'): its latitude is empty: give it one"),
     ("settlements", "swapped.geojson", "longitude and latitude look swapped"),
     ("settlements", "metres.geojson", "lies off the earth"),
     ("settlements", "degrees_as_metres.geojson", "look like degrees, but WGS 84 / UTM zone 48N is"),
