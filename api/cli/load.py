@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.cli import rasters
-from api.cli.options import Crs, LayerName, Mapping, pairs
+from api.cli.options import Crs, LayerName, Mapping, lists, pairs
 from api.database import migrated
 from api.progress import progress
 from api.settings import read_settings
@@ -37,7 +37,8 @@ def load(
         list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
     ] = None,
     unknown: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="what means missing")
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="what means missing; several are several"),
     ] = None,
     crs: Crs = None,
     datum: Annotated[
@@ -45,6 +46,9 @@ def load(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="of its texts: gbk, cp1251, …")] = None,
     time_zone: Annotated[str | None, typer.Option(help="of times that name none")] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None, typer.Option(help="how to read 03/01/2026")
+    ] = None,
     layer_name: LayerName = None,
     skip_bad: Annotated[bool, typer.Option(help="leave out rows that are refused")] = False,
     strict: Annotated[bool, typer.Option(help="refuse what would be repaired")] = False,
@@ -80,11 +84,12 @@ def load(
                 file,
                 mapping=pairs(mapping, "--map"),
                 settings=pairs(setting, "--set"),
-                unknown=pairs(unknown, "--unknown"),
+                unknown=lists(unknown, "--unknown"),
                 crs=crs,
                 datum=datum,
                 encoding=encoding,
                 time_zone=time_zone,
+                dates=dates,
                 source_layer=layer_name,
                 skip_bad=skip_bad,
                 strict=strict,
@@ -120,9 +125,11 @@ def _bar() -> Iterator[Progress]:
 
 
 def _print(report: Report) -> None:
+    refused = f", {len(report.refused)} refused" if report.refused else ""
+    dry = " (dry run: nothing was stored)" if report.dry_run else ""
     typer.echo(
         f"{report.layer}: {report.read} read, {report.inserted} new, {report.updated} updated, "
-        f"{report.unchanged} unchanged{' (dry run: nothing was stored)' if report.dry_run else ''}"
+        f"{report.unchanged} unchanged{refused}{dry}"
     )
     _lines("note", report.notes)
     _lines("repaired", report.repaired)

@@ -174,7 +174,9 @@ def _texts(path: Path, cells: list[str]) -> tuple[Shapes, CRS | None]:
             srid[row], given[row] = int(said[1]), said[2]
     is_hex = np.array([cell is not None and bool(_HEX.fullmatch(cell)) for cell in given])
     is_json = np.array([cell is not None and cell.startswith("{") for cell in given])
-    shapes = _from_wkt(np.where(is_hex | is_json, None, given))
+    plain = given.copy()
+    plain[is_hex | is_json] = None
+    shapes = _from_wkt(plain)
     found, broken, closed = shapes.found, shapes.broken, shapes.closed
     if is_hex.any():
         binary = _from_hex(given, np.flatnonzero(is_hex))
