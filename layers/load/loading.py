@@ -25,6 +25,7 @@ from layers.load import (
     parse,
     persons,
     place,
+    strays,
     suspicion,
     writing,
 )
@@ -229,6 +230,7 @@ def _placed(
     """
     present = shapes.judge_present(source.geometries)
     findings.refuse_all(present.faults)
+    strays.refuse_nowhere(present.geometries, findings)
     heights = int(shapely.has_z(present.geometries).sum())
     measures = int((shapely.has_m(present.geometries)).sum())
     for count, what in ((heights, "heights (Z)"), (measures, "measures (M)")):
@@ -242,6 +244,7 @@ def _placed(
     as_given = degrees
     if plan.datum is not None:
         degrees = place.unshifted(degrees, plan.datum)
+        place.note_same(as_given, degrees, plan.datum, findings)
     judged = shapes.judge(plan.layer, degrees, present=True)
     findings.refuse_all({row: why for row, why in judged.faults.items() if findings.fine[row]})
     findings.repair_all(judged.repaired)
@@ -250,8 +253,10 @@ def _placed(
     place.note_far(judged.geometries, region, crs, findings)
     as_given = as_given.copy()
     as_given[~findings.fine] = None
-    findings.suspicions = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
-    findings.notes.extend(findings.suspicions)
+    strays.tell(judged.geometries, region, findings)
+    shifted = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
+    findings.suspicions.extend(shifted)
+    findings.notes.extend(shifted)
     return judged.geometries
 
 

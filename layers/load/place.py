@@ -96,13 +96,25 @@ def unshifted(geometries: Geometries, datum: Datum) -> Geometries:
     return np.asarray(shapely.set_coordinates(geometries.copy(), np.column_stack([lon, lat])))
 
 
+def note_same(given: Geometries, moved: Geometries, datum: Datum, findings: Findings) -> None:
+    """Tell where undoing a datum changes nothing: it is only used in China and around it."""
+    before, after = shapely.get_coordinates(given), shapely.get_coordinates(moved)
+    if len(before) and (before == after).all():
+        findings.note(
+            f"--datum {datum} changed nothing: all of it lies outside China, where nothing is"
+            " shifted; leave it out"
+        )
+
+
 def note_far(geometries: Geometries, region: Bounds | None, crs: CRS, findings: Findings) -> None:
     """Tell where the whole file lies far from everything that is loaded."""
     present = geometries[~shapely.is_missing(geometries)]
     if region is None or not len(present):
         return
     west, south, east, north = shapely.total_bounds(present)
-    lon = _nearest(west, east, region[0], region[2])
+    # The region may be nearer across the antimeridian.
+    ways = [_nearest(west, east, region[0] + turn, region[2] + turn) for turn in (0, -360, 360)]
+    lon = min(ways, key=lambda way: abs(way[0] - way[1]))
     lat = _nearest(south, north, region[1], region[3])
     apart_m = float(geodesic_m(lon[0], lat[0], lon[1], lat[1]))
     if apart_m > FAR_M:

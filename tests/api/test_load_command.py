@@ -18,7 +18,10 @@ def test_faulty_rows_are_listed_left_out_and_written_to_a_report(run: Run, tmp_p
     assert len(json.loads(report.read_text())["refused"]) == 2
     looked = run("load", "settlements", file, "--skip-bad", "--dry-run")
     assert looked.code == 0
-    assert "3 read, 1 new, 0 updated, 0 unchanged, 2 refused (dry run: nothing was stored)" in looked.out
+    assert (
+        "3 read, 1 new, 0 updated, 0 unchanged, 2 refused (dry run: nothing was stored)"
+        in looked.out
+    )
     loaded = run(
         "load", "settlements", file, "--skip-bad", "--unknown", "households=0", "--report", report
     )
