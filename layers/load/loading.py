@@ -246,10 +246,12 @@ def _placed(
         degrees = place.unshifted(degrees, plan.datum)
         place.note_same(as_given, degrees, plan.datum, findings)
     judged = shapes.judge(plan.layer, degrees, present=True)
-    findings.refuse_all({row: why for row, why in judged.faults.items() if findings.fine[row]})
-    findings.repair_all(judged.repaired)
     region = places.extent(connection)
+    faults = {row: why for row, why in judged.faults.items() if findings.fine[row]}
+    findings.refuse_all(place.explained(faults, degrees, region))
+    findings.repair_all(judged.repaired)
     place.check_axes(file.name, judged.geometries, region)
+    place.note_use(judged.geometries, crs, findings)
     place.note_far(judged.geometries, region, crs, findings)
     as_given = as_given.copy()
     as_given[~findings.fine] = None
