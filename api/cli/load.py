@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from api.cli import rasters
 from api.cli.options import Crs, LayerName, Mapping, lists, pairs
+from api.cli.reports import check_target, write_report
 from api.database import migrated
 from api.progress import progress
 from api.settings import read_settings
 from layers.db.engine import SYSTEM, acting
+from layers.errors import BadFileError
 from layers.load import Progress, RefusedRowsError, Report
 from layers.load import load as load_file
 from layers.region import Region
@@ -61,15 +61,19 @@ def load(
 
     elevation, speed and land_cover are rasters, from GeoTIFF.
     """
+    check_target(report)
     if layer in rasters.NAMES:
-        others = (mapping, setting, unknown, datum, encoding, time_zone, layer_name, report)
-        if any(others) or skip_bad or strict or dry_run:
-            raise typer.BadParameter(f"{layer} is a raster: it takes --crs, --band and --nodata")
-        rasters.load_raster(layer, file, crs=crs, band=band, nodata=nodata)
+        others = (mapping, setting, unknown, datum, encoding, time_zone, dates, layer_name)
+        if any(others) or skip_bad or strict:
+            raise typer.BadParameter(
+                f"{layer} is a raster: it takes --crs, --band, --nodata, --dry-run and --report"
+            )
+        rasters.load_raster(
+            layer, file, crs=crs, band=band, nodata=nodata, dry_run=dry_run, report=report
+        )
         return
     if band is not None or nodata is not None:
         raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
-    _check_target(report)
     settings = read_settings()
     region = Region.read(settings.region_file)
     with (
@@ -99,7 +103,7 @@ def load(
                 progress=bar,
             )
         except RefusedRowsError as error:
-            _write(
+            write_report(
                 report,
                 {"refused": error.refused, "repaired": error.repaired, "notes": error.notes},
             )
@@ -108,7 +112,10 @@ def load(
                 _lines("refused", error.refused)
                 _lines("would repair", error.repaired)
             raise
-    _write(report, dataclasses.asdict(done))
+        except BadFileError as error:
+            write_report(report, {"refused": [str(error)], "repaired": [], "notes": []})
+            raise
+    write_report(report, dataclasses.asdict(done))
     _print(done)
 
 
@@ -143,15 +150,3 @@ def _lines(kind: str, lines: Sequence[str]) -> None:
         typer.echo(f"{kind}: {line}")
     if len(lines) > MOST_LINES:
         typer.echo(f"{kind}: … and {len(lines) - MOST_LINES} more (--report FILE has all)")
-
-
-def _check_target(path: Path | None) -> None:
-    """Refuse a report that cannot be written before anything is stored."""
-    if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
-        raise typer.BadParameter(f"{path} cannot be written: name a file in a folder that is there")
-
-
-def _write(path: Path | None, content: dict[str, Any]) -> None:
-    if path is not None:
-        text = json.dumps(content, ensure_ascii=False, indent=2)
-        path.write_text(text + "\n", encoding="utf-8")

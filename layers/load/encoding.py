@@ -37,7 +37,6 @@ _SIGNS = "，。、；：？！（）《》“”‘’—…·　【】〔〕�
 _STAND_INS = re.compile(r"[єїЄЇ]")
 _UKRAINIAN = re.compile(r"[іґІҐ]")
 _FEWEST_LETTERS = 4
-_FEWEST_UTF8 = 2
 #: What was once read as Latin-1 has as many different letters, or it may be what it is.
 _FEWEST_DISTINCT = 6
 _LONGEST_LOOK = 4_000_000  # bytes; enough to know what a file is in
@@ -113,8 +112,7 @@ def check_asked(name: str, data: bytes, asked: str, codec: str) -> None:
             ) from None
         return
     plausible = {"gb18030": _chinese, "cp1251": _slavic}.get(codec, lambda _: 0.0)(data)
-    # Few bytes are valid in several code pages; more never by chance.
-    if beyond >= _FEWEST_UTF8 and plausible < _CERTAIN:
+    if beyond and plausible < _CERTAIN:
         raise BadFileError(
             f"{name}: it is UTF-8, of which --encoding {asked} would make nonsense: leave that out"
         )

@@ -25,7 +25,9 @@ def looks_like(xy: Floats, region: Bounds | None) -> str:
     come to lie in it.
     """
     some = xy[:: max(len(xy) // 500, 1)]
-    fits = [name for name, at in _readings(some) if _fits(at(some), region)]
+    fits = [name for name, at in _projected(some) if _fits(at(some), region)]
+    # Any whole number may be degrees times something; a projection's are more telling.
+    fits = fits or [name for name, at in _scaled(some) if _fits(at(some), region)]
     if not fits or len(fits) > _MOST_NAMED:
         return ""
     return "; they look like " + " or ".join(fits)
@@ -41,20 +43,24 @@ def _fits(lonlat: Floats, region: Bounds | None) -> bool:
     return bool(((lonlat >= low) & (lonlat <= high)).mean() > 0.9)
 
 
-def _readings(xy: Floats) -> Iterator[_Reading]:
-    """What coordinates of this size may be."""
+def _scaled(xy: Floats) -> Iterator[_Reading]:
+    """What of degrees, or of metres, coordinates of this size may be."""
     size = np.abs(xy).max()
     for power in (5, 6, 7):
         if size > 10.0**power and (xy == np.floor(xy)).all():
             yield f"degrees times {10**power:,}: divide them", _divided(10.0**power)
     if (np.abs(xy) <= (18_000, 9_000)).all() and (np.abs(xy) % 100 < 60).all():
         yield "degrees and minutes without a sign (DDDMM.mm): write decimal degrees", _minutes
+    if 5e6 < size * 1000 < 2.1e7:
+        yield "kilometres of web Mercator: write metres, --crs EPSG:3857", _kilometres
+
+
+def _projected(xy: Floats) -> Iterator[_Reading]:
+    """Projections that have coordinates of this size, in either order."""
     for crs, what in _codes(xy):
         yield f"{what} (--crs {crs})", _from(crs)
     for crs, what in _codes(xy[:, ::-1]):
         yield f"{what} (--crs {crs}) with northing first: write easting first", _swapped(crs)
-    if 5e6 < size * 1000 < 2.1e7:
-        yield "kilometres of web Mercator: write metres, --crs EPSG:3857", _kilometres
 
 
 def _codes(xy: Floats) -> Iterator[tuple[str, str]]:

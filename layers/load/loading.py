@@ -250,9 +250,7 @@ def _placed(
     faults = {row: why for row, why in judged.faults.items() if findings.fine[row]}
     findings.refuse_all(place.explained(faults, degrees, region))
     findings.repair_all(judged.repaired)
-    place.check_axes(file.name, judged.geometries, region)
-    place.note_use(judged.geometries, crs, findings)
-    place.note_far(judged.geometries, region, crs, findings)
+    place.look(file.name, judged.geometries, region, crs, findings)
     as_given = as_given.copy()
     as_given[~findings.fine] = None
     strays.tell(judged.geometries, region, findings)

@@ -123,6 +123,15 @@ def _share_in_use(crs: CRS, lonlat: Floats) -> float:
     return float(((lonlat >= low) & (lonlat <= high)).all(axis=1).mean())
 
 
+def look(
+    name: str, geometries: Geometries, region: Bounds | None, crs: CRS, findings: Findings
+) -> None:
+    """Tell what makes the CRS doubtful. Raises BadFileError where the axes look swapped."""
+    check_axes(name, geometries, region)
+    note_use(geometries, crs, findings)
+    note_far(geometries, region, crs, findings)
+
+
 def note_use(geometries: Geometries, crs: CRS, findings: Findings) -> None:
     """Tell where hardly anything lies where the CRS is used: it may be the wrong one."""
     xy = shapely.get_coordinates(geometries)
