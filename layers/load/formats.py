@@ -56,6 +56,12 @@ def _dxf(head: bytes) -> bool:
     return (head.lstrip()[:1] in (b"0", b"9") and _text(head)) or head.startswith(b"AutoCAD Binary")
 
 
+def _read_gml(path: Path, plan: Plan) -> Source:
+    """GML; GDAL keeps what it found out about one in a file beside it."""
+    with packed.aside(path) as linked:
+        return vector.read(linked, plan)
+
+
 def _read_gzip(path: Path, plan: Plan) -> Source:
     with packed.unpacked(path) as inside:
         return of(inside).read(inside, plan)
@@ -108,7 +114,7 @@ _FORMATS = {
     ".xlsx": Format(name="Excel workbook", read=sheet.read, starts=_starts(_ZIP)),
     ".ods": Format(name="OpenDocument spreadsheet", read=sheet.read, starts=_starts(_ZIP)),
     ".gz": Format(name="gzip file", read=_read_gzip, starts=_starts(_GZIP)),
-    ".gml": Format(name="GML", read=vector.read, starts=_markup),
+    ".gml": Format(name="GML", read=_read_gml, starts=_markup),
     ".gpx": Format(name="GPX", read=vector.read, starts=_markup),
     ".topojson": _OTHER_JSON,
     ".dxf": Format(name="DXF drawing", read=vector.read, starts=_dxf),

@@ -42,6 +42,15 @@ def unpacked(path: Path, inside: str | None = None) -> Iterator[Path]:
         yield target
 
 
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """The file under its name in a folder of its own: who reads it may write beside it."""
+    with tempfile.TemporaryDirectory(prefix="patrolgrid-") as folder:
+        target = Path(folder) / path.name
+        target.symlink_to(path.absolute())
+        yield target
+
+
 def _copy(path: Path, source: IO[bytes] | gzip.GzipFile, target: Path) -> None:
     with target.open("wb") as out:
         left = MOST_BYTES

@@ -23,8 +23,6 @@ from layers.load.source import LONLAT, Source, declared_crs, from_wkb, named
 _MACOS = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
 #: What else may be packed: a file, or a geodatabase, which is a folder.
 _PACKED = re.compile(r".*?\.(?:gpkg|fgb|kml|tab|mif)$|.*?\.gdb(?=/)", re.IGNORECASE)
-#: What the drivers are told; GML's would write a file beside the one that it reads.
-_OPTIONS = {".gml": {"WRITE_GFS": "NO"}}
 #: Which of GPX's layers are taken for which geometry.
 _GPX = {"Point": ("waypoints",), "LineString": ("tracks", "routes")}
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
@@ -71,8 +69,7 @@ def _read(
     codec: str | None,
 ) -> Source:
     layer = _layer(path, place, plan)
-    options = dict(_OPTIONS.get(path.suffix.lower(), {}))
-    options |= {} if codec is None else {"ENCODING": codec}
+    options = {} if codec is None else {"ENCODING": codec}
     info = pyogrio.read_info(place, layer=layer, force_feature_count=True, **options)
     names = [str(name) for name in info["fields"]]
     with_fid = _FID in plan.mapping.values() and _FID not in names

@@ -128,7 +128,7 @@ SURVIVED = {
     "gbk.csv", "utf16.csv", "cp1251.csv", "latin1.csv", "gbk_table.zip", "cp1251_table.zip",
     "degrees_minutes.csv", "exact_repeat.geojson", "twins.geojson", "antimeridian.geojson",
     "to_360.geojson", "collection.geojson", "no_households.csv", "beyond_parent.geojson",
-    "words_for_nothing.csv",
+    "words_for_nothing.csv", "places.gpx", "arcs.topojson", "esri.json", "drawing.dxf",
     "overlap.geojson", "gap.geojson",
     "placemarks.kml", "excel.csv", "amap.csv", "europe.csv",
 }  # fmt: skip
