@@ -32,8 +32,10 @@ _NOWHERE = (
 
 def refuse_nowhere(geometries: Geometries, findings: Findings) -> None:
     """Refuse rows at exactly 0/0, in whatever CRS, or with one vertex there and others far off."""
-    xy, owner = shapely.get_coordinates(geometries, return_index=True)
-    rows = np.unique(owner[(xy == 0).all(axis=1)])
+    box = shapely.bounds(geometries)
+    around = np.flatnonzero((box[:, :2] <= 0).all(axis=1) & (box[:, 2:] >= 0).all(axis=1))
+    xy, owner = shapely.get_coordinates(geometries[around], return_index=True)
+    rows = around[np.unique(owner[(xy == 0).all(axis=1)])]
     if not len(rows):
         return
     box = shapely.bounds(geometries[rows])

@@ -76,6 +76,7 @@ REFUSED = [
     ("grids", "point_as_grid.geojson", "is a Point: grids takes MultiPolygon or Polygon"),
     ("grids", "no_area.geojson", "feature 1 (id 'A'): has a geometry that encloses"),
     ("grids", "on_one_line.csv", "row 1 (id 'A'): has a geometry that encloses nothing"),
+    ("cameras", "devices.csv", "its id looks like the address of a device (MAC): records of"),
     ("settlements", "nowhere.csv", "row 2 (id 'B'): lies at exactly 0/0"),
     ("settlements", "nowhere.geojson", "feature 2 (id 'B'): lies at exactly 0/0"),
     ("grids", "same_id_twice.geojson", "feature 2 (id 'A'): its id is also that of feature 1"),
