@@ -32,6 +32,7 @@ _OF_AXIS = {"longitude": "EW", "latitude": "NS"}
 _SIGNS = str.maketrans({
     **dict.fromkeys("º˚∘⁰ᵒ*度", "°"), **dict.fromkeys("′’‘`´ʹʼ＇分", "'"),
     **dict.fromkeys("″”“ʺ˝〃＂秒", '"'), **dict.fromkeys("−–—‐‑", "-"),
+    **dict.fromkeys("\u200b\u200e\u200f\u202a\u202c\ufeff", ""),
 })  # fmt: skip
 #: The same as words; an ``s`` is seconds only where other words stand, else it is south.
 _WORDS = (
@@ -121,7 +122,8 @@ def _numbers(text: str, rest: str) -> dict[int, float]:
             raise BadAngleError(_wrong(text, "is no number"))
         following = max(found, default=-1) + 1
         place = _PLACE.get(part[2] or "", following)
-        if place < following or (not found and place) or place > 2:
+        is_long = place > 0 and len(part[1].split(".")[0]) > 2  # 500 000: thousands
+        if place < following or (not found and place) or place > 2 or is_long:
             raise BadAngleError(_wrong(text, "is no number"))
         if any(number != int(number) for number in found.values()):
             raise BadAngleError(_wrong(text, "has decimals before its end"))

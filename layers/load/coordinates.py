@@ -32,6 +32,11 @@ _PAIR_EITHER = ("coords", "coord", "coordinates", "coordinate", "gps", "point", 
                 "координаты", "солбицол", "坐标点", "地理坐标")  # fmt: skip
 #: What stands behind a name: a unit, or a letter of the axis.
 _BEHIND = re.compile(r"\s*(?:[(（\[].*[)）\]]|[,_\s]\s*(?:deg|degrees|град|градусы|dms|wgs84)\.?)$")
+_DATUM = {"GCJ-02": "gcj02", "BD-09": "bd09"}
+_SHIFTED = {
+    **dict.fromkeys(("gcj", "火星", "高德", "amap", "腾讯", "mars"), "GCJ-02"),
+    **dict.fromkeys(("bd09", "bd_", "baidu", "百度"), "BD-09"),
+}
 _HEX = re.compile(r"(?:\\x|0x)?((?:00|01)[0-9a-f]{8,})", re.IGNORECASE)
 _SRID = re.compile(r"\s*SRID\s*=\s*(\d+)\s*;\s*(.*)", re.IGNORECASE | re.DOTALL)
 _HALVES = re.compile(r"\s*[,，;；|/、]\s*")
@@ -57,6 +62,17 @@ def columns(path: Path, plan: Plan, names: list[str]) -> list[str]:
     )
 
 
+def note_shifted(where: list[str], datum: str | None) -> list[str]:
+    """Whether columns are called as those of Chinese web maps, and nobody said so."""
+    said = (
+        "" if datum else next((_SHIFTED[k] for n in where for k in _SHIFTED if k in n.lower()), "")
+    )
+    called = " and ".join(map(repr, where))
+    return (
+        [f"{called} are called as those of {said}: is it --datum {_DATUM[said]}?"] if said else []
+    )
+
+
 def are_named(names: list[str]) -> bool:
     """Whether a header names what holds a place."""
     both = _first(names, _LON) is not None and _first(names, _LAT) is not None
@@ -71,6 +87,7 @@ def plain_name(name: str) -> str:
 def _first(names: list[str], known: tuple[str, ...]) -> str | None:
     by_word = {plain_name(name): name for name in reversed(names)}
     by_word |= {name.lower(): name for name in reversed(names)}
+    by_word |= {name: name for name in names}
     return next((by_word[word] for word in known if word in by_word), None)
 
 

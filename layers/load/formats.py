@@ -56,8 +56,8 @@ def _dxf(head: bytes) -> bool:
     return (head.lstrip()[:1] in (b"0", b"9") and _text(head)) or head.startswith(b"AutoCAD Binary")
 
 
-def _read_gml(path: Path, plan: Plan) -> Source:
-    """GML; GDAL keeps what it found out about one in a file beside it."""
+def _read_xml(path: Path, plan: Plan) -> Source:
+    """KML, GPX or GML; GDAL keeps what it found out about a GML file in one beside it."""
     with packed.aside(path) as linked:
         return vector.read(linked, plan)
 
@@ -114,11 +114,11 @@ _FORMATS = {
     ".xlsx": Format(name="Excel workbook", read=sheet.read, starts=_starts(_ZIP)),
     ".ods": Format(name="OpenDocument spreadsheet", read=sheet.read, starts=_starts(_ZIP)),
     ".gz": Format(name="gzip file", read=_read_gzip, starts=_starts(_GZIP)),
-    ".gml": Format(name="GML", read=_read_gml, starts=_markup),
-    ".gpx": Format(name="GPX", read=vector.read, starts=_markup),
+    ".gml": Format(name="GML", read=_read_xml, starts=_markup),
+    ".gpx": Format(name="GPX", read=_read_xml, starts=_markup),
     ".topojson": _OTHER_JSON,
     ".dxf": Format(name="DXF drawing", read=vector.read, starts=_dxf),
-    ".kml": Format(name="KML", read=vector.read, starts=_markup),
+    ".kml": Format(name="KML", read=_read_xml, starts=_markup),
     ".kmz": Format(name="KMZ", read=vector.read, starts=_starts(_ZIP)),
     ".tab": Format(name="MapInfo table", read=vector.read, starts=_starts(b"!table", b"!Table")),
     ".mif": Format(name="MapInfo exchange file", read=vector.read, starts=_text),

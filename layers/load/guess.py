@@ -27,7 +27,8 @@ def looks_like(xy: Floats, region: Bounds | None) -> str:
     some = xy[:: max(len(xy) // 500, 1)]
     fits = [name for name, at in _projected(some) if _fits(at(some), region)]
     # Any whole number may be degrees times something; a projection's are more telling.
-    fits = fits or [name for name, at in _scaled(some) if _fits(at(some), region)]
+    if not fits and (region is not None or np.abs(some).max() > 1e5):
+        fits = [name for name, at in _scaled(some) if _fits(at(some), region)]
     if not fits or len(fits) > _MOST_NAMED:
         return ""
     return "; they look like " + " or ".join(fits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import tempfile
 import zipfile
 import zlib
@@ -12,9 +13,13 @@ from pathlib import Path
 from typing import IO
 
 from layers.errors import BadFileError
+from layers.load import encoding
 
 #: No layer is larger; what is more unpacks to fill the disk.
 MOST_BYTES = 4 * 1024**3
+#: Up to the code page that an XML file says it is in.
+_DECLARED = re.compile(rb"(<\?xml[^>]*encoding\s*=\s*[\"'])([A-Za-z0-9._-]+)")
+_KNOWN = {b"utf-8", b"utf-16", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1"}
 _CHUNK = 1024 * 1024
 
 
@@ -44,10 +49,25 @@ def unpacked(path: Path, inside: str | None = None) -> Iterator[Path]:
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """The file under its name in a folder of its own: who reads it may write beside it."""
+    """An XML file under its name in a folder of its own: who reads it may write beside it. One in
+    a code page that no XML parser has to know is there in UTF-8. Raises BadFileError.
+    """
     with tempfile.TemporaryDirectory(prefix="patrolgrid-") as folder:
         target = Path(folder) / path.name
-        target.symlink_to(path.absolute())
+        with path.open("rb") as file:
+            said = _DECLARED.match(file.read(200))
+        if said is None or said[2].lower() in _KNOWN:
+            target.symlink_to(path.absolute())
+        else:
+            codec = encoding.codec_of(said[2].decode("ascii"))
+            data = path.read_bytes()
+            try:
+                text = data[said.end(2) :].decode(codec)
+            except UnicodeDecodeError as error:
+                raise BadFileError(
+                    f"{path.name}: it says that it is in {said[2].decode()}, and is not: mend it"
+                ) from error
+            target.write_bytes(said[1] + b"UTF-8" + text.encode())
         yield target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,7 +67,7 @@ def _without_words(
     out: dict[str, Sequence[Any]] = dict(columns)
     for name, values in columns.items():
         column = plan.layer.columns.get(name)
-        if column is None or column.kind not in ("integer", "number", "time"):
+        if column is None or not (column.kind in ("integer", "number", "time") or column.refers):
             continue
         said = {v for v in set(filter(_is_text, values)) if v.strip().lower() in _NOTHING}
         said -= {text for text in said if text.strip() in plan.unknown_texts(name)}
@@ -74,7 +75,27 @@ def _without_words(
             out[name] = [None if _is_text(v) and v in said else v for v in values]
             for row in [n for n, v in enumerate(values) if _is_text(v) and v in said]:
                 findings.repair(row, f"{name} {shown(values[row])} was taken as missing")
+        if column.kind in ("integer", "number"):
+            out[name] = _with_points(name, out[name], findings)
     return out
+
+
+#: 1 234 and 60,5: a blank between thousands, a comma before decimals (never 1,234, which may be
+#: either).
+_THOUSANDS = re.compile(r"\s*[-+]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?\s*")
+_COMMA = re.compile(r"\s*[-+]?\d+,(?:\d{1,2}|\d{4,})\s*")
+
+
+def _with_points(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:
+    """Numbers with a decimal comma, or blanks between thousands, as numbers; told."""
+    found = {
+        value: re.sub(r"\s", "", value).replace(",", ".")
+        for value in set(filter(_is_text, values))
+        if _COMMA.fullmatch(value) or _THOUSANDS.fullmatch(value)
+    }
+    for row in [n for n, v in enumerate(values) if found and _is_text(v) and v in found]:
+        findings.repair(row, f"{name} {shown(values[row])} was read as {found[values[row]]}")
+    return [found.get(v, v) if _is_text(v) else v for v in values] if found else values
 
 
 def _is_text(value: Any) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from layers.errors import BadFileError
 from layers.load.findings import Findings
 
@@ -26,11 +28,9 @@ _COLUMNS = re.compile(
     re.IGNORECASE,
 )
 _HOME = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-#: A quick look: nearly all columns have nothing of this shape.
-_PERHAPS = re.compile(
-    rf"1[3-9]\d[ -]?\d{{4}}[ -]?\d{{4}}|\d{{15}}|\+\d[\d ()-]{{8}}|[ +78]\(?9\d\d\)?[ -]?\d{{3}}"
-    rf"|[0-9A-Fa-f]{{2}}(?:[:-][0-9A-Fa-f]{{2}}){{5}}|[{_HOME}][A-Z]|\d{{3,4}} ?[А-ЯӨҮ]{{2,3}}"
-)
+#: Every such number has as many digits, or as many signs between them; plates have neither.
+_FEWEST_DIGITS, _FEWEST_BETWEEN = 10, 5
+_PERHAPS_PLATE = re.compile(rf"[{_HOME}][A-HJ-Z]|\d ?[А-ЯӨҮ]{{2}}")
 _IDENTITY = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[\dXx])(?!\w)")
 _MOBILE = re.compile(r"(?<![\w+/])(?:\+?86[ -]?)?(1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?![\w])")
 _ABROAD = re.compile(
@@ -61,16 +61,31 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
 
 def refuse(name: str, values: Sequence[Any], findings: Findings) -> None:
     """Refuse the rows whose text in a column is, or holds, a number of a person or device."""
-    texts = {value for value in values if type(value) is str}
-    # Line by line: nothing runs on from one text into the next.
-    if not _PERHAPS.search("\n".join(texts)):
-        return
-    wrong = _found(texts)
+    texts = list({value for value in values if type(value) is str and value})
+    suspects = [texts[n] for n in _suspects(texts)]
+    wrong = _found(suspects) if suspects else {}
     if not wrong:
         return
     for row, value in enumerate(values):
         if type(value) is str and value in wrong:
             findings.refuse(row, f"its {name} looks like {wrong[value]}: {_WHAT_TO_DO}")
+
+
+def _suspects(texts: Sequence[str]) -> list[int]:
+    """Numbers of the texts that may hold such a number: nearly all columns have none."""
+    together = "\n".join(texts)
+    raw = np.frombuffer(together.encode(), dtype=np.uint8)
+    ends = np.flatnonzero(raw == ord("\n"))
+    if not len(raw) or len(ends) != len(texts) - 1:  # a text of several lines: look at all
+        return list(range(len(texts)))
+    starts = np.append(0, ends + 1)
+    digits = np.add.reduceat((raw >= ord("0")) & (raw <= ord("9")), starts, dtype=np.intp)
+    found = digits >= _FEWEST_DIGITS
+    between = np.add.reduceat((raw == ord(":")) | (raw == ord("-")), starts, dtype=np.intp)
+    found |= between >= _FEWEST_BETWEEN
+    if not together.isascii() and _PERHAPS_PLATE.search(together):
+        found |= [bool(_PERHAPS_PLATE.search(text)) for text in texts]
+    return np.flatnonzero(found).tolist()
 
 
 def _found(texts: Iterable[str]) -> dict[str, str]:
@@ -79,14 +94,9 @@ def _found(texts: Iterable[str]) -> dict[str, str]:
     mobiles: dict[str, str] = {}
     imeis: dict[str, bool] = {}
     for text in texts:
-        if any(_is_identity(one) for one in _IDENTITY.findall(text)):
-            found[text] = "an identity number"
-        elif _MAC.search(text):
-            found[text] = "the address of a device (MAC)"
-        elif _PLATE.search(text):
-            found[text] = "a number plate"
-        elif _ABROAD.search(text):
-            found[text] = "a telephone number"
+        what = _certain(text)
+        if what is not None:
+            found[text] = what
         elif mobile := _MOBILE.search(text):
             mobiles[text] = re.sub("[ -]", "", mobile[1])
         elif imei := _IMEI.search(text):
@@ -98,6 +108,19 @@ def _found(texts: Iterable[str]) -> dict[str, str]:
     if valid and several and len(valid) >= 0.9 * len(imeis):
         found |= dict.fromkeys(valid, "the number of a device (IMEI)")
     return found
+
+
+def _certain(text: str) -> str | None:
+    """What one text is beyond doubt, whatever the others of its column are."""
+    if any(_is_identity(one) for one in _IDENTITY.findall(text)):
+        return "an identity number"
+    if text.isdecimal():
+        return None
+    if _MAC.search(text):
+        return "the address of a device (MAC)"
+    if _PLATE.search(text):
+        return "a number plate"
+    return "a telephone number" if _ABROAD.search(text) else None
 
 
 def _telephones(mobiles: Mapping[str, str]) -> list[str]:

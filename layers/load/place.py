@@ -102,7 +102,7 @@ def to_degrees(name: str, geometries: Geometries, crs: CRS, findings: Findings) 
 def _check_order(name: str, crs: CRS, xy: Floats, lonlat: Floats) -> None:
     """Raise BadFileError where a projection's axes look swapped: all lies outside where the CRS is
     used, and nearly all within it with northing for easting."""
-    if not crs.is_projected or _share_in_use(crs, lonlat) > 0 or not len(xy):
+    if not crs.is_projected or not len(xy) or _share_in_use(crs, lonlat) > 0:
         return
     move = Transformer.from_crs(crs, LONLAT, always_xy=True)
     swapped = np.column_stack(move.transform(xy[:, 1], xy[:, 0]))

@@ -59,7 +59,7 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         row_word="row",
         closed=shapes.closed,
         broken=shapes.broken,
-        notes=table.notes + notes,
+        notes=table.notes + notes + coordinates.note_shifted(where, plan.datum),
     )
 
 
@@ -90,7 +90,7 @@ def of_rows(path: Path, cells: Sequence[list[str]], notes: Sequence[str] = ()) -
     if above:
         told.append(f"{_lines(above)} above the header left out: {cells[0][0].strip()[:40]!r}")
     given, *rows = cells[above:] or [[]]
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    rows = [[_plain(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
     names = [name.strip() for name in given]
     while names and not names[-1] and all(len(r) < len(names) or not r[-1] for r in rows):
         names.pop()
@@ -108,6 +108,11 @@ def of_rows(path: Path, cells: Sequence[list[str]], notes: Sequence[str] = ()) -
                 " (write numbers with a point, and quote what holds a separator)"
             )
     return Table(names=names, rows=rows, notes=told)
+
+
+def _plain(cell: str) -> str:
+    """A cell without what makes a spreadsheet take it for text: ``="001"``."""
+    return cell[2:-1] if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else cell
 
 
 def _lines(count: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 import shapely
 from sqlalchemy import Connection
 
+from layers import frames
 from layers.load import load
 from layers.load.angle import BadAngleError, degrees
 from scratch import rolled_back
@@ -156,3 +157,44 @@ def test_commas_in_a_header_of_semicolons_and_cells_of_no_name(
     path = csv(tmp_path, "id;Долгота, град;Широта, град;", "A;104,5;41,5;x")
     assert load(connection, "settlements", path).dropped_columns == ["(column 4)"]
     assert places_of(connection) == [(104.5, 41.5)]
+
+
+def test_a_column_called_just_as_ours_comes_before_one_in_capitals(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,Lon,lon,lat", "A,1,104.5,41.5")
+    assert load(connection, "settlements", path).dropped_columns == ["Lon"]
+    assert places_of(connection) == [(104.5, 41.5)]
+
+
+@pytest.mark.parametrize(
+    ("names", "datum"), [("gcj_lon,gcj_lat", "gcj02"), ("百度lon,百度lat", "bd09")]
+)
+def test_columns_called_as_those_of_web_maps_are_suspected(
+    connection: Connection, tmp_path: Path, names: str, datum: str
+) -> None:
+    lon, lat = names.split(",")
+    path = csv(tmp_path, f"id,{names}", "A,104.5,41.5")
+    mapping = {"lon": lon, "lat": lat}
+    (note,) = load(connection, "settlements", path, mapping=mapping).notes
+    assert note.endswith(f": is it --datum {datum}?")
+    assert load(connection, "settlements", path, mapping=mapping, datum=datum).notes == []
+
+
+def test_what_a_spreadsheet_does_to_ids_is_undone_or_refused(
+    connection: Connection, tmp_path: Path
+) -> None:
+    load(connection, "settlements", csv(tmp_path, "id,lon,lat", '="007",104.5,41.5'))
+    assert list(frames.places(connection, "settlements").index) == ["007"]
+    connection.exec_driver_sql("DELETE FROM settlements")
+    path = csv(tmp_path, "id,lon,lat", "1.50102E+11,104.5,41.5")
+    assert "its id '1.50102E+11' is a number that a spreadsheet cut short" in refusal(
+        connection, "settlements", path
+    )
+
+
+def test_metres_with_blanks_between_thousands_are_no_degrees_and_minutes(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id;lon;lat", "A;100 000;40 000")
+    assert "'40 000' is no number" in refusal(connection, "settlements", path, crs="EPSG:32648")

@@ -275,3 +275,13 @@ def test_what_is_no_such_file_is_called_by_what_it_is(
 
 def test_a_folder_is_no_file(connection: Connection, tmp_path: Path) -> None:
     assert "it is a folder: name a file" in refusal(connection, "settlements", tmp_path)
+
+
+def test_xml_in_a_chinese_code_page_is_read(connection: Connection, tmp_path: Path) -> None:
+    text = (HAZARDS / "placemarks.kml").read_text(encoding="utf-8").replace("UTF-8", "GB2312")
+    path = tmp_path / "x.kml"
+    path.write_bytes(text.encode("gbk"))
+    load(connection, "settlements", path)
+    assert list(frames.places(connection, "settlements")["name"]) == ["巴彦"]
+    path.write_bytes(text.encode("gbk") + b"\xff\xff")
+    assert "x.kml: it says that it is in GB2312, and is not" in refusal(connection, "posts", path)

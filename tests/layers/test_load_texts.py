@@ -273,3 +273,21 @@ def test_a_code_page_that_would_make_nonsense_is_refused(
         load(connection, "settlements", path, encoding=asked)
     load(connection, "settlements", path, encoding=encoding)
     assert names(connection) == [text]
+
+
+def test_decimal_commas_and_blanks_between_thousands_are_read_and_told(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    line = "LINESTRING (105 40, 105.1 40)"
+    path.write_text(f"id;speed_kmh;wkt\nA;60,5;{line}\n", encoding="utf-8")
+    assert load(connection, "roads", path).repaired == [
+        "row 1 (id 'A'): speed_kmh '60,5' was read as 60.5"
+    ]
+    path.write_text("id;lon;lat;households\nA;105;40;1 234\nB;105;40;1,234\n", encoding="utf-8")
+    with pytest.raises(
+        BadFileError, match=r"row 2 \(id 'B'\): households is '1,234': give a whole"
+    ):
+        load(connection, "settlements", path)
+    load(connection, "settlements", path, skip_bad=True)
+    assert frames.places(connection, "settlements")["households"].to_list() == [1234]
