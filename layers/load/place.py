@@ -170,7 +170,8 @@ def explained(
 ) -> dict[int, str]:
     """Faults of rows; of those off the earth also what their coordinates look like."""
     off = [row for row, why in faults.items() if "off the earth" in why]
-    if not off:
+    # One row that is off among others is a slip, and says nothing of the file.
+    if 2 * len(off) <= (~shapely.is_missing(geometries)).sum():
         return faults
     hint = guess.looks_like(shapely.get_coordinates(geometries[off]), region)
     return {row: why + hint if "off the earth" in why else why for row, why in faults.items()}
