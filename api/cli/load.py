@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from api.cli import rasters
-from api.cli.options import Crs, LayerName, Mapping, pairs
+from api.cli.options import Crs, LayerName, Mapping, lists, pairs
+from api.cli.reports import check_target, write_report
 from api.database import migrated
 from api.progress import progress
 from api.settings import read_settings
 from layers.db.engine import SYSTEM, acting
+from layers.errors import BadFileError
 from layers.load import Progress, RefusedRowsError, Report
 from layers.load import load as load_file
 from layers.region import Region
@@ -37,7 +37,8 @@ def load(
         list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
     ] = None,
     unknown: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="what means missing")
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="what means missing; several are several"),
     ] = None,
     crs: Crs = None,
     datum: Annotated[
@@ -45,6 +46,9 @@ def load(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="of its texts: gbk, cp1251, …")] = None,
     time_zone: Annotated[str | None, typer.Option(help="of times that name none")] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None, typer.Option(help="how to read 03/01/2026")
+    ] = None,
     layer_name: LayerName = None,
     skip_bad: Annotated[bool, typer.Option(help="leave out rows that are refused")] = False,
     strict: Annotated[bool, typer.Option(help="refuse what would be repaired")] = False,
@@ -57,15 +61,19 @@ def load(
 
     elevation, speed and land_cover are rasters, from GeoTIFF.
     """
+    check_target(report)
     if layer in rasters.NAMES:
-        others = (mapping, setting, unknown, datum, encoding, time_zone, layer_name, report)
-        if any(others) or skip_bad or strict or dry_run:
-            raise typer.BadParameter(f"{layer} is a raster: it takes --crs, --band and --nodata")
-        rasters.load_raster(layer, file, crs=crs, band=band, nodata=nodata)
+        others = (mapping, setting, unknown, datum, encoding, time_zone, dates, layer_name)
+        if any(others) or skip_bad or strict:
+            raise typer.BadParameter(
+                f"{layer} is a raster: it takes --crs, --band, --nodata, --dry-run and --report"
+            )
+        rasters.load_raster(
+            layer, file, crs=crs, band=band, nodata=nodata, dry_run=dry_run, report=report
+        )
         return
     if band is not None or nodata is not None:
         raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
-    _check_target(report)
     settings = read_settings()
     region = Region.read(settings.region_file)
     with (
@@ -80,11 +88,12 @@ def load(
                 file,
                 mapping=pairs(mapping, "--map"),
                 settings=pairs(setting, "--set"),
-                unknown=pairs(unknown, "--unknown"),
+                unknown=lists(unknown, "--unknown"),
                 crs=crs,
                 datum=datum,
                 encoding=encoding,
                 time_zone=time_zone,
+                dates=dates,
                 source_layer=layer_name,
                 skip_bad=skip_bad,
                 strict=strict,
@@ -94,7 +103,7 @@ def load(
                 progress=bar,
             )
         except RefusedRowsError as error:
-            _write(
+            write_report(
                 report,
                 {"refused": error.refused, "repaired": error.repaired, "notes": error.notes},
             )
@@ -103,7 +112,10 @@ def load(
                 _lines("refused", error.refused)
                 _lines("would repair", error.repaired)
             raise
-    _write(report, dataclasses.asdict(done))
+        except BadFileError as error:
+            write_report(report, {"refused": [str(error)], "repaired": [], "notes": []})
+            raise
+    write_report(report, dataclasses.asdict(done))
     _print(done)
 
 
@@ -120,9 +132,11 @@ def _bar() -> Iterator[Progress]:
 
 
 def _print(report: Report) -> None:
+    refused = f", {len(report.refused)} refused" if report.refused else ""
+    dry = " (dry run: nothing was stored)" if report.dry_run else ""
     typer.echo(
         f"{report.layer}: {report.read} read, {report.inserted} new, {report.updated} updated, "
-        f"{report.unchanged} unchanged{' (dry run: nothing was stored)' if report.dry_run else ''}"
+        f"{report.unchanged} unchanged{refused}{dry}"
     )
     _lines("note", report.notes)
     _lines("repaired", report.repaired)
@@ -136,15 +150,3 @@ def _lines(kind: str, lines: Sequence[str]) -> None:
         typer.echo(f"{kind}: {line}")
     if len(lines) > MOST_LINES:
         typer.echo(f"{kind}: … and {len(lines) - MOST_LINES} more (--report FILE has all)")
-
-
-def _check_target(path: Path | None) -> None:
-    """Refuse a report that cannot be written before anything is stored."""
-    if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
-        raise typer.BadParameter(f"{path} cannot be written: name a file in a folder that is there")
-
-
-def _write(path: Path | None, content: dict[str, Any]) -> None:
-    if path is not None:
-        text = json.dumps(content, ensure_ascii=False, indent=2)
-        path.write_text(text + "\n", encoding="utf-8")

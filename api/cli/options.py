@@ -17,10 +17,22 @@ LayerName = Annotated[str | None, typer.Option(help="which of the file's layers"
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     """``NAME=VALUE`` options as a mapping."""
-    found: dict[str, str] = {}
+    found = lists(given, option)
+    for name, values in found.items():
+        if len(set(values)) > 1:
+            raise typer.BadParameter(
+                f"{name} is given twice, as {values[0]!r} and {values[1]!r}: choose one",
+                param_hint=option,
+            )
+    return {name: values[0] for name, values in found.items()}
+
+
+def lists(given: list[str] | None, option: str) -> dict[str, list[str]]:
+    """``NAME=VALUE`` options as a mapping; a name that is given again has several values."""
+    found: dict[str, list[str]] = {}
     for item in given or []:
         name, equals, value = item.partition("=")
         if not (name and equals and value):
             raise typer.BadParameter(f"{item!r}: write NAME=VALUE", param_hint=option)
-        found[name.strip()] = value.strip()
+        found.setdefault(name.strip(), []).append(value.strip())
     return found

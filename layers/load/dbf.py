@@ -26,9 +26,12 @@ def codec_of(
 
     ``cpg`` is what the .cpg beside it says. Raises BadFileError where nothing tells.
     """
-    if asked is not None:
-        return encoding.codec_of(asked), []
     data = sample(table)
+    if asked is not None:
+        codec = encoding.codec_of(asked)
+        if data:
+            encoding.check_asked(name, data, asked, codec)
+        return codec, []
     if not data:
         return None, []
     declared = _declared(cpg) or _DRIVERS.get(table[29])

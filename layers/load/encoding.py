@@ -80,6 +80,8 @@ def decode(name: str, data: bytes, asked: str | None) -> Decoded:
             raise BadFileError(
                 f"{name}: it is not in {why} (byte {error.start}): give another --encoding"
             ) from error
+        if marked is None:
+            check_asked(name, data, asked or "", codec)
         notes = [f"read as {named(codec)}"] if marked in {"utf-16", "utf-32"} else []
         return Decoded(text=text, notes=notes + _stand_ins(codec, text))
     try:
@@ -93,6 +95,27 @@ def decode(name: str, data: bytes, asked: str | None) -> Decoded:
             ) from error
     text = data.decode(found)
     return Decoded(text=text, notes=[f"read as {named(found)}", *_stand_ins(found, text)])
+
+
+def check_asked(name: str, data: bytes, asked: str, codec: str) -> None:
+    """Raise BadFileError where ``--encoding`` would make nonsense of what is UTF-8, or of what is
+    certainly in another code page."""
+    if codec.startswith("utf") or data.isascii():
+        return
+    try:
+        beyond = sum(ord(letter) > 127 for letter in data.decode("utf-8"))
+    except UnicodeDecodeError:
+        found = guess(data)
+        if found is not None and found != codec and codec in ("gb18030", "cp1251"):
+            raise BadFileError(
+                f"{name}: it looks like {named(found)}, not --encoding {asked}: leave that out"
+            ) from None
+        return
+    plausible = {"gb18030": _chinese, "cp1251": _slavic}.get(codec, lambda _: 0.0)(data)
+    if beyond and plausible < _CERTAIN:
+        raise BadFileError(
+            f"{name}: it is UTF-8, of which --encoding {asked} would make nonsense: leave that out"
+        )
 
 
 def guess(data: bytes) -> str | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from layers.errors import BadFileError
-from layers.load import geojson, osm, parquet, table, vector
+from layers.load import geojson, osm, packed, parquet, sheet, table, vector
 from layers.load.plan import Plan
 from layers.load.source import Source, check_file
 
 _SQLITE, _PARQUET, _ZIP = b"SQLite format 3\0", b"PAR1", b"PK\x03\x04"
 _EMPTY_ZIP, _UTF16 = b"PK\x05\x06", (b"\xff\xfe", b"\xfe\xff")
+_GZIP, _OLE, _RAR = b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"Rar!"
+_PDF, _PICTURES = b"%PDF", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
 _SHAPEFILE, _FLATGEOBUF, _OSM = b"\x00\x00\x27\x0a", b"fgb", b"OSMHeader"
 
 
@@ -31,9 +35,9 @@ def _json(head: bytes) -> bool:
 
 
 def _text(head: bytes) -> bool:
-    known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF)
+    known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF, _GZIP, _OLE, _RAR, _PDF)
     narrow = b"\0" not in head or head.startswith(_UTF16)
-    return narrow and not head.startswith(known) and not _markup(head)
+    return narrow and not head.startswith(known + _PICTURES) and not _markup(head)
 
 
 def _any(_: bytes) -> bool:
@@ -48,7 +52,49 @@ def _starts(*marks: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(marks)
 
 
+def _dxf(head: bytes) -> bool:
+    return (head.lstrip()[:1] in (b"0", b"9") and _text(head)) or head.startswith(b"AutoCAD Binary")
+
+
+def _read_xml(path: Path, plan: Plan) -> Source:
+    """KML, GPX or GML; GDAL keeps what it found out about a GML file in one beside it."""
+    with packed.aside(path) as linked:
+        return vector.read(linked, plan)
+
+
+def _read_gzip(path: Path, plan: Plan) -> Source:
+    with packed.unpacked(path) as inside:
+        return of(inside).read(inside, plan)
+
+
+def _read_zip(path: Path, plan: Plan) -> Source:
+    """What GDAL reads from the archive as it is packed; of the rest the one file that loads."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            there = [one for one in archive.namelist() if not vector.is_of_macos(one)]
+    except (zipfile.BadZipFile, OSError):
+        there = []  # vector.read says so
+    found = [one for one in there if _suffix(one) in _UNPACKED]
+    if not found or any(vector.is_packed(one) for one in there):
+        return vector.read(path, plan)
+    if len(found) > 1:
+        raise BadFileError(
+            f"{path.name}: it has several files ({', '.join(found[:5])}): give an archive with one"
+        )
+    with packed.unpacked(path, found[0]) as inside:
+        return of(inside).read(inside, plan)
+
+
 _GEOJSON = Format(name="GeoJSON", read=geojson.read, starts=_json)
+#: TopoJSON, and what ArcGIS's services write.
+_OTHER_JSON = Format(name="TopoJSON or Esri JSON", read=vector.read, starts=_json)
+_OTHERS = re.compile(
+    rb'"type"\s*:\s*"Topology"|"geometryType"\s*:\s*"esri|"rings"\s*:|"spatialReference"'
+)
+_CSV = Format(name="CSV", read=table.read, starts=_text)
+#: What a zip archive may hold that GDAL does not read there as we do.
+_UNPACKED = {".csv", ".tsv", ".txt", ".geojson", ".json", ".geojsonl", ".parquet", ".xlsx", ".ods",
+             ".gml", ".gpx", ".topojson", ".dxf"}  # fmt: skip
 _FORMATS = {
     ".geojson": _GEOJSON,
     ".json": _GEOJSON,
@@ -58,17 +104,39 @@ _FORMATS = {
     ".ndjson": _GEOJSON,
     ".gpkg": Format(name="GeoPackage", read=vector.read, starts=_starts(_SQLITE)),
     ".shp": Format(name="Shapefile", read=vector.read, starts=_starts(_SHAPEFILE)),
-    ".zip": Format(name="zip archive", read=vector.read, starts=_starts(_ZIP, _EMPTY_ZIP)),
+    ".zip": Format(name="zip archive", read=_read_zip, starts=_starts(_ZIP, _EMPTY_ZIP)),
     ".fgb": Format(name="FlatGeobuf", read=vector.read, starts=_starts(_FLATGEOBUF)),
     ".parquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
     ".geoparquet": Format(name="GeoParquet", read=parquet.read, starts=_starts(_PARQUET)),
-    ".csv": Format(name="CSV", read=table.read, starts=_text),
-    ".kml": Format(name="KML", read=vector.read, starts=_markup),
+    ".csv": _CSV,
+    ".tsv": _CSV,
+    ".txt": _CSV,
+    ".xlsx": Format(name="Excel workbook", read=sheet.read, starts=_starts(_ZIP)),
+    ".ods": Format(name="OpenDocument spreadsheet", read=sheet.read, starts=_starts(_ZIP)),
+    ".gz": Format(name="gzip file", read=_read_gzip, starts=_starts(_GZIP)),
+    ".gml": Format(name="GML", read=_read_xml, starts=_markup),
+    ".gpx": Format(name="GPX", read=_read_xml, starts=_markup),
+    ".topojson": _OTHER_JSON,
+    ".dxf": Format(name="DXF drawing", read=vector.read, starts=_dxf),
+    ".kml": Format(name="KML", read=_read_xml, starts=_markup),
     ".kmz": Format(name="KMZ", read=vector.read, starts=_starts(_ZIP)),
     ".tab": Format(name="MapInfo table", read=vector.read, starts=_starts(b"!table", b"!Table")),
     ".mif": Format(name="MapInfo exchange file", read=vector.read, starts=_text),
     ".gdb": Format(name="file geodatabase", read=vector.read, starts=_any),
     ".osm.pbf": Format(name="OpenStreetMap extract", read=osm.read, starts=lambda h: _OSM in h),
+}
+#: What to do with others that offices send.
+_INSTEAD = {
+    ".xls": "save it as .xlsx or CSV",
+    ".rar": "unpack it, or pack it as .zip",
+    ".7z": "unpack it, or pack it as .zip",
+    ".dwg": "save it as .dxf",
+    ".dbf": "give the .shp that it belongs to",
+    ".shx": "give the .shp that it belongs to",
+    ".prj": "give the .shp that it belongs to",
+    ".mdb": "export it as .gpkg or .shp",
+    ".qgz": "that is a project of QGIS: export its layer as .gpkg",
+    ".mxd": "that is a map of ArcGIS: export its layer as .shp",
 }
 
 
@@ -77,12 +145,13 @@ def of(path: Path) -> Format:
 
     Raises BadFileError.
     """
-    name = path.name.lower()
-    suffix = ".osm.pbf" if name.endswith(".osm.pbf") else path.suffix.lower()
+    suffix = _suffix(path.name)
     folder = suffix == ".gdb" and path.is_dir()
     if not folder:
         check_file(path)
     found = _FORMATS.get(suffix)
+    if suffix in _INSTEAD:
+        raise BadFileError(f"{path.name}: {suffix} is not read: {_INSTEAD[suffix]}")
     if found is None:
         raise BadFileError(
             f"{path.name}: files that end in {suffix or 'nothing'!r} are not read: give one of"
@@ -102,7 +171,11 @@ def of(path: Path) -> Format:
             f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it by"
             " what it is, or fetch it again"
         )
-    return found
+    return _OTHER_JSON if found is _GEOJSON and _OTHERS.search(head) else found
+
+
+def _suffix(name: str) -> str:
+    return ".osm.pbf" if name.lower().endswith(".osm.pbf") else Path(name).suffix.lower()
 
 
 def _looks_like(head: bytes) -> str:
@@ -118,6 +191,11 @@ def _looks_like(head: bytes) -> str:
         "an OpenStreetMap extract": _OSM in head,
         "JSON": _json(head),
         "text in UTF-16": head.startswith(_UTF16),
+        "a gzip file": head.startswith(_GZIP),
+        "a RAR archive": head.startswith(_RAR),
+        "a picture": head.startswith(_PICTURES),
+        "PDF": head.startswith(_PDF),
+        "an old Excel or Word file": head.startswith(_OLE),
         "text": b"\0" not in head,
     }
     return next((name for name, is_it in kinds.items() if is_it), "something else")

@@ -44,9 +44,8 @@ def read(path: Path, plan: Plan) -> Source:
     read = decode(path.name, path.read_bytes(), plan.encoding)
     text = read.text.removeprefix("\ufeff").encode()
     try:
-        features, crs = (
-            _lines(path, text) if path.suffix.lower() in _LINES else _document(path, plan, text)
-        )
+        is_lines = path.suffix.lower() in _LINES or _is_sequence(text)
+        features, crs = _lines(path, text) if is_lines else _document(path, plan, text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFileError(f"{path.name}: it is no GeoJSON ({error}): write it again") from error
     names = list(dict.fromkeys(name for one in features for name in one.properties or ()))
@@ -66,6 +65,17 @@ def read(path: Path, plan: Plan) -> Source:
         broken=shapes.broken,
         notes=read.notes,
     )
+
+
+def _is_sequence(text: bytes) -> bool:
+    """Whether a text is of several documents, whatever its name: marked, or one a line."""
+    if text.lstrip().startswith(b"\x1e"):
+        return True
+    first, _, rest = text.lstrip().partition(b"\n")
+    try:
+        return bool(rest.strip()) and msgspec.json.decode(first, type=_Feature).type == "Feature"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _lines(path: Path, text: bytes) -> tuple[list[_Feature], CRS]:

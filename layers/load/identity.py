@@ -18,6 +18,8 @@ from layers.places.columns import is_missing, shown, text_of
 from layers.places.editing import MOST_ID_CHARACTERS, VERBS, has_address
 from layers.places.shapes import Geometries
 
+#: What a spreadsheet makes of a long number.
+_CUT_SHORT = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 _PLAIN_LINES = re.compile(r"(?:[A-Za-z0-9_-]{1,100}\n)+")
 
 
@@ -52,7 +54,8 @@ def _all_plain(values: Sequence[Any]) -> bool:
 def _is_plain(value: str) -> bool:
     """Whether a text is an id beyond doubt; nearly all are."""
     fits = 0 < len(value) <= MOST_ID_CHARACTERS and has_address(value)
-    return fits and value.isascii() and value.isprintable() and " " not in value
+    plain = value.isascii() and value.isprintable() and " " not in value
+    return fits and plain and "+" not in value
 
 
 def _read(value: Any) -> tuple[str, str]:
@@ -65,6 +68,8 @@ def _read(value: Any) -> tuple[str, str]:
         return "", f"its id is {shown(value)}: give a text"
     if len(text) > MOST_ID_CHARACTERS:
         return "", f"its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
+    if isinstance(value, str) and _CUT_SHORT.fullmatch(text):
+        return text, f"its id {text!r} is a number that a spreadsheet cut short: write ids as text"
     if not has_address(text):
         return "", f"no URL can name the id {text!r}, which means something else there: change it"
     return text, ""

@@ -18,7 +18,17 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import antimeridian, formats, identity, parse, place, suspicion, writing
+from layers.load import (
+    antimeridian,
+    formats,
+    identity,
+    parse,
+    persons,
+    place,
+    strays,
+    suspicion,
+    writing,
+)
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
 from layers.load.source import Source
@@ -61,6 +71,7 @@ def load(
     encoding: str | None = None,
     time_zone: str | None = None,
     unknown: Mapping[str, object] | None = None,
+    dates: str | None = None,
     skip_bad: bool = False,
     strict: bool = False,
     dry_run: bool = False,
@@ -73,7 +84,8 @@ def load(
     none; ``levels`` are those that grids may have, highest first; ``source_layer`` picks one of
     a file's layers; ``datum`` (``gcj02``, ``bd09``) is what its coordinates are shifted by;
     ``encoding`` the code page of its texts; ``time_zone`` that of times that name none; ``unknown``
-    our column → the value that means missing. Columns that are not ours are not read. What can be
+    our column → the value, or a list of those, that means missing; ``dates`` (``day-first``,
+    ``month-first``) is how to read 03/01/2026. Columns that are not ours are not read. What can be
     mended is, and reported; ``strict`` refuses it. A row that cannot be stored fails the load;
     ``skip_bad`` leaves it out. ``dry_run`` stores nothing and reports what would be.
 
@@ -85,7 +97,7 @@ def load(
     file = Path(path)
     plan = Plan.of(
         of, mapping=mapping or {}, settings=settings or {}, crs=crs, source_layer=source_layer,
-        datum=datum, encoding=encoding, time_zone=time_zone, unknown=unknown,
+        datum=datum, encoding=encoding, time_zone=time_zone, unknown=unknown, dates=dates,
     )  # fmt: skip
     tell = progress or _nobody
     tell("reading", 0, 0)
@@ -218,6 +230,7 @@ def _placed(
     """
     present = shapes.judge_present(source.geometries)
     findings.refuse_all(present.faults)
+    strays.refuse_nowhere(present.geometries, findings)
     heights = int(shapely.has_z(present.geometries).sum())
     measures = int((shapely.has_m(present.geometries)).sum())
     for count, what in ((heights, "heights (Z)"), (measures, "measures (M)")):
@@ -231,16 +244,19 @@ def _placed(
     as_given = degrees
     if plan.datum is not None:
         degrees = place.unshifted(degrees, plan.datum)
+        place.note_same(as_given, degrees, plan.datum, findings)
     judged = shapes.judge(plan.layer, degrees, present=True)
-    findings.refuse_all({row: why for row, why in judged.faults.items() if findings.fine[row]})
-    findings.repair_all(judged.repaired)
     region = places.extent(connection)
-    place.check_axes(file.name, judged.geometries, region)
-    place.note_far(judged.geometries, region, crs, findings)
+    faults = {row: why for row, why in judged.faults.items() if findings.fine[row]}
+    findings.refuse_all(place.explained(faults, degrees, region))
+    findings.repair_all(judged.repaired)
+    place.look(file.name, judged.geometries, region, crs, findings)
     as_given = as_given.copy()
     as_given[~findings.fine] = None
-    findings.suspicions = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
-    findings.notes.extend(findings.suspicions)
+    strays.tell(judged.geometries, region, findings)
+    shifted = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
+    findings.suspicions.extend(shifted)
+    findings.notes.extend(shifted)
     return judged
 
 
@@ -262,6 +278,7 @@ def _rows(
         findings.note("the file has no ids: made from content; name its own with --map id=…")
     else:
         ids = identity.given(given, findings)
+        persons.refuse("id", ids, findings)
     judged = _placed(
         connection, file, plan, source, findings,
         None if given is None else ids, parsed.get("name"),

@@ -169,16 +169,16 @@ def _cut(
     taken: dict[int, list[int]] = {}
     for at, limit_m in zip(over.tolist(), smaller.tolist(), strict=True):
         width_m = _width_m(_areas(common[at]))
-        if width_m <= limit_m:
+        # What a float's last digits leave is none, or a grid that was cut would be cut again.
+        if _TOUCH_M < width_m <= limit_m:
             taken.setdefault(int(gives[at]), []).append(int(keeps[at]))
-            if width_m > _TOUCH_M:
-                where = shapely.get_coordinates(shapely.point_on_surface(common[at]))[0]
-                said = (
-                    f"overlaps {names[keeps[at]]!r} by {width_m:.1f} m at"
-                    f" {where[0]:.5f}, {where[1]:.5f}: taken from it"
-                )
-                before = told.get(int(gives[at]))
-                told[int(gives[at])] = f"{before}; {said}" if before else said
+            where = shapely.get_coordinates(shapely.point_on_surface(common[at]))[0]
+            said = (
+                f"overlaps {names[keeps[at]]!r} by {width_m:.1f} m at"
+                f" {where[0]:.5f}, {where[1]:.5f}: taken from it"
+            )
+            before = told.get(int(gives[at]))
+            told[int(gives[at])] = f"{before}; {said}" if before else said
     for giver, keepers in taken.items():
         left = shapely.difference(shapes[giver], shapely.union_all(shapes[keepers]))
         left = _areas(left if shapely.is_valid(left) else shapely.make_valid(left))
@@ -203,6 +203,15 @@ def _width_m(shape: shapely.Geometry) -> float:
         shapely.length(shapely.maximum_inscribed_circle(part, tolerance=0.05)) for part in parts
     ]
     return float(2 * max(circles))
+
+
+def narrow_m(between: shapely.Geometry, *grids: shapely.Geometry) -> float | None:
+    """Width in metres of a ground that is narrow beside each of some grids; None for a broad one.
+
+    The one measure of what is a slip of the hand, for siblings and for parents.
+    """
+    width_m = _width_m(_areas(between))
+    return width_m if width_m <= _reach_m(np.array(grids, dtype=object)).min() else None
 
 
 def _flat(shape: shapely.Geometry) -> shapely.Geometry:

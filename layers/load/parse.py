@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from layers.errors import BadFeatureError, BadValueError
-from layers.load import encoding
+from layers.load import encoding, moments, persons
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.places.columns import Column, is_missing, shown
@@ -38,15 +38,68 @@ def parse(
     """
     rows = len(findings.fine)
     parsed: dict[str, list[Any]] = {}
+    columns = _without_words(plan, columns, findings)
     for name, column in plan.layer.columns.items():
         if name in columns:
             parsed[name] = _column(plan, column, columns[name], findings)
+            if column.kind == "text" and not column.choices:
+                persons.refuse(name, parsed[name], findings)
         elif name in plan.settings:
             parsed[name] = [plan.settings[name]] * rows
         elif column.needed and name != "level":
             raise BadFeatureError(f"it has no column {name!r}: --map {name}=… or --set {name}=…")
     _note_zeros(plan, parsed, findings)
     return parsed
+
+
+#: What people write into a cell for a number or time that nobody knows.
+_NOTHING = {
+    "n/a", "na", "n.a.", "n/d", "nd", "#n/a", "#н/д", "н/д", "нет", "нет данных", "null", "none",
+    "nil", "nan", "nat", "-", "--", "---", "–", "—", "?", "/", "\\", "无", "未知", "不详", "空",
+    "暂无", "無", "үгүй", "байхгүй", "мэдэгдэхгүй", "unknown", "<null>", "(null)", "\\n",
+}  # fmt: skip
+
+
+def _without_words(
+    plan: Plan, columns: Mapping[str, Sequence[Any]], findings: Findings
+) -> dict[str, Sequence[Any]]:
+    """Columns of numbers and times without the words that say that there is none; told."""
+    out: dict[str, Sequence[Any]] = dict(columns)
+    for name, values in columns.items():
+        column = plan.layer.columns.get(name)
+        if column is None or not (column.kind in ("integer", "number", "time") or column.refers):
+            continue
+        said = {v for v in set(filter(_is_text, values)) if v.strip().lower() in _NOTHING}
+        said -= {text for text in said if text.strip() in plan.unknown_texts(name)}
+        if said:
+            out[name] = [None if _is_text(v) and v in said else v for v in values]
+            for row in [n for n, v in enumerate(values) if _is_text(v) and v in said]:
+                findings.repair(row, f"{name} {shown(values[row])} was taken as missing")
+        if column.kind in ("integer", "number"):
+            out[name] = _with_points(name, out[name], findings)
+    return out
+
+
+#: 1 234 and 60,5: a blank between thousands, a comma before decimals (never 1,234, which may be
+#: either).
+_THOUSANDS = re.compile(r"\s*[-+]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?\s*")
+_COMMA = re.compile(r"\s*[-+]?\d+,(?:\d{1,2}|\d{4,})\s*")
+
+
+def _with_points(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:
+    """Numbers with a decimal comma, or blanks between thousands, as numbers; told."""
+    found = {
+        value: re.sub(r"\s", "", value).replace(",", ".")
+        for value in set(filter(_is_text, values))
+        if _COMMA.fullmatch(value) or _THOUSANDS.fullmatch(value)
+    }
+    for row in [n for n, v in enumerate(values) if found and _is_text(v) and v in found]:
+        findings.repair(row, f"{name} {shown(values[row])} was read as {found[values[row]]}")
+    return [found.get(v, v) if _is_text(v) else v for v in values] if found else values
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
 
 
 def _column(plan: Plan, column: Column, values: Sequence[Any], findings: Findings) -> list[Any]:
@@ -113,28 +166,27 @@ class _Bad(str):
 
 def _reader(plan: Plan, column: Column) -> Callable[[Any], Any]:
     """What makes a cell a value of the column. A level that is missing is found later."""
-    unknown = plan.unknown.get(column.name)
+    unknown, words = plan.unknown.get(column.name, ()), plan.unknown_texts(column.name)
 
     def read(value: Any) -> Any:
+        if words and _is_text(value) and value.strip() in words:
+            return column.parse(None)
         if column.name == "level" and is_missing(value):
             return None
         if column.kind == "time":
-            value = _zoned(column.name, value, plan.zone)
+            value = _zoned(column.name, value, plan)
         parsed = column.parse(value)
-        if unknown is not None and parsed == unknown:
-            return column.parse(None)
-        return parsed
+        return column.parse(None) if unknown and parsed in unknown else parsed
 
     return read
 
 
-def _zoned(name: str, value: Any, zone: ZoneInfo | None) -> Any:
+def _zoned(name: str, value: Any, plan: Plan) -> Any:
     """A time with its zone: its own, else the one that was said. Raises BadValueError."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return value  # the column says what is wrong with it
+    zone = plan.zone
+    if isinstance(value, str) and value.strip():
+        # Where it is none the column says what is wrong with it.
+        value = moments.read(name, value, plan.dates) or value
     if not isinstance(value, datetime) or value.utcoffset() is not None or value != value:  # noqa: PLR0124
         return value
     if zone is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from geo.datum import Datum, to_wgs84
 from geo.earth import geodesic_m
 from layers.errors import BadFileError
+from layers.load import guess
 from layers.load.findings import Findings
 from layers.load.source import LONLAT
 from layers.places import Bounds
@@ -18,6 +20,12 @@ from layers.places.shapes import Geometries
 #: A region is some hundred kilometres wide; a file that is farther off is of another, or its CRS
 #: is another.
 FAR_M = 300_000.0
+#: Of a CRS's area of use, what counts as in it; of places, what is nearly all of them.
+_AROUND_DEG, _NEARLY_ALL = 3.0, 0.9
+_ROUGH_M = 5.0
+#: Datums some hundred metres from WGS 84 that PROJ takes for it where it knows no better.
+_FAR_DATUMS = {"Xian 1980", "Beijing 1954", "New Beijing", "Pulkovo 1942"}
+Floats = NDArray[np.float64]
 
 
 def crs_of(name: str, declared: CRS | None, given: str | None) -> CRS:
@@ -79,6 +87,8 @@ def to_degrees(name: str, geometries: Geometries, crs: CRS, findings: Findings) 
             " in another CRS"
         ) from error
     bad = ~np.isfinite(lon) | ~np.isfinite(lat)
+    _check_order(name, crs, xy, np.column_stack([lon, lat]))
+    _note_accuracy(crs, move, findings)
     if bad.any() and bad.all():
         raise BadFileError(
             f"{name}: its coordinates lie outside what {crs.name} can show: is it the file's CRS?"
@@ -89,11 +99,92 @@ def to_degrees(name: str, geometries: Geometries, crs: CRS, findings: Findings) 
     return np.asarray(out)
 
 
+def _check_order(name: str, crs: CRS, xy: Floats, lonlat: Floats) -> None:
+    """Raise BadFileError where a projection's axes look swapped: all lies outside where the CRS is
+    used, and nearly all within it with northing for easting."""
+    if not crs.is_projected or not len(xy) or _share_in_use(crs, lonlat) > 0:
+        return
+    move = Transformer.from_crs(crs, LONLAT, always_xy=True)
+    swapped = np.column_stack(move.transform(xy[:, 1], xy[:, 0]))
+    if _share_in_use(crs, swapped) > _NEARLY_ALL:
+        raise BadFileError(
+            f"{name}: it lies wholly outside where {crs.name} is used, but within when easting and"
+            " northing are swapped: write easting first"
+        )
+
+
+def _share_in_use(crs: CRS, lonlat: Floats) -> float:
+    """Share (0-1) of places in the CRS's area of use, and around it; 1 where that is not known."""
+    use = crs.area_of_use
+    if use is None or use.west > use.east:
+        return 1.0
+    low = (use.west - _AROUND_DEG, use.south - _AROUND_DEG)
+    high = (use.east + _AROUND_DEG, use.north + _AROUND_DEG)
+    return float(((lonlat >= low) & (lonlat <= high)).all(axis=1).mean())
+
+
+def look(
+    name: str, geometries: Geometries, region: Bounds | None, crs: CRS, findings: Findings
+) -> None:
+    """Tell what makes the CRS doubtful. Raises BadFileError where the axes look swapped."""
+    check_axes(name, geometries, region)
+    note_use(geometries, crs, findings)
+    note_far(geometries, region, crs, findings)
+
+
+def note_use(geometries: Geometries, crs: CRS, findings: Findings) -> None:
+    """Tell where hardly anything lies where the CRS is used: it may be the wrong one."""
+    xy = shapely.get_coordinates(geometries)
+    if len(xy) and crs.is_projected and _share_in_use(crs, xy) < 1 - _NEARLY_ALL:
+        told = f"it lies outside where {crs.name} is used: is that its CRS?"
+        findings.notes.append(told)
+        findings.suspicions.append(told)
+
+
+def _note_accuracy(crs: CRS, move: Transformer, findings: Findings) -> None:
+    """Tell where a datum can only be turned into WGS 84 roughly."""
+    try:
+        used = move.get_last_used_operation()
+    except ProjError:  # of one operation alone nothing is chosen
+        used = move
+    # CGCS2000 is WGS 84 to some decimetres.
+    datum = "" if crs.datum is None else crs.datum.name
+    if used.accuracy is not None and used.accuracy >= _ROUGH_M:
+        findings.note(f"{crs.name} is turned into WGS 84 to within {used.accuracy:.0f} m")
+    elif "Ballpark" in (used.description or "") and datum in _FAR_DATUMS:
+        findings.note(
+            f"{crs.name} is taken for WGS 84 as it is, for want of what turns one into the other:"
+            " places may be 100 m off"
+        )
+
+
 def unshifted(geometries: Geometries, datum: Datum) -> Geometries:
     """Geometries in degrees of a shifted datum, in WGS 84."""
     xy = shapely.get_coordinates(geometries)
     lon, lat = to_wgs84(xy[:, 0], xy[:, 1], datum)
     return np.asarray(shapely.set_coordinates(geometries.copy(), np.column_stack([lon, lat])))
+
+
+def explained(
+    faults: dict[int, str], geometries: Geometries, region: Bounds | None
+) -> dict[int, str]:
+    """Faults of rows; of those off the earth also what their coordinates look like."""
+    off = [row for row, why in faults.items() if "off the earth" in why]
+    # One row that is off among others is a slip, and says nothing of the file.
+    if 2 * len(off) <= (~shapely.is_missing(geometries)).sum():
+        return faults
+    hint = guess.looks_like(shapely.get_coordinates(geometries[off]), region)
+    return {row: why + hint if "off the earth" in why else why for row, why in faults.items()}
+
+
+def note_same(given: Geometries, moved: Geometries, datum: Datum, findings: Findings) -> None:
+    """Tell where undoing a datum changes nothing: it is only used in China and around it."""
+    before, after = shapely.get_coordinates(given), shapely.get_coordinates(moved)
+    if len(before) and (before == after).all():
+        findings.note(
+            f"--datum {datum} changed nothing: all of it lies outside China, where nothing is"
+            " shifted; leave it out"
+        )
 
 
 def note_far(geometries: Geometries, region: Bounds | None, crs: CRS, findings: Findings) -> None:
@@ -102,7 +193,9 @@ def note_far(geometries: Geometries, region: Bounds | None, crs: CRS, findings: 
     if region is None or not len(present):
         return
     west, south, east, north = shapely.total_bounds(present)
-    lon = _nearest(west, east, region[0], region[2])
+    # The region may be nearer across the antimeridian.
+    ways = [_nearest(west, east, region[0] + turn, region[2] + turn) for turn in (0, -360, 360)]
+    lon = min(ways, key=lambda way: abs(way[0] - way[1]))
     lat = _nearest(south, north, region[1], region[3])
     apart_m = float(geodesic_m(lon[0], lat[0], lon[1], lat[1]))
     if apart_m > FAR_M:

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from geo import datum as datums
 from geo.datum import Datum
 from layers.errors import BadFileError, BadValueError
+from layers.load import persons
+from layers.load.moments import ORDERS, Order
 from layers.places import Layer
 
 #: Where a CSV keeps its coordinates; mapped like columns, but none of the layer's.
@@ -43,7 +45,9 @@ class Plan:
     datum: Datum | None = None  #: that the coordinates are shifted by
     encoding: str | None = None  #: the code page of the file's texts
     zone: ZoneInfo | None = None  #: of times that name none
-    unknown: Mapping[str, Any] = field(default_factory=dict)  #: column → value that means missing
+    #: column → what means missing, as texts and (where these are any) as values
+    unknown: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    dates: Order | None = None  #: whether day or month is first in 03/01/2026
 
     @classmethod
     def of(
@@ -58,8 +62,10 @@ class Plan:
         encoding: str | None = None,
         time_zone: str | None = None,
         unknown: Mapping[str, object] | None = None,
+        dates: str | None = None,
     ) -> Plan:
         """Check names and values. Raises BadFileError."""
+        persons.check_mapping(mapping)
         for ours, theirs in mapping.items():
             if ours not in ("id", *COORDINATES, *layer.writable):
                 raise BadFileError(
@@ -79,11 +85,13 @@ class Plan:
             datum=_datum(datum),
             encoding=encoding,
             zone=_zone(time_zone),
-            unknown={
-                name: _value("--unknown", layer, name, value)
-                for name, value in (unknown or {}).items()
-            },
+            unknown={name: _unknown(layer, name, value) for name, value in (unknown or {}).items()},
+            dates=_order(dates),
         )
+
+    def unknown_texts(self, column: str) -> set[str]:
+        """What means missing in a column, as it is written."""
+        return {one for one in self.unknown.get(column, ()) if isinstance(one, str)}
 
     def choose(self, file: Path, names: Sequence[str], *, geometry: Sequence[str] = ()) -> Choice:
         """Match the file's column ``names``; those of its ``geometry`` are not told as dropped.
@@ -131,6 +139,31 @@ def _value(option: str, layer: Layer, name: str, value: object) -> Any:
         return layer.columns[name].parse(value)
     except BadValueError as error:
         raise BadFileError(f"{option} {name}: {error}") from error
+
+
+def _unknown(layer: Layer, name: str, said: object) -> tuple[Any, ...]:
+    """What ``--unknown`` says of a column, one value or several. Raises BadFileError."""
+    given = list(said) if isinstance(said, list | tuple) else [said]
+    if name not in layer.writable:
+        _value("--unknown", layer, name, None)
+    found: list[Any] = []
+    for one in given:
+        if isinstance(one, str):
+            found.append(one.strip())
+        try:
+            found.append(layer.columns[name].parse(one))
+        except BadValueError:
+            # A word that no value of the column can be still is in the file.
+            if not isinstance(one, str):
+                _value("--unknown", layer, name, one)
+    return tuple(found)
+
+
+def _order(given: str | None) -> Order | None:
+    found = next((order for order in ORDERS if order == given), None)
+    if given is not None and found is None:
+        raise BadFileError(f"--dates {given}: it is none of {', '.join(ORDERS)}")
+    return found
 
 
 def _datum(given: str | None) -> Datum | None:

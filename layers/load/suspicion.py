@@ -2,7 +2,9 @@
 
 Never corrected, only told: a vertex is held against the stored outline that it should lie on, as
 it is and with each shift undone. What it should lie on is the feature of the same id or name, else
-whatever grid or border runs there.
+whatever grid or border runs there (for a road, other roads). What merely runs alongside something
+fits a shift, too; so a shift is believed only where it fits edges of several directions better
+than running alongside does, and where other ways to move as far fit nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +37,15 @@ _ON_M = 60.0
 _FEWEST_VERTICES, _FEWEST_POINTS = 8, 3
 _MOST_FEATURES, _MOST_VERTICES, _MOST_OUTLINES = 2_000, 4_000, 3_000
 _M_PER_DEG = 111_195.0
+#: Whose outlines vertices should lie on, by layer; and how notes call them.
+_GROUND = (("grids", "border"), "the grids or the border that are there")
+_OUTLINES = {"roads": (("roads",), "the roads that are there")}
+#: A shift is sure where its edges are of several directions (0: all parallel, 1: all alike often)
+#: and so many times more vertices come to lie on them than after any other move as far.
+_SPREAD, _TIMES_DECOYS = 0.05, 2.0
+_DECOYS_DEG = range(60, 301, 30)
+#: What counts as on an outline then: this part of the shift, within these metres.
+_PART, _LEAST_ON_M = 0.25, 15.0
 
 _ANY = "SELECT EXISTS (SELECT FROM {layer})"
 _BY_ID = "SELECT id AS key, ST_AsBinary(geom) FROM {layer} WHERE id = ANY(:keys)"
@@ -74,7 +85,7 @@ def look(
     if fit is None and names is not None:
         fit = _matched(connection, layer, geometries, names, _BY_NAME)
     if fit is None and layer.geometries != ("Point",):
-        fit = _along(connection, geometries)
+        fit = _along(connection, geometries, _OUTLINES.get(layer.name, _GROUND))
     if fit is None:
         return []
     best = min(_READINGS, key=lambda reading: fit.off_m[reading])
@@ -145,9 +156,11 @@ def _matched(
     return _Fit(off_m=off_m, of=f"the {layer.name} that are there under the same ids or names")
 
 
-def _along(connection: Connection, geometries: Geometries) -> _Fit | None:
-    """Vertices against any outline of a grid or the border near them: those that come to lie on
-    one under some reading, more than chance has them."""
+def _along(
+    connection: Connection, geometries: Geometries, outlined: tuple[tuple[str, ...], str]
+) -> _Fit | None:
+    """Vertices against any outline of some layers near them: those that come to lie on one under
+    some reading, more than chance has them."""
     present = geometries[~shapely.is_missing(geometries)]
     if not len(present):
         return None
@@ -155,7 +168,7 @@ def _along(connection: Connection, geometries: Geometries) -> _Fit | None:
     box = {"west": west - 0.02, "south": south - 0.02, "east": east + 0.02, "north": north + 0.02}
     rows = [
         row[0]
-        for name in ("grids", "border")
+        for name in outlined[0]
         for row in connection.execute(
             text(_AROUND.format(layer=name)), {**box, "most": _MOST_OUTLINES}
         )
@@ -171,10 +184,42 @@ def _along(connection: Connection, geometries: Geometries) -> _Fit | None:
     others = [on[reading].sum() for reading in _READINGS if reading != best]
     if on[best].sum() < max(_FEWEST_VERTICES, 3 * max(others)):
         return None
+    if best is not None and not _is_sure(tree, wide, some, best, off[None]):
+        return None
     return _Fit(
         off_m={reading: float(np.median(off_m[on[best]])) for reading, off_m in off.items()},
-        of="the grids or the border that are there",
+        of=outlined[1],
     )
+
+
+def _is_sure(
+    tree: shapely.STRtree, wide: float, xy: Floats, best: Reading, as_it_is_m: Floats
+) -> bool:
+    """Whether a shift explains where vertices lie better than chance, or than their running
+    alongside an outline."""
+    lon, lat = _read(xy, best)
+    move = np.column_stack([(lon - xy[:, 0]) * wide, lat - xy[:, 1]])
+    limit_m = float(np.clip(_PART * np.median(np.hypot(*move.T)) * _M_PER_DEG, _LEAST_ON_M, _ON_M))
+    off_m, edge = _nearest(tree, wide, lon, lat)
+    on = off_m < limit_m
+    if on.sum() < _FEWEST_VERTICES:
+        return False
+    ends = shapely.get_coordinates(tree.geometries.take(edge[on])).reshape(-1, 2, 2)
+    along = ends[:, 1] - ends[:, 0]
+    # Twice the angle: both ways along an edge are one direction.
+    turned = np.exp(2j * np.arctan2(along[:, 1], along[:, 0]))
+    if 1 - abs(turned.mean()) < _SPREAD:
+        return False
+    beside = as_it_is_m[on]
+    if np.median(np.abs(beside - np.median(beside))) < np.median(off_m[on]) * 1.5:
+        return False
+    for turn_deg in _DECOYS_DEG:
+        cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+        decoy = move @ np.array([[cos, sin], [-sin, cos]])
+        there_m = _distances_m(tree, wide, xy[:, 0] + decoy[:, 0] / wide, xy[:, 1] + decoy[:, 1])
+        if on.sum() < _TIMES_DECOYS * (there_m < limit_m).sum():
+            return False
+    return True
 
 
 def _outline(shape: shapely.Geometry) -> shapely.Geometry:
@@ -208,10 +253,17 @@ def _segments(outlines: list[shapely.Geometry], lat: float) -> tuple[shapely.STR
 
 def _distances_m(tree: shapely.STRtree, wide: float, lon: Floats, lat: Floats) -> Floats:
     """Distance of each point to the nearest edge; infinite beyond some kilometres."""
+    return _nearest(tree, wide, lon, lat)[0]
+
+
+def _nearest(
+    tree: shapely.STRtree, wide: float, lon: Floats, lat: Floats
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Distance of each point to the nearest edge, infinite beyond some kilometres, and which."""
     points = shapely.points(lon * wide, lat)
-    (row, _), off = tree.query_nearest(
+    (row, edge), off = tree.query_nearest(
         points, max_distance=_MOST_M / _M_PER_DEG, return_distance=True, all_matches=False
     )
-    found = np.full(len(points), np.inf)
-    found[row] = off * _M_PER_DEG
-    return found
+    found, which = np.full(len(points), np.inf), np.zeros(len(points), dtype=np.intp)
+    found[row], which[row] = off * _M_PER_DEG, edge
+    return found, which

@@ -1,4 +1,4 @@
-"""GeoPackage, Shapefile, FlatGeobuf, KML, MapInfo and file geodatabases, through GDAL."""
+"""GeoPackage, Shapefile, FlatGeobuf, KML, GML, GPX, DXF, MapInfo and file geodatabases, by GDAL."""
 
 from __future__ import annotations
 
@@ -8,23 +8,37 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 import pyarrow as pa
 import pyogrio
+from pyproj import CRS
 
 from layers.errors import BadFileError
-from layers.load import dbf
+from layers.load import dbf, mapinfo
 from layers.load.plan import Plan
-from layers.load.source import Source, declared_crs, from_wkb, named
+from layers.load.source import LONLAT, Source, declared_crs, from_wkb, named
 
 #: What macOS packs beside each file.
 _MACOS = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
 #: What else may be packed: a file, or a geodatabase, which is a folder.
 _PACKED = re.compile(r".*?\.(?:gpkg|fgb|kml|tab|mif)$|.*?\.gdb(?=/)", re.IGNORECASE)
+#: Which of GPX's layers are taken for which geometry.
+_GPX = {"Point": ("waypoints",), "LineString": ("tracks", "routes")}
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
 _FID = "fid"
 #: What GDAL warns of and we tell in our own words.
 _KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
+
+
+def is_of_macos(name: str) -> bool:
+    """Whether a member of an archive is what macOS packs beside each file."""
+    return bool(_MACOS.search(name))
+
+
+def is_packed(name: str) -> bool:
+    """Whether GDAL reads a member of an archive from there."""
+    return bool(_PACKED.match(name)) or name.lower().endswith(".shp")
 
 
 def read(path: Path, plan: Plan) -> Source:
@@ -73,6 +87,7 @@ def _read(
             f"{path.name}: it says that it has {info['features']} features but {table.num_rows}"
             " can be read: it is damaged; fetch it again"
         )
+    mapinfo.check(path, table.num_rows)
     geometry = meta["geometry_name"] or "wkb_geometry"
     shapes = from_wkb(table.column(geometry).to_numpy(zero_copy_only=False))
     given = {_FID if with_fid and name == meta["fid_column"] else name: name
@@ -84,12 +99,19 @@ def _read(
     return Source(
         geometries=shapes.found,
         columns=named(choice, columns),
-        crs=declared_crs(path, meta["crs"]),
+        crs=_crs(path, meta["crs"], plan),
         dropped=choice.dropped,
         closed=shapes.closed,
         broken=shapes.broken,
         notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)],
     )
+
+
+def _crs(path: Path, said: object, plan: Plan) -> CRS | None:
+    """What the file declares; TopoJSON, which declares none, is of degrees unless told."""
+    declared = declared_crs(path, said)
+    is_json = path.suffix.lower() in {".topojson", ".json", ".geojson"}
+    return LONLAT if declared is None and is_json and plan.crs is None else declared
 
 
 def _layer(path: Path, place: str, plan: Plan) -> str:
@@ -101,6 +123,8 @@ def _layer(path: Path, place: str, plan: Plan) -> str:
                 f"{path.name}: it has no layer {plan.source_layer!r}: there are {', '.join(there)}"
             )
         return plan.source_layer
+    if path.suffix.lower() == ".gpx":
+        return _of_gpx(path, place, plan)
     if not there:
         raise BadFileError(f"{path.name}: it has no layer with geometry: give a file that has one")
     if len(there) == 1 or plan.layer.name in there:
@@ -108,6 +132,16 @@ def _layer(path: Path, place: str, plan: Plan) -> str:
     raise BadFileError(
         f"{path.name}: it has several layers ({', '.join(there)}): say which with --layer-name"
     )
+
+
+def _of_gpx(path: Path, place: str, plan: Plan) -> str:
+    """Waypoints, tracks or routes, by what the layer takes; the first that is not empty."""
+    fitting = [name for kind in plan.layer.geometries for name in _GPX.get(kind, ())]
+    for name in fitting:
+        if pyogrio.read_info(place, layer=name, force_feature_count=True)["features"]:
+            return name
+    wanted = " or ".join(fitting) or "areas"
+    raise BadFileError(f"{path.name}: it has no {wanted}, which {plan.layer.name} takes")
 
 
 def _of_gdal(message: str, place: str) -> str:
@@ -124,15 +158,39 @@ Dbf = tuple[bytes, str | None]
 def _place(path: Path) -> tuple[str, Dbf | None]:
     """What GDAL is to open; of a Shapefile also its table. Raises BadFileError."""
     suffix = path.suffix.lower()
+    if suffix == ".gml":
+        _check_xml(path)
     if suffix == ".zip":
         return _inside(path)
     if suffix != ".shp":
         return str(path), None
+    _check_length(path)
     beside = {one.suffix.lower(): one for one in path.parent.iterdir() if one.stem == path.stem}
     _check_parts(path, path.name, {one.name for one in beside.values()})
     cpg = beside.get(".cpg")
     said = None if cpg is None else cpg.read_text(encoding="latin-1")
     return str(path), (beside[".dbf"].read_bytes(), said)
+
+
+def _check_xml(path: Path) -> None:
+    """Raise BadFileError for XML that ends too soon: of GML GDAL would give what is before that."""
+    parser = expat.ParserCreate()
+    try:
+        with path.open("rb") as file:
+            parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise BadFileError(f"{path.name}: it is no whole XML ({error}): fetch it again") from error
+
+
+def _check_length(path: Path) -> None:
+    """Raise BadFileError for a .shp that is shorter than it says, in words of 16 bits at byte 24:
+    GDAL would give shapes without geometry."""
+    with path.open("rb") as file:
+        said = 2 * int.from_bytes(file.read(28)[24:28], "big")
+    if path.stat().st_size < said:
+        raise BadFileError(
+            f"{path.name}: it is not whole: it ends before its last shape; fetch it again"
+        )
 
 
 def _check_parts(path: Path, shapefile: str, there: set[str]) -> None:
@@ -158,8 +216,10 @@ def _inside(path: Path) -> tuple[str, Dbf | None]:
         raise BadFileError(f"{path.name}: it is an empty zip archive: pack it again")
     others = {found[0] for name in there if (found := _PACKED.match(name))}
     if shapefiles or len(others) != 1:
+        loadable = shapefiles or sorted(others)
+        named = f" ({', '.join(loadable[:5])})" if loadable else ""
         raise BadFileError(
-            f"{path.name}: it has {len(shapefiles)} Shapefiles: give an archive with one"
+            f"{path.name}: it has {len(loadable)} geographic files{named}: give an archive with one"
         )
     return f"/vsizip/{{{path}}}/{others.pop()}", None
 

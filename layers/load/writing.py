@@ -14,6 +14,7 @@ from geo.rings import Rings
 from layers import places
 from layers.errors import BadFeatureError
 from layers.load import neighbours
+from layers.load import parents as parents_of
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
 from layers.places import Layer, Written, shapes
@@ -64,7 +65,9 @@ def settle(
         fitted = neighbours.fit(connection, rows.ids, parents, columns["level"], geometries, rings)
         findings.repair_all({rows.owner[n]: what for n, what in fitted.cut.items()})
         findings.notes.extend(fitted.notes)
-        geometries, rings = fitted.geometries, fitted.rings
+        geometries, outside = parents_of.fit(connection, rows.ids, parents, fitted.geometries)
+        findings.repair_all({rows.owner[n]: what for n, what in outside.items()})
+        rings = None if outside else fitted.rings
     if plan.layer.name == "border" and ("chainage_start_km" in columns or split):
         columns["chainage_start_km"] = _chainage(
             rows.owner, columns.get("chainage_start_km"), geometries

@@ -36,6 +36,9 @@ _TAKES = {
 _COLLECTION = 7
 #: Geometries from which on machine code and a second thread are worth their start.
 _MANY = 2_000
+#: A polygon of less encloses nothing.
+_LEAST_M2 = 0.1
+_M_PER_DEG = 111_195.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,7 @@ def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Jud
     _merge_collections(layer, judged)
     _judge_types(layer, judged)
     _make_valid(layer, judged)
+    _judge_areas(judged)
     if layer.geometries == ("Point",):
         several = shapely.get_num_geometries(judged.geometries) > 1
         judged.refuse(several, "has several points: give it one")
@@ -274,6 +278,19 @@ def _make_valid(layer: Layer, judged: Judged) -> None:
         else:
             judged.repaired[row] = reason
     judged.refuse(lost, "has a geometry that encloses or spans nothing: mend it")
+
+
+def _judge_areas(judged: Judged) -> None:
+    """Refuse polygons whose corners lie on one line but for a float's last digits."""
+    area = shapely.area(judged.geometries)
+    thin = np.flatnonzero(np.isin(shapely.get_type_id(judged.geometries), (3, 6)) & (area < 1e-6))
+    box = shapely.bounds(judged.geometries[thin])
+    cos = np.cos(np.radians(np.abs(box[:, [1, 3]]).mean(axis=1)))
+    lost = np.zeros(len(area), dtype=bool)
+    lost[thin[area[thin] * cos * _M_PER_DEG**2 < _LEAST_M2]] = True
+    judged.refuse(
+        lost, "has a geometry that encloses nothing: its corners lie on one line: mend it"
+    )
 
 
 def _polygons(shape: shapely.Geometry) -> shapely.Geometry:

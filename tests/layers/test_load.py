@@ -205,11 +205,11 @@ def test_a_file_that_is_not_there_a_folder_and_an_unknown_suffix_are_refused(
     os.mkfifo(tmp_path / "cells.geojson")
     with pytest.raises(BadFileError, match="it is no regular file"):
         load(connection, "grids", tmp_path / "cells.geojson")
-    (tmp_path / "cells.dwg").write_text("x")
-    with pytest.raises(BadFileError, match=r"files that end in '.dwg' are not read"):
-        load(connection, "grids", tmp_path / "cells.dwg")
+    (tmp_path / "cells.psd").write_text("x")
+    with pytest.raises(BadFileError, match=r"files that end in '.psd' are not read"):
+        load(connection, "grids", tmp_path / "cells.psd")
     with pytest.raises(NoSuchLayerError):
-        load(connection, "cells", tmp_path / "cells.dwg")
+        load(connection, "cells", tmp_path / "cells.psd")
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".parquet", ".zip", ".shp", ".osm.pbf"])

@@ -96,6 +96,39 @@ def test_a_shift_is_suspected_against_the_edges_of_other_grids(
     assert put(connection, tmp_path, area.assign(id="Q"), "post_areas") == []
 
 
+@pytest.mark.parametrize("beside_m", [150, 250, 350, 450, 600])
+@pytest.mark.parametrize("wander_deg", [0.0, 0.02])
+def test_what_runs_alongside_the_border_is_no_shift(
+    connection: Connection, tmp_path: Path, beside_m: float, wander_deg: float
+) -> None:
+    along = np.arange(105, 106, 0.005)
+    border = shapely.LineString(np.column_stack([along, 42 + wander_deg * np.sin(along * 40)]))
+    line = gpd.GeoDataFrame({"id": ["1"]}, geometry=[border], crs=4326)
+    put(connection, tmp_path, line, "border")
+    for side in (1, -1):
+        beside = line.assign(
+            id=["2"], geometry=[shapely.offset_curve(border, side * beside_m / 111_195)]
+        )
+        assert put(connection, tmp_path, beside, "roads", dry_run=True) == []
+        fence = beside.assign(rule="line")
+        assert put(connection, tmp_path, fence, "fences", dry_run=True) == []
+
+
+@pytest.mark.parametrize("datum", ["gcj02", "bd09"])
+def test_roads_are_held_against_roads(connection: Connection, tmp_path: Path, datum: Datum) -> None:
+    random = np.random.default_rng(4)
+    ways = [
+        shapely.LineString(start + np.cumsum(random.normal(0, 0.01, (30, 2)), axis=0))
+        for start in random.uniform((105, 41), (105.3, 41.3), (8, 2))
+    ]
+    roads = gpd.GeoDataFrame({"id": [f"r{n}" for n in range(8)]}, geometry=ways, crs=4326)
+    put(connection, tmp_path, roads, "roads")
+    others = roads.assign(id=[f"s{n}" for n in range(8)])
+    assert put(connection, tmp_path, others, "roads", dry_run=True) == []
+    (note,) = put(connection, tmp_path, shifted(others, datum), "roads", dry_run=True)
+    assert "off the roads that are there, 0.0 m after --datum" in note
+
+
 def test_points_are_held_against_those_of_the_same_name(
     connection: Connection, tmp_path: Path
 ) -> None:

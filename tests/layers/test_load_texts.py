@@ -182,3 +182,112 @@ def test_a_time_without_a_zone_takes_the_one_that_is_said(
             load(connection, "checkpoints", path, time_zone="Europe/Berlin")
     with pytest.raises(BadFileError, match=r"--time-zone Mars: there is no such zone"):
         load(connection, "checkpoints", path, time_zone="Mars")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026/3/1 8:00", "2026-03-01 8:00", "2026-3-1 08:00:00", "2026年3月1日 8时", "2026.03.01 8:00",
+     "2026年3月1日8:00", "2026年3月1日 上午8:00", "01.03.2026 08:00", "1.3.2026 г. 8:00",
+     "2026/3/1 8:00 AM",
+     "2026/03/01 00:00:00Z", "2026-03-01T08:00+08:00"],
+)  # fmt: skip
+def test_a_time_may_be_written_so(connection: Connection, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"id,lon,lat,last_heartbeat\nA,105,40,{text}\n", encoding="utf-8")
+    load(connection, "checkpoints", path, time_zone="Asia/Shanghai")
+    found = places.feature(connection, "checkpoints", "A")["properties"]
+    assert found["last_heartbeat"] == "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "kept"),
+    [("03/01/2026", "day-first", "2026-01-03"), ("03/01/2026", "month-first", "2026-03-01"),
+     ("13/01/2026", None, "2026-01-13"), ("01/13/2026", None, "2026-01-13"),
+     ("02/02/2026", None, "2026-02-02"), ("03.01.2026", "month-first", "2026-01-03")],
+)  # fmt: skip
+def test_day_and_month_are_told_apart_or_said(
+    connection: Connection, tmp_path: Path, text: str, dates: str | None, kept: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"id,lon,lat,last_heartbeat\nA,105,40,{text}\n", encoding="utf-8")
+    load(connection, "checkpoints", path, time_zone="UTC", dates=dates)
+    found = places.feature(connection, "checkpoints", "A")["properties"]
+    assert found["last_heartbeat"] == f"{kept}T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "why"),
+    [("03/01/2026", None, "may have the day or the month first: say which with --dates day-first"),
+     ("13/01/2026", "month-first", "give a time with its zone"),
+     ("2026/2/30", None, "give a time with its zone"), ("01.03.26", None, "give a time"),
+     ("46082.33", None, r"a spreadsheet's number of a day \(2026-03-01, or four years later\)"),
+     ("1767225600", None, "looks like seconds or milliseconds since 1970"),
+     ("1/2/2026", "year-first", "--dates year-first: it is none of day-first, month-first")],
+)  # fmt: skip
+def test_a_time_that_is_uncertain_is_refused(
+    connection: Connection, tmp_path: Path, text: str, dates: str | None, why: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"id,lon,lat,last_heartbeat\nA,105,40,{text}\n", encoding="utf-8")
+    with pytest.raises(BadFileError, match=why):
+        load(connection, "checkpoints", path, time_zone="UTC", dates=dates)
+
+
+def test_words_for_nothing_are_missing_numbers_and_told(connection: Connection) -> None:
+    report = put(connection, "words_for_nothing.csv")
+    assert report.repaired == [
+        f"row {n} (id {i!r}): households {word!r} was taken as missing"
+        for n, (i, word) in enumerate(
+            zip("ABCDEFG", ["n/a", "NA", "-", "нет", "无", "N/D", "null"], strict=True), start=1
+        )
+    ]
+    found = frames.places(connection, "settlements")["households"]
+    assert found.isna().tolist() == [True] * 7 + [False]
+    with pytest.raises(BadFileError, match=r"--strict: row 1 \(id 'A'\): households 'n/a' was"):
+        put(connection, "words_for_nothing.csv", strict=True)
+
+
+def test_several_values_and_words_may_mean_unknown(connection: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = "A,105,40,9999\nB,105.1,40,-1\nC,105.2,40,keine\nD,105.3,40,5\n"
+    path.write_text("id,lon,lat,households\n" + rows, encoding="utf-8")
+    report = load(connection, "settlements", path, unknown={"households": ["9999", "-1", "keine"]})
+    assert report.repaired == []
+    found = frames.places(connection, "settlements")["households"]
+    assert found.isna().tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "asked", "why"),
+    [("utf-8", "巴彦淖尔", "gbk", "it is UTF-8, of which --encoding gbk would make nonsense"),
+     ("utf-8", "Улаанбаатар", "cp1251", "of which --encoding cp1251 would make nonsense"),
+     ("utf-8", "巴", "latin-1", "of which --encoding latin-1 would make nonsense"),
+     ("gbk", "巴彦淖尔", "cp1251", r"it looks like GBK \(GB 18030\), not --encoding cp1251")],
+)  # fmt: skip
+def test_a_code_page_that_would_make_nonsense_is_refused(
+    connection: Connection, tmp_path: Path, encoding: str, text: str, asked: str, why: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"id,lon,lat,name\nA,105,40,{text}\n".encode(encoding))
+    with pytest.raises(BadFileError, match=why):
+        load(connection, "settlements", path, encoding=asked)
+    load(connection, "settlements", path, encoding=encoding)
+    assert names(connection) == [text]
+
+
+def test_decimal_commas_and_blanks_between_thousands_are_read_and_told(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    line = "LINESTRING (105 40, 105.1 40)"
+    path.write_text(f"id;speed_kmh;wkt\nA;60,5;{line}\n", encoding="utf-8")
+    assert load(connection, "roads", path).repaired == [
+        "row 1 (id 'A'): speed_kmh '60,5' was read as 60.5"
+    ]
+    path.write_text("id;lon;lat;households\nA;105;40;1 234\nB;105;40;1,234\n", encoding="utf-8")
+    with pytest.raises(
+        BadFileError, match=r"row 2 \(id 'B'\): households is '1,234': give a whole"
+    ):
+        load(connection, "settlements", path)
+    load(connection, "settlements", path, skip_bad=True)
+    assert frames.places(connection, "settlements")["households"].to_list() == [1234]

@@ -1,0 +1,104 @@
+"""No record of a person or a device comes in by a column of ours. All numbers are invented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from layers import frames
+from layers.errors import BadFileError
+from layers.load import load
+from scratch import rolled_back
+from tests.layers.loading_words import csv, refusal
+
+HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
+TELEPHONE, IDENTITY = "a telephone number", "an identity number"
+PLATE, IMEI, MAC = "a number plate", "the number of a device (IMEI)", "a device (MAC)"
+
+
+@pytest.fixture
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("13812345678", TELEPHONE), ("138-1234-5678", TELEPHONE), ("+86 138 1234 5678", TELEPHONE),
+        ("Somebody 13812345678", TELEPHONE), ("+976 9911 2233", TELEPHONE),
+        ("8 (912) 345-67-89", TELEPHONE),
+        # 1·7+1·9+… of the 17 digits, taken by GB 11643's weights, leave 2: the check digit is X.
+        ("11010519491231002X", IDENTITY), ("No. 11010519491231002x", IDENTITY),
+        ("蒙M12345", PLATE), ("蒙M·A1234", PLATE), ("1234 УБА", PLATE), ("А123ВС 77", PLATE),
+        ("00:1A:2B:3C:4D:5E", MAC), ("00-1a-2b-3c-4d-5e", MAC), ("356938035643809", IMEI),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["id", "name"])
+def test_a_number_of_a_person_or_device_is_refused_with_its_row(
+    connection: Connection, tmp_path: Path, text: str, what: str, column: str
+) -> None:
+    rows = {"id": (f"{text},x", "B,x"), "name": (f"A,{text}", "B,x")}[column]
+    path = csv(tmp_path, "id,name,lon,lat", *(f"{row},105,40" for row in rows))
+    said = refusal(connection, "settlements", path)
+    assert said.startswith("x.csv: row 1 (id ")
+    assert f"its {column} looks like " in said
+    assert f"{what}: records of persons and devices are not kept" in said
+    assert load(connection, "settlements", path, skip_bad=True).inserted == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["蒙古包", "G7京新高速", "京A路口"],
+        # Codes of communities and cells: of one county, no check digits.
+        ["15292300101", "15292300102"],
+        ["152923001001001", "152923001001002", "152923001001003", "152923001001004"],
+        ["152923199013011234"], ["way/13812345678"], ["2026-03-01"], ["490154203237517"],
+        ["1234567890"], ["C-00:11:22"],
+    ],
+)  # fmt: skip
+def test_names_and_codes_of_places_are_taken(
+    connection: Connection, tmp_path: Path, names: list[str]
+) -> None:
+    rows = [f"{name},105.{n},40,{name}" for n, name in enumerate(names)]
+    path = csv(tmp_path, "id,lon,lat,name", *rows)
+    assert load(connection, "settlements", path).inserted == len(names)
+    assert set(frames.places(connection, "settlements")["name"]) == set(names)
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    ["手机号", "联系电话", "身份证号", "户主姓名", "姓名", "车牌", "phone", "contact_phone", "IMEI",
+     "mac_addr",
+     "head_of_household", "plate_no", "ФИО", "Телефон", "утас", "phone2"],
+)  # fmt: skip
+def test_a_column_of_persons_cannot_be_mapped(
+    connection: Connection, tmp_path: Path, theirs: str
+) -> None:
+    path = csv(tmp_path, f"id,lon,lat,{theirs}", "A,105,40,x")
+    said = refusal(connection, "settlements", path, mapping={"name": theirs})
+    assert said.startswith(f"--map name={theirs}: {theirs!r} is called as a record of persons")
+    # Not mapped it is never read.
+    assert load(connection, "settlements", path).dropped_columns == [theirs]
+
+
+@pytest.mark.parametrize(
+    "theirs", ["名称", "hotel", "template", "macro", "plateau", "cell", "owner"]
+)
+def test_columns_of_places_can_be_mapped(
+    connection: Connection, tmp_path: Path, theirs: str
+) -> None:
+    path = csv(tmp_path, f"id,lon,lat,{theirs}", "A,105,40,x")
+    load(connection, "settlements", path, mapping={"name": theirs})
+    assert list(frames.places(connection, "settlements")["name"]) == ["x"]
+
+
+def test_the_fixture_of_devices_is_refused_row_by_row(connection: Connection) -> None:
+    with pytest.raises(BadFileError, match=r"row 1 \(id '00:1A:2B:3C:4D:5E'\): its id looks like"):
+        load(connection, "cameras", HAZARDS / "devices.csv")
+    report = load(connection, "cameras", HAZARDS / "devices.csv", skip_bad=True)
+    assert (report.inserted, len(report.refused)) == (1, 2)
