@@ -22,6 +22,7 @@ _POLYGON, _MULTIPOLYGON = 3, 6
 _HAS_SRID = 0x20000000
 #: Bytes of a multipolygon's head with its SRID, of a part's, of a ring's, and of a vertex.
 _MULTI, _PART, _RING, _VERTEX = 13, 9, 4, 16
+_CHUNK = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +38,24 @@ class Rings:
     def of(cls, polygons: NDArray[np.object_]) -> Rings:
         """Those of polygons and multipolygons; what is neither, None among them, has none."""
         kept = np.flatnonzero(np.isin(shapely.get_type_id(polygons), (_POLYGON, _MULTIPOLYGON)))
-        # Parsing the standard's bytes takes half the time of asking GEOS for each ring.
-        wkb = shapely.to_wkb(polygons[kept], output_dimension=2, byte_order=1)
-        together = pa.array(wkb, pa.large_binary()).buffers()
-        begin = np.frombuffer(together[1], dtype=np.int64)[: len(kept)]
-        data = np.frombuffer(together[2], dtype=np.uint8)
-        vertices, rings = _counts(data, begin)
-        xy = np.empty(_VERTEX * vertices, dtype=np.uint8)
-        start, place = np.zeros(rings + 1, np.int64), np.empty(rings, np.int64)
-        hole = np.empty(rings, np.bool_)
-        _read(data, begin, xy, start, place, hole)
-        return cls(xy=xy.view(np.float64).reshape(-1, 2), start=start, owner=kept[place], hole=hole)
+        xy = np.empty(_VERTEX * int(shapely.get_num_coordinates(polygons[kept]).sum()), np.uint8)
+        start, owner, hole = [np.zeros(1, np.int64)], [kept[:0]], [np.zeros(0, np.bool_)]
+        for some in np.split(kept, range(_CHUNK, len(kept), _CHUNK)):
+            # Parsing the standard's bytes takes half the time of asking GEOS for each ring, and
+            # a part of them at a time little of the memory.
+            wkb = shapely.to_wkb(polygons[some], output_dimension=2, byte_order=1)
+            together = pa.array(wkb, pa.large_binary()).buffers()
+            begin = np.frombuffer(together[1], dtype=np.int64)[: len(some)]
+            data = np.frombuffer(together[2], dtype=np.uint8) if len(some) else xy[:0]
+            done = start[-1][-1]
+            ends, place, holes = _read(data, begin, xy[_VERTEX * done :])
+            start.append(ends + done)
+            owner.append(some[place])
+            hole.append(holes)
+        return cls(
+            xy=xy.view(np.float64).reshape(-1, 2), start=np.concatenate(start),
+            owner=np.concatenate(owner), hole=np.concatenate(hole),
+        )  # fmt: skip
 
     def part(self, start: int, end: int) -> Rings:
         """Those of the polygons from ``start`` to before ``end``, which are numbered from 0."""
@@ -103,9 +111,9 @@ def _word(data: Bytes, at: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _counts(data: Bytes, begin: Ints) -> tuple[int, int]:
-    """Vertices and rings of geometries in WKB (little-endian, two dimensions)."""
-    vertices = rings = 0
+def _count(data: Bytes, begin: Ints) -> int:
+    """Rings of geometries in WKB (little-endian, two dimensions)."""
+    rings = 0
     for n in range(len(begin)):
         at, parts = begin[n], 1
         if _word(data, at + 1) == _MULTIPOLYGON:
@@ -113,18 +121,23 @@ def _counts(data: Bytes, begin: Ints) -> tuple[int, int]:
             at += 9
         for _ in range(parts):
             own = _word(data, at + 5)
-            at += 9
+            at += _PART
             rings += own
             for _ in range(own):
-                points = _word(data, at)
-                vertices += points
-                at += 4 + 16 * points
-    return vertices, rings
+                at += _RING + _VERTEX * _word(data, at)
+    return rings
 
 
 @njit(cache=True, nogil=True)
-def _read(data: Bytes, begin: Ints, xy: Bytes, start: Ints, place: Ints, hole: Bools) -> None:
-    """Coordinates as bytes, which WKB has at any place, not only at multiples of eight."""
+def _read(data: Bytes, begin: Ints, xy: Bytes) -> tuple[Ints, Ints, Bools]:
+    """Coordinates as bytes, which WKB has at any place, not only at multiples of eight; where each
+    ring ends, its polygon, and whether it is a hole."""
+    rings = _count(data, begin)
+    end, place, hole = (
+        np.empty(rings, np.int64),
+        np.empty(rings, np.int64),
+        np.empty(rings, np.bool_),
+    )
     ring = out = 0
     for n in range(len(begin)):
         at, parts = begin[n], 1
@@ -137,12 +150,12 @@ def _read(data: Bytes, begin: Ints, xy: Bytes, start: Ints, place: Ints, hole: B
             for r in range(own):
                 length = _VERTEX * _word(data, at)
                 at += _RING
-                place[ring], hole[ring] = n, r > 0
-                ring += 1
                 xy[out : out + length] = data[at : at + length]
                 out += length
                 at += length
-                start[ring] = out // _VERTEX
+                end[ring], place[ring], hole[ring] = out // _VERTEX, n, r > 0
+                ring += 1
+    return end, place, hole
 
 
 @njit(cache=True, nogil=True)
@@ -195,7 +208,12 @@ def _signed(xy: Floats, start: Ints) -> Floats:
 @njit(cache=True, nogil=True)
 def _corner(bits: Words, k: int, turn: np.uint64) -> np.uint64:
     """A vertex as one word: the same for the same place of the same group."""
-    word = (bits[k, 0] ^ turn) * np.uint64(0x9E3779B97F4A7C15) ^ (bits[k, 1] << np.uint64(1))
+    x, y, minus_0 = bits[k, 0], bits[k, 1], np.uint64(1) << np.uint64(63)
+    if x == minus_0:
+        x = np.uint64(0)
+    if y == minus_0:
+        y = np.uint64(0)
+    word = (x ^ turn) * np.uint64(0x9E3779B97F4A7C15) ^ (y << np.uint64(17) | y >> np.uint64(47))
     return (word ^ (word >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
 
 
@@ -232,7 +250,7 @@ def _loose(bits: Words, start: Ints, group: Ints, slots: int) -> Bools:
 def loose_edges(rings: Rings, group: Ints | None = None) -> Ints:
     """The vertices from which an edge goes that not just one other ring has in the opposite
     direction; with a ``group`` of each ring, no other ring of its group."""
-    bits = (rings.xy + 0.0).view(np.uint64)  # -0 is 0
+    bits = np.ascontiguousarray(rings.xy).view(np.uint64)
     of = np.zeros(len(rings.owner), dtype=np.int64) if group is None else group
     # Neighbours share most edges, so that a third of the slots are taken; five eighths at most.
     slots = 1 << max(5 * len(rings.xy) // 4, 8).bit_length()

@@ -51,6 +51,21 @@ class Findings:
         """Several rows, each with what was wrong."""
         self._repaired.extend(mended.items())
 
+    def apart(self) -> Findings:
+        """Findings of the same rows, for who looks at them at the same time; see ``take``."""
+        other = Findings(len(self.fine), self.where)
+        other.fine = self.fine.copy()
+        return other
+
+    def take(self, others: Findings) -> None:
+        """Add what another found of the same rows; the faults found here come first."""
+        self.refuse_all(others._refused)
+        self._left_out.extend(others._left_out)
+        self._repaired.extend(others._repaired)
+        self.notes.extend(others.notes)
+        self.suspicions.extend(others.suspicions)
+        self.fine &= others.fine
+
     def note(self, what: str) -> None:
         """Something one should know that changes no row."""
         self.notes.append(what)

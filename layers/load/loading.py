@@ -6,29 +6,21 @@ neighbours, write. What is wrong with a row is collected on the way and judged a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import shapely
 from sqlalchemy import Connection
 
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import (
-    antimeridian,
-    formats,
-    identity,
-    parse,
-    persons,
-    place,
-    strays,
-    suspicion,
-    writing,
-)
+from layers.load import formats, identity, parse, persons, shaping, writing
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
 from layers.load.source import Source
@@ -94,12 +86,30 @@ def load(
     """
     of = places.layer(name)
     of.check_writable()
-    file = Path(path)
     plan = Plan.of(
         of, mapping=mapping or {}, settings=settings or {}, crs=crs, source_layer=source_layer,
         datum=datum, encoding=encoding, time_zone=time_zone, unknown=unknown, dates=dates,
     )  # fmt: skip
-    tell = progress or _nobody
+    # The collector would walk through every geometry over and over, and none is part of a cycle.
+    with _uncollected():
+        return _load(
+            connection, Path(path), plan, lowest_level=lowest_level, levels=levels,
+            skip_bad=skip_bad, strict=strict, dry_run=dry_run, tell=progress or _nobody,
+        )  # fmt: skip
+
+
+def _load(
+    connection: Connection,
+    file: Path,
+    plan: Plan,
+    *,
+    lowest_level: str,
+    levels: Sequence[str],
+    skip_bad: bool,
+    strict: bool,
+    dry_run: bool,
+    tell: Progress,
+) -> Report:
     tell("reading", 0, 0)
     source = _source(file, plan)
     tell("checking", 0, 0)
@@ -111,7 +121,7 @@ def load(
         rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level)
         _judge(file, findings, skip_bad=skip_bad, strict=strict)
         written = writing.write(
-            connection, of, rows, findings,
+            connection, plan.layer, rows, findings,
             levels=levels, skip_bad=skip_bad, dry_run=dry_run,
             advance=lambda done: tell("writing", done, len(rows.ids)),
         )  # fmt: skip
@@ -126,7 +136,7 @@ def load(
             notes=findings.notes,
         ) from error
     return Report(
-        layer=of.name,
+        layer=plan.layer.name,
         file=file.name,
         read=len(source.geometries),
         inserted=written.inserted,
@@ -157,10 +167,23 @@ def ground(
     )
     source = _source(file, plan)
     findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
-    found = _placed(connection, file, plan, source, findings, None, None)
+    shaped = shaping.shape(file.name, plan, source, findings)
+    found = shaping.hold(connection, file.name, plan, shaped, findings, None, None)
     _judge(file, findings, skip_bad=False, strict=False)
     stored = shapes.spread(plan.layer, found.geometries).geometries
     return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's collector of cycles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _nobody(_what: str, _done: int, _rows: int) -> None:
@@ -215,51 +238,6 @@ def _judge(file: Path, findings: Findings, *, skip_bad: bool, strict: bool) -> N
         )
 
 
-def _placed(
-    connection: Connection,
-    file: Path,
-    plan: Plan,
-    source: Source,
-    findings: Findings,
-    ids: Sequence[str] | None,
-    names: Sequence[str | None] | None,
-) -> shapes.Judged:
-    """The source's geometries in degrees, judged.
-
-    Raises BadFileError for what is wrong with all of them.
-    """
-    present = shapes.judge_present(source.geometries)
-    findings.refuse_all(present.faults)
-    strays.refuse_nowhere(present.geometries, findings)
-    heights = int(shapely.has_z(present.geometries).sum())
-    measures = int((shapely.has_m(present.geometries)).sum())
-    for count, what in ((heights, "heights (Z)"), (measures, "measures (M)")):
-        if count:
-            word = source.row_word if count == 1 else f"{source.row_word}s"
-            findings.note(f"{what} of {count} {word} are not kept")
-    crs = place.crs_of(file.name, source.crs, plan.crs)
-    degrees = place.to_degrees(file.name, present.geometries, crs, findings)
-    degrees = antimeridian.cut(degrees, findings)
-    degrees[~findings.fine] = None
-    as_given = degrees
-    if plan.datum is not None:
-        degrees = place.unshifted(degrees, plan.datum)
-        place.note_same(as_given, degrees, plan.datum, findings)
-    judged = shapes.judge(plan.layer, degrees, present=True)
-    region = places.extent(connection)
-    faults = {row: why for row, why in judged.faults.items() if findings.fine[row]}
-    findings.refuse_all(place.explained(faults, degrees, region))
-    findings.repair_all(judged.repaired)
-    place.look(file.name, judged.geometries, region, crs, findings)
-    as_given = as_given.copy()
-    as_given[~findings.fine] = None
-    strays.tell(judged.geometries, region, findings)
-    shifted = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
-    findings.suspicions.extend(shifted)
-    findings.notes.extend(shifted)
-    return judged
-
-
 def _rows(
     connection: Connection,
     file: Path,
@@ -271,16 +249,22 @@ def _rows(
     lowest_level: str,
 ) -> writing.Rows:
     """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
-    mended = parse.mend_texts(columns, findings)
-    parsed = parse.parse(plan, mended, findings)
-    if given is None:
-        ids = identity.made(plan.layer, source.geometries, columns)
-        findings.note("the file has no ids: made from content; name its own with --map id=…")
-    else:
-        ids = identity.given(given, findings)
-        persons.refuse("id", ids, findings)
-    judged = _placed(
-        connection, file, plan, source, findings,
+    of_shapes = findings.apart()
+    # Machine code and GEOS let go of the interpreter, which the texts need.
+    with ThreadPoolExecutor(1, thread_name_prefix="shapes") as thread:
+        looking = thread.submit(shaping.shape, file.name, plan, source, of_shapes)
+        mended = parse.mend_texts(columns, findings)
+        parsed = parse.parse(plan, mended, findings)
+        if given is None:
+            ids = identity.made(plan.layer, source.geometries, columns)
+            findings.note("the file has no ids: made from content; name its own with --map id=…")
+        else:
+            ids = identity.given(given, findings)
+            persons.refuse("id", ids, findings)
+        shaped = looking.result()
+    findings.take(of_shapes)
+    judged = shaping.hold(
+        connection, file.name, plan, shaped, findings,
         None if given is None else ids, parsed.get("name"),
     )  # fmt: skip
     found = judged.geometries

@@ -134,8 +134,10 @@ def look(
 
 def note_use(geometries: Geometries, crs: CRS, findings: Findings) -> None:
     """Tell where hardly anything lies where the CRS is used: it may be the wrong one."""
+    if not crs.is_projected:
+        return
     xy = shapely.get_coordinates(geometries)
-    if len(xy) and crs.is_projected and _share_in_use(crs, xy) < 1 - _NEARLY_ALL:
+    if len(xy) and _share_in_use(crs, xy) < 1 - _NEARLY_ALL:
         told = f"it lies outside where {crs.name} is used: is that its CRS?"
         findings.notes.append(told)
         findings.suspicions.append(told)

@@ -23,18 +23,21 @@ if TYPE_CHECKING:
     from geo.rings import Rings
 
 #: A set of changes of its own, even where one transaction loads several layers; every shape is
-#: judged; and what takes its time is allowed it: the limit is for requests. A savepoint that is
-#: rolled back takes all of it along.
+#: judged; what takes its time is allowed it (the limit is for requests); and the rows that the
+#: triggers look through stay in memory, up to a size. A savepoint that is rolled back takes all of
+#: it along.
 _BEGIN = """
-WITH before AS MATERIALIZED (SELECT current_setting('statement_timeout') AS timeout)
-SELECT timeout,
+WITH before AS MATERIALIZED (
+    SELECT current_setting('statement_timeout') AS timeout, current_setting('work_mem') AS memory)
+SELECT timeout, memory,
        set_config('patrolgrid.act', 'load', true), set_config('patrolgrid.change_set', '', true),
-       set_config('patrolgrid.judged', 'on', true), set_config('statement_timeout', '0', true)
+       set_config('patrolgrid.judged', 'on', true), set_config('statement_timeout', '0', true),
+       set_config('work_mem', '256MB', true)
 FROM before
 """
 _END = """
 SELECT set_config('patrolgrid.judged', 'off', true),
-       set_config('statement_timeout', :timeout, true)
+       set_config('statement_timeout', :timeout, true), set_config('work_mem', :memory, true)
 """
 #: New grids from which on a thread looks at their ground while PostgreSQL takes them.
 _MANY = 2_000
@@ -78,12 +81,12 @@ def put(
     if of.name == "fences":
         _check_rules(ids, given, geometries)
     with connection.begin_nested():
-        before = connection.execute(text(_BEGIN)).scalar_one()
+        before = connection.execute(text(_BEGIN)).one()
         try:
             written = _store(connection, of, ids, given, ready, levels, advance)
         except psycopg.Error as error:
             raise _refusal(of, error) from error
-        connection.execute(text(_END), {"timeout": before})
+        connection.execute(text(_END), {"timeout": before.timeout, "memory": before.memory})
     return written
 
 

@@ -35,7 +35,7 @@ _TAKES = {
 }
 _COLLECTION = 7
 #: Geometries from which on machine code and a second thread are worth their start.
-_MANY = 2_000
+_MANY, _CHUNK = 2_000, 10_000
 #: A polygon of less encloses nothing.
 _LEAST_M2 = 0.1
 _M_PER_DEG = 111_195.0
@@ -85,11 +85,12 @@ def judge_present(geometries: Geometries) -> Judged:
     judged = Judged(geometries=geometries.copy(), faults={}, repaired={})
     absent = shapely.is_missing(geometries) | shapely.is_empty(geometries)
     judged.refuse(absent, "has no geometry: give it one, or take the row out")
-    xy, owner = shapely.get_coordinates(geometries, return_index=True)
-    finite = np.isfinite(xy).all(axis=1)
-    if not finite.all():
+    # A part of them at a time: there are fifty times as many coordinates as geometries.
+    parts = np.split(geometries, range(_CHUNK, len(geometries), _CHUNK))
+    if not all(np.isfinite(shapely.get_coordinates(some)).all() for some in parts):
+        xy, owner = shapely.get_coordinates(geometries, return_index=True)
         lost = np.zeros(len(geometries), dtype=bool)
-        lost[owner[~finite]] = True
+        lost[owner[~np.isfinite(xy).all(axis=1)]] = True
         judged.refuse(lost, "has a coordinate that is NaN or infinite: mend it")
     return judged
 

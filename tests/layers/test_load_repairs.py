@@ -11,6 +11,7 @@ import pytest
 import shapely
 from sqlalchemy import Connection
 
+from geo.rings import Rings
 from layers import frames, places
 from layers.errors import BadFileError
 from layers.load import Report, load
@@ -152,11 +153,12 @@ def test_cells_that_share_all_their_edges_are_no_suspects() -> None:
     west, south = (axis.ravel() / 10 for axis in np.meshgrid(range(3), range(3)))
     cells = shapely.orient_polygons(shapely.box(west, south, west + 0.1, south + 0.1))
     corners = np.round(shapely.get_coordinates(cells), 6)
-    found, middles = loose_edges(shapely.set_coordinates(cells, corners))
+    cells = shapely.set_coordinates(cells, corners)
+    found, middles = loose_edges(Rings.of(cells), len(cells))
     assert found.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     assert shapely.get_num_geometries(middles).tolist() == [2, 1, 2, 1, 0, 1, 2, 1, 2]
     twice = np.concatenate([cells[:1], cells[:1]])
-    assert loose_edges(twice)[0].tolist() == [0, 1]
+    assert loose_edges(Rings.of(twice), 2)[0].tolist() == [0, 1]
 
 
 def test_an_exact_repeat_is_kept_once_and_told(connection: Connection) -> None:

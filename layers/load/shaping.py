@@ -1,0 +1,82 @@
+"""A file's geometries: into degrees, judged, and held against what is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import shapely
+from pyproj import CRS
+from sqlalchemy import Connection
+
+from layers import places
+from layers.load import antimeridian, place, strays, suspicion
+from layers.load.findings import Findings
+from layers.load.plan import Plan
+from layers.load.source import Source
+from layers.places import shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shaped:
+    """A file's geometries in degrees; None in rows that are refused."""
+
+    crs: CRS  #: that they were in
+    as_given: shapes.Geometries  #: as the file has them, a shift of theirs not undone
+    degrees: shapes.Geometries  #: before they were judged
+    judged: shapes.Judged
+
+
+def shape(name: str, plan: Plan, source: Source, findings: Findings) -> Shaped:
+    """The source's geometries, judged. Asks no database, so that a thread may do it while the
+    columns are read; what is wrong goes into ``findings``.
+
+    Raises BadFileError for what is wrong with all of them.
+    """
+    present = shapes.judge_present(source.geometries)
+    findings.refuse_all(present.faults)
+    strays.refuse_nowhere(present.geometries, findings)
+    heights = int(shapely.has_z(present.geometries).sum())
+    measures = int((shapely.has_m(present.geometries)).sum())
+    for count, what in ((heights, "heights (Z)"), (measures, "measures (M)")):
+        if count:
+            word = source.row_word if count == 1 else f"{source.row_word}s"
+            findings.note(f"{what} of {count} {word} are not kept")
+    crs = place.crs_of(name, source.crs, plan.crs)
+    degrees = place.to_degrees(name, present.geometries, crs, findings)
+    degrees = antimeridian.cut(degrees, findings)
+    degrees[~findings.fine] = None
+    as_given = degrees
+    if plan.datum is not None:
+        degrees = place.unshifted(degrees, plan.datum)
+        place.note_same(as_given, degrees, plan.datum, findings)
+    judged = shapes.judge(plan.layer, degrees, present=True)
+    return Shaped(crs=crs, as_given=as_given, degrees=degrees, judged=judged)
+
+
+def hold(
+    connection: Connection,
+    name: str,
+    plan: Plan,
+    shaped: Shaped,
+    findings: Findings,
+    ids: Sequence[str] | None,
+    names: Sequence[str | None] | None,
+) -> shapes.Judged:
+    """What was judged, held against what is loaded: what is doubtful is told, nothing is moved.
+
+    Raises BadFileError where all of it is in the wrong place for certain.
+    """
+    judged = shaped.judged
+    region = places.extent(connection)
+    faults = {row: why for row, why in judged.faults.items() if findings.fine[row]}
+    findings.refuse_all(place.explained(faults, shaped.degrees, region))
+    findings.repair_all(judged.repaired)
+    place.look(name, judged.geometries, region, shaped.crs, findings)
+    as_given = shaped.as_given.copy()
+    as_given[~findings.fine] = None
+    strays.tell(judged.geometries, region, findings)
+    shifted = suspicion.look(connection, plan.layer, as_given, ids, names, plan.datum)
+    findings.suspicions.extend(shifted)
+    findings.notes.extend(shifted)
+    return judged
