@@ -87,6 +87,8 @@ def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
     nor does a missing level ("") but those without a parent either.
     """
     count = len(levels)
+    if len(set(levels)) == 1 and not any(parents):
+        return [np.zeros(count, dtype=np.int64)]
     orphan = np.fromiter((not parent for parent in parents), dtype=bool, count=count)
     unnamed = np.fromiter((not level for level in levels), dtype=bool, count=count)
     parent = pd.factorize(np.array([parent or "" for parent in parents], dtype=object))[0]

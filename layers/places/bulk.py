@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import psycopg
+import shapely
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from geo import earth
 from layers.db.engine import raw
 from layers.errors import BadFeatureError, BadValueError
 from layers.places import copying, ewkb, fences, ground, hierarchy, shapes
@@ -39,6 +42,8 @@ _END = """
 SELECT set_config('patrolgrid.judged', 'off', true),
        set_config('statement_timeout', :timeout, true), set_config('work_mem', :memory, true)
 """
+#: A polygon of less, in square degrees, is less than any part of the earth that is too much.
+_BROAD_DEG2 = 1_000.0
 #: New grids from which on a thread looks at their ground while PostgreSQL takes them.
 _MANY = 2_000
 
@@ -76,8 +81,8 @@ def put(
     if of.name == "grids":
         hierarchy.check_levels(given.get("level", ()), levels)
         hierarchy.check_parents(ids, given.get("parent", [None] * len(ids)))
-        given["area_m2"] = ready.areas_m2().tolist()
-        hierarchy.check_areas(ids, given["area_m2"])
+        broad = np.flatnonzero(shapely.area(geometries) > _BROAD_DEG2).tolist()
+        hierarchy.check_areas([ids[n] for n in broad], earth.area_m2(geometries[broad]).tolist())
     if of.name == "fences":
         _check_rules(ids, given, geometries)
     with connection.begin_nested():
@@ -204,7 +209,7 @@ def _merge(
     advance: Advance,
 ) -> Written:
     """Stage rows by COPY, then change those that are there and add the others."""
-    names = ["id", *columns, "geom"]
+    names = copying.names(of, columns)
     table, stage = sql.Identifier(of.name), sql.Identifier(f"staged_{of.name}")
     listed = sql.SQL(", ").join(map(sql.Identifier, names))
     cursor.execute(

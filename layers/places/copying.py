@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,10 +30,16 @@ Advance = Callable[[int], None]
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _CHUNK_ROWS = 4_000
+_AREA = "area_m2"
 
 
 def no_advance(_: int) -> None:
     """Tell nobody."""
+
+
+def names(of: Layer, columns: Iterable[str]) -> list[str]:
+    """What is filled of a row when ``columns`` are given: these, and what the geometry says."""
+    return ["id", *columns, *([_AREA] if _AREA in of.columns else []), "geom"]
 
 
 def copy(
@@ -45,10 +51,11 @@ def copy(
     shapes: ewkb.Shapes,
     advance: Advance,
 ) -> None:
-    """COPY id, ``columns`` and geometry of rows into a table. Values must be parsed."""
-    listed = sql.SQL(", ").join(map(sql.Identifier, ["id", *columns, "geom"]))
+    """COPY ``names`` of rows into a table. Values must be parsed."""
+    filled = names(of, columns)
+    listed = sql.SQL(", ").join(map(sql.Identifier, filled))
     query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, listed)
-    head = pa.scalar(struct.pack("!h", len(columns) + 2), pa.large_binary())
+    head = pa.scalar(struct.pack("!h", len(filled)), pa.large_binary())
     kept = [_of_kind("text", ids)]
     kept += [_of_kind(of.columns[name].kind, values) for name, values in columns.items()]
     # Sent by a thread, so that the next rows are made while PostgreSQL takes these.
@@ -57,6 +64,8 @@ def copy(
         for start in range(0, len(ids), _CHUNK_ROWS):
             end = min(start + _CHUNK_ROWS, len(ids))
             fields = [column.slice(start, end - start) for column in kept]
+            if _AREA in filled:
+                fields.append(_fixed(shapes.areas_m2(start, end).astype(">f8")))
             fields.append(shapes.part(start, end))
             parts = [part for field in fields for part in (_lengths(field), _present(field))]
             rows = pc.binary_join_element_wise(head, *parts, pa.scalar(b"", pa.large_binary()))

@@ -26,11 +26,11 @@ class Shapes:
     geometries: Geometries
     rings: Rings | None  #: of all of them, where they are known
 
-    def areas_m2(self) -> NDArray[np.float64]:
-        """Area in m² of each."""
+    def areas_m2(self, start: int, end: int) -> NDArray[np.float64]:
+        """Area in m² of those from ``start`` to before ``end``."""
         if self.rings is None:
-            return earth.area_m2(self.geometries)
-        return earth.areas_of_rings_m2(self.rings, len(self.geometries))
+            return earth.area_m2(self.geometries[start:end])
+        return earth.areas_of_rings_m2(self.rings.part(start, end), end - start)
 
     def part(self, start: int, end: int) -> pa.LargeBinaryArray:
         """Those from ``start`` to before ``end``, polygons as multipolygons."""

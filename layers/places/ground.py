@@ -160,6 +160,8 @@ def _outside(written: Grids, stored: Around) -> list[Fault]:
     """Id at fault and what is wrong, for ground of children that is not their parents'."""
     there = set(written.ids)
     below = written + stored.below
+    if not any(below.parents):
+        return []
     parents = written + stored.above
     place = {name: n for n, name in enumerate(parents.ids)}
     parent = np.array([-1 if p is None else place.get(p, -1) for p in below.parents], dtype=int)
