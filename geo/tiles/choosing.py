@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import mosaic, strokes
+from geo.tiles import mosaic, outlines, sampling, strokes
 from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
 
 Indices = NDArray[np.int64]
@@ -64,7 +64,7 @@ def choose(
     room = _BUDGET.get(zoom, _LOW_BUDGET)
     if size.sum() <= room:
         return Choice(single=found, together=none, step=step)
-    seen = np.flatnonzero(extent >= _LEAST_PIXELS * mosaic.PIXEL)
+    seen = np.flatnonzero(extent >= _LEAST_PIXELS * sampling.PIXEL)
     seen = seen[np.argsort(-extent[seen], kind="stable")]
     large = np.zeros(len(found), dtype=bool)
     large[seen[np.cumsum(size[seen]) <= room]] = True
@@ -95,23 +95,32 @@ def shared_out(
         owner = _few(owner, len(shapes), _STROKES_LOW if low else _STROKES)
         ends = strokes.dashes(owner) if kind == LINE else strokes.dots(owner)
         return strokes.drawn(ends[np.argsort(ends[:, 0], kind="stable")], kind == POINT)
-    owner, full = mosaic.owners(
+    owner, shown = sampling.owners(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
-        west, north, units_per_m, low,
+        west, north, units_per_m,
     )  # fmt: skip
-    owner = _few(owner, len(shapes), _OWNERS_LOW if low else _OWNERS)
-    boxes = mosaic.rectangles(owner, full)
-    return mosaic.drawn(boxes[np.argsort(boxes[:, 0], kind="stable")])
+    import time,os
+    for most, aspect, *price in eval(os.environ['LADDER']):
+        price=np.array(price,dtype=float)
+        fewer = _few(owner, len(shapes), most, aspect)
+        s=time.process_time()
+        names, ends, corners = outlines.outlines(fewer, shown, price)
+        s2=time.process_time()
+        order = np.argsort(names, kind="stable")
+        r= outlines.drawn(names, order, ends, corners)
+        if os.environ.get('DBG'): print('   ',most,price,len(names),len(corners),len(r[1]),np.bincount(shown.ravel(),minlength=5)/shown.size, round(s2-s,3), round(time.process_time()-s2,3))
+        if len(r[1]) + len(r[0])*60 < 480_000: break
+    return r
 
 
-def _few(owner: Indices, features: int, most: int) -> Indices:
+def _few(owner: Indices, features: int, most: int, aspect: int = 1) -> Indices:
     """The pixels' owners, at most about so many of them."""
     if mosaic.how_many(owner, features) <= most:
         return owner
-    block = max(2, math.isqrt(int((owner >= 0).sum()) // most))
-    while mosaic.blocks(owner, block) > most:
-        block += 1
-    return np.asarray(mosaic.fewer(owner, block))
+    high = max(1, math.isqrt(int((owner >= 0).sum()) // most // aspect))
+    while mosaic.blocks(owner, max(2,aspect * high), high) > most:
+        high += 1
+    return np.asarray(mosaic.fewer(owner, max(2,aspect * high), high))
 
 
 def _vertices(shapes: Shapes, found: Indices) -> Indices:
@@ -122,7 +131,7 @@ def _vertices(shapes: Shapes, found: Indices) -> Indices:
 def _one_a_pixel(shapes: Shapes, found: Indices, units_per_m: float) -> Indices:
     """The first feature of each pixel; of those that reach over several, all."""
     box = shapes.bounds[found]
-    pixel_m = mosaic.PIXEL / units_per_m
+    pixel_m = sampling.PIXEL / units_per_m
     first = np.floor(box[:, :2] / pixel_m).astype(np.int64)
     last = np.floor(box[:, 2:] / pixel_m).astype(np.int64)
     kept = np.ones(len(found), dtype=bool)
