@@ -22,13 +22,24 @@ Indices = NDArray[np.int64]
 
 #: From here on nothing is left out or drawn together.
 WHOLE_ZOOM = 10
-#: Bytes of features drawn as they are, before others are drawn together: by zoom, below 10.
-_BUDGET = {9: 900_000, 8: 700_000, 7: 450_000}
-_LOW_BUDGET = 220_000
+#: Bytes of a tile, below 10, if it holds very many features: by zoom.
+_ROOM = {9: 1_300_000, 8: 1_000_000, 7: 700_000}
+_LOW_ROOM = 485_000
+#: How much of them may be features drawn as they are, before others are drawn together.
+_SINGLE = {9: 0.7, 8: 0.7, 7: 0.64}
+_LOW_SINGLE = 0.45
 #: Below this zoom most of what is many is smaller than a pixel.
 _SMALL_ZOOM = 7
-#: How many polygons of a mosaic keep their names; below that zoom, and above.
-_OWNERS_LOW, _OWNERS = 2_000, 6_000
+#: How many polygons of a mosaic keep their names, how wide their blocks are for their height, and
+#: what it may cost in bytes to show a pixel rightly: the first at which all fits. The last is
+#: nothing at all, so that there is always one.
+_STEPS_LOW = (
+    (2_000, 1, 40.0), (300, 8, 40.0), (100, 8, 12.0), (100, 8, 9.0), (100, 8, 7.5), (100, 8, 6.0),
+    (100, 8, 5.0), (100, 8, 4.0), (100, 8, 3.0), (100, 8, 1.5), (100, 8, 0.0),
+)  # fmt: skip
+_STEPS = ((6_000, 1, 40.0), *_STEPS_LOW)
+#: Of these, what counts for: whether it is touched, its middle, its half.
+_PRICES = np.array([0.9, 1.0, 0.8])
 #: How many lines, or points, that are drawn together keep their names.
 _STROKES_LOW, _STROKES = 1_000, 4_000
 #: Vertices of a tile above which coordinates are rounded to a quarter of a pixel.
@@ -47,10 +58,18 @@ class Choice:
     step: int  #: units to which coordinates are rounded
 
 
+def room_of(zoom: int) -> int:
+    """Bytes that a tile of a zoom may take."""
+    return _ROOM.get(zoom, _LOW_ROOM)
+
+
 def choose(
-    shapes: Shapes, found: Indices, zoom: int, units_per_m: float, tag_bytes: float
+    shapes: Shapes, found: Indices, zoom: int, units_per_m: float, tag_bytes: float, room: float
 ) -> Choice:
-    """Choose among the features ``found``; ``tag_bytes`` is what a feature's values take."""
+    """Choose among the features ``found``; ``tag_bytes`` is what a feature's values take.
+
+    Those drawn as they are take at most their part of ``room`` bytes.
+    """
     none = np.empty(0, dtype=np.int64)
     found = found[shapes.kind[found] > 0]
     if zoom >= WHOLE_ZOOM:
@@ -61,7 +80,7 @@ def choose(
     extent = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) * units_per_m
     # A ring has no more corners than its vertices, nor many more than units along its box.
     size = tag_bytes + 2.5 * np.minimum(vertices, 4 * extent / step + 4)
-    room = _BUDGET.get(zoom, _LOW_BUDGET)
+    room *= _SINGLE.get(zoom, _LOW_SINGLE)
     if size.sum() <= room:
         return Choice(single=found, together=none, step=step)
     seen = np.flatnonzero(extent >= _LEAST_PIXELS * sampling.PIXEL)
@@ -80,11 +99,14 @@ def choose(
 
 
 def shared_out(
-    shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float
-) -> tuple[Indices, NDArray[np.uint8], Indices]:
+    shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float,
+    room: float, feature_bytes: float,
+) -> tuple[Indices, NDArray[np.uint8], Indices]:  # fmt: skip
     """Those that keep their names, their pixels' commands, and where these end.
 
-    All that is drawn ``together`` is of one kind, and there is some.
+    All that is drawn ``together`` is of one kind, and there is some. Polygons take no more than
+    ``room`` bytes, a feature's name and values ``feature_bytes`` of them: what does not fit is
+    shown less exactly, and goes before more than fits does.
     """
     low = zoom < _SMALL_ZOOM
     kind = int(shapes.kind[together[0]])
@@ -99,28 +121,27 @@ def shared_out(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
         west, north, units_per_m,
     )  # fmt: skip
-    import time,os
-    for most, aspect, *price in eval(os.environ['LADDER']):
-        price=np.array(price,dtype=float)
-        fewer = _few(owner, len(shapes), most, aspect)
-        s=time.process_time()
-        names, ends, corners = outlines.outlines(fewer, shown, price)
-        s2=time.process_time()
-        order = np.argsort(names, kind="stable")
-        r= outlines.drawn(names, order, ends, corners)
-        if os.environ.get('DBG'): print('   ',most,price,len(names),len(corners),len(r[1]),np.bincount(shown.ravel(),minlength=5)/shown.size, round(s2-s,3), round(time.process_time()-s2,3))
-        if len(r[1]) + len(r[0])*60 < 480_000: break
-    return r
+    for names, wide, price in _STEPS_LOW if low else _STEPS:
+        of, ends, corners = outlines.outlines(
+            _few(owner, len(shapes), names, wide), shown, price * _PRICES
+        )
+        made = outlines.drawn(of, np.argsort(of, kind="stable"), ends, corners)
+        if len(made[1]) + len(made[0]) * feature_bytes <= room:
+            break
+    return made
 
 
-def _few(owner: Indices, features: int, most: int, aspect: int = 1) -> Indices:
-    """The pixels' owners, at most about so many of them."""
+def _few(owner: Indices, features: int, most: int, wide: int = 1) -> Indices:
+    """The pixels' owners, at most about so many of them, by blocks ``wide`` times as wide as high.
+
+    Rows are drawn one by one: those of few wide blocks have fewer ends.
+    """
     if mosaic.how_many(owner, features) <= most:
         return owner
-    high = max(1, math.isqrt(int((owner >= 0).sum()) // most // aspect))
-    while mosaic.blocks(owner, max(2,aspect * high), high) > most:
+    high = max(1, math.isqrt(int((owner >= 0).sum()) // (most * wide)))
+    while mosaic.blocks(owner, max(2, wide * high), high) > most:
         high += 1
-    return np.asarray(mosaic.fewer(owner, max(2,aspect * high), high))
+    return np.asarray(mosaic.fewer(owner, max(2, wide * high), high))
 
 
 def _vertices(shapes: Shapes, found: Indices) -> Indices:

@@ -190,7 +190,10 @@ def _corner(corners: np.ndarray, first: int, used: int, x: int, y: int) -> int:
     if corners[used - 1, 0] == x and corners[used - 1, 1] == y:
         return used
     if used - first > 1:
-        dx, dy = corners[used - 1, 0] - corners[used - 2, 0], corners[used - 1, 1] - corners[used - 2, 1]
+        dx, dy = (
+            corners[used - 1, 0] - corners[used - 2, 0],
+            corners[used - 1, 1] - corners[used - 2, 1],
+        )
         ex, ey = x - corners[used - 1, 0], y - corners[used - 1, 1]
         if dx * ey == dy * ex and dx * ex + dy * ey > 0:  # on a straight way
             used -= 1

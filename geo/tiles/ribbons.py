@@ -40,8 +40,8 @@ def ribbon(
     """Find the cheapest ribbons of a row of n pixels of one owner; into ``way`` how to walk back.
 
     ``shown`` (n): what each pixel shows. ``deep`` (2n + 1): the greatest depth at sides and
-    middles. ``extra`` (n): four times the depth that the row above covers of each. ``price``:
-    bytes that a pixel's wrong look costs, for each way of looking. ``way`` (n, 33) and ``cost``
+    middles. ``extra`` (n): four times the depth that the row above covers of each. ``price`` (3):
+    bytes that it costs to show wrongly if a pixel is touched, its middle, and its half. ``way`` (n, 33) and ``cost``
     (3, 4, 4) are for work. What it costs.
     """
     at, after, best = cost[0], cost[1], cost[2]
@@ -57,8 +57,8 @@ def ribbon(
         closed, code = _to_side(best, after, shown[n], deep, extra[n], n, price, step)
         _jump(after, step)
         look = shown[n]
-        for n_, bit in enumerate((TOUCHED, HELD, COVERED)):
-            none += price[n_] * (look & bit != 0)
+        none += price[0] * (look & TOUCHED != 0)
+        none += price[1] * (look & HELD != 0) + price[2] * (look & COVERED != 0)
         step[32] = 0
         if closed < none:
             none, step[32] = closed, code

@@ -9,6 +9,7 @@ from geo.tiles.sampling import EDGE, PIXEL
 from geo.tiles.sampling import ROW as _ROW
 from geo.tiles.wire import LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
+
 @njit(cache=True, nogil=True)
 def owners(
     chosen: np.ndarray, first_piece: np.ndarray, first_xy: np.ndarray, xy: np.ndarray,
