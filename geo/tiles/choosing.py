@@ -3,8 +3,8 @@
 From zoom 10 on a tile holds every feature that meets it. Below, a tile that would grow too large
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
 (``mosaic``), lines and points those that they run through (``strokes``); few points stay as they
-are, one a pixel. What is covered stays covered: no pixel goes dark because its features were
-dropped.
+are, one a pixel. What is covered stays covered, as far as the tile's bytes go: where even the
+pixels are too many, some that are only touched go dark, or are drawn between others.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _SMALL_ZOOM = 7
 #: what it may cost in bytes to show a pixel rightly: the first at which all fits. The last is
 #: nothing at all, so that there is always one.
 _STEPS_LOW = (
-    (2_000, 1, 40.0), (300, 8, 40.0), (100, 8, 12.0), (100, 8, 9.0), (100, 8, 7.5), (100, 8, 6.0),
+    (2_000, 1, 40.0), (300, 8, 40.0), (100, 8, 40.0), (100, 8, 12.0),
+    (100, 8, 9.0), (100, 8, 7.5), (100, 8, 6.0),
     (100, 8, 5.0), (100, 8, 4.0), (100, 8, 3.0), (100, 8, 1.5), (100, 8, 0.0),
 )  # fmt: skip
 _STEPS = ((6_000, 1, 40.0), *_STEPS_LOW)
@@ -45,6 +46,8 @@ _STROKES_LOW, _STROKES = 1_000, 4_000
 #: Vertices of a tile above which coordinates are rounded to a quarter of a pixel.
 _MANY_VERTICES = 20_000
 _COARSE_STEP = 2
+#: Less of the room than this is worth another try; a step that spreads rows evenly.
+_SLACK, _GOLDEN = 0.95, 0.618034
 #: What is smaller shows as its pixels as well as by itself.
 _LEAST_PIXELS = 3
 
@@ -121,14 +124,33 @@ def shared_out(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
         west, north, units_per_m,
     )  # fmt: skip
+    before, price_before = 0.0, 0.0
     for names, wide, price in _STEPS_LOW if low else _STEPS:
-        of, ends, corners = outlines.outlines(
-            _few(owner, len(shapes), names, wide), shown, price * _PRICES
-        )
-        made = outlines.drawn(of, np.argsort(of, kind="stable"), ends, corners)
-        if len(made[1]) + len(made[0]) * feature_bytes <= room:
+        few = _few(owner, len(shapes), names, wide)
+        made = _outlined(few, shown, np.full(sampling.ROW, price))
+        size = _size(made, feature_bytes)
+        if size <= room:
             break
+        before, price_before = size, price
+    if size < _SLACK * room < room < before:
+        # Some rows at the price before, spread evenly, as far as there is room.
+        part = 0.95 * (room - size) / (before - size)
+        rows = np.arange(sampling.ROW) * _GOLDEN % 1 < part
+        more = _outlined(few, shown, np.where(rows, price_before, price))
+        if _size(more, feature_bytes) <= room:
+            return more
     return made
+
+
+def _outlined(
+    owner: Indices, shown: NDArray[np.uint8], price: NDArray[np.float64]
+) -> tuple[Indices, NDArray[np.uint8], Indices]:
+    names, ends, corners = outlines.outlines(owner, shown, price[:, None] * _PRICES)
+    return outlines.drawn(names, np.argsort(names, kind="stable"), ends, corners)
+
+
+def _size(made: tuple[Indices, NDArray[np.uint8], Indices], feature_bytes: float) -> float:
+    return len(made[1]) + len(made[0]) * feature_bytes
 
 
 def _few(owner: Indices, features: int, most: int, wide: int = 1) -> Indices:

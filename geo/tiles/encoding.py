@@ -49,7 +49,8 @@ def encode(
     """The layer ``name`` of a tile (a field of the tile's message); no bytes where nothing is.
 
     All parts have the same fields. ``share`` is how much of a tile's bytes the layer may take,
-    below zoom 10, where there are others. Raises OutOfRangeError for a tile that is not of this world.
+    below zoom 10, where there are others. Raises OutOfRangeError for a tile that is not of this
+    world.
     """
     west, _, east, north = earth.tile_bounds_3857(z, x, y)
     units_per_m = EXTENT / (east - west)

@@ -22,12 +22,13 @@ def outlines(
     """Rings that show of each pixel what is to be seen: whose, where each one ends, and corners.
 
     Rectangles where an owner has rows of whole pixels one below the other, else ``ribbons``;
-    ``price`` is theirs. Rings (n), ends (n + 1) and corners (m, 2) in units of the tile.
+    ``price`` (528, 3) is theirs, of each row. Rings (n), ends (n + 1) and corners (m, 2) in units
+    of the tile.
     """
     corners = np.empty((_CORNERS * ROW, 2), dtype=np.int32)
     names, ends = np.empty(_RINGS * ROW, dtype=np.int64), np.empty(_RINGS * ROW + 1, dtype=np.int64)
     ends[0] = rings = 0
-    way, cost = np.empty((ROW, 33), dtype=np.uint8), np.empty((3, 4, 4), dtype=np.float32)
+    way, cost = np.empty((ROW, 33), dtype=np.uint8), np.empty((3, 4, 4), dtype=np.float64)
     deep, marks = np.empty(2 * ROW + 1, dtype=np.int64), np.empty((_CORNERS, 2), dtype=np.int64)
     extra, more = np.zeros(ROW), np.zeros(ROW)
     here, below = _runs(owner[0], shown[0]), _runs(owner[0], shown[0])
@@ -56,7 +57,9 @@ def outlines(
                     rings += 1
             else:
                 _depths(under, left, right, deep)
-                ribbon(shown[row, left:right], deep, extra[left:right], price, way, cost)
+                ribbon(
+                    shown[row, left:right], deep, extra[left:right], price[row], way, cost
+                )  # fmt: skip
                 used = walk_back(way, right - left, marks)
                 more_rings = _hang(
                     corners, ends, rings, marks[:used], deep, shown[row], row, left, more

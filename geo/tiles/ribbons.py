@@ -24,7 +24,7 @@ DEEP_ALONE = 6
 HEIGHT = 7
 #: As the corner before a side: there is none, its cost is paid.
 _PAID = 3
-_FAR = np.float32(1e9)
+_FAR = 1e9
 #: Bytes of a corner; of a ring's commands and first point; of the end of its upper edge.
 _CORNER, _RING, _END = 2, 7, 2
 #: Four times the depth, on average, up to which less than half of a pixel is covered, and from
@@ -41,11 +41,11 @@ def ribbon(
 
     ``shown`` (n): what each pixel shows. ``deep`` (2n + 1): the greatest depth at sides and
     middles. ``extra`` (n): four times the depth that the row above covers of each. ``price`` (3):
-    bytes that it costs to show wrongly if a pixel is touched, its middle, and its half. ``way`` (n, 33) and ``cost``
-    (3, 4, 4) are for work. What it costs.
+    bytes that it costs to show wrongly if a pixel is touched, its middle, and its half. ``way``
+    (n, 33) and ``cost`` (3, 4, 4) are for work. What it costs.
     """
     at, after, best = cost[0], cost[1], cost[2]
-    at[:], none = _FAR, np.float32(0)
+    at[:], none = _FAR, 0.0
     for n in range(len(shown)):
         step = way[n]
         for side in range(4):  # a ring may begin here

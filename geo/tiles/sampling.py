@@ -33,8 +33,8 @@ def owners(
     """Which of the polygons ``chosen`` has each pixel (-1: none), and what all show of it.
 
     A polygon has every pixel that it touches; one that holds a pixel's middle goes before one
-    that only touches it; the last one wins. What shows is a sum of
-    TOUCHED to UNSURE, by 25 samples of the pixel. (528, 528): rows from the north, the margin of the tile included.
+    that only touches it; the last one wins. What shows is a sum of TOUCHED to UNSURE, by 25
+    samples of the pixel. (528, 528): rows from the north, the margin of the tile included.
     """
     out = np.full((ROW, ROW), -1, dtype=np.int64)
     bits = np.zeros((ROW, ROW), dtype=np.uint32)

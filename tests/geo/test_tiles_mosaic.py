@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -142,8 +143,8 @@ def outlined(
     owner: np.ndarray, shown: np.ndarray, price: float
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Whose each ring is, and the rings, in units of the tile."""
-    names, ends, corners = outlines.outlines(owner, shown, np.full(3, price))
-    return names, [corners[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    names, ends, corners = outlines.outlines(owner, shown, np.full((_ROW, 3), price))
+    return names, [corners[a:b] for a, b in pairwise(ends)]
 
 
 def test_few_stand_for_many_and_no_pixel_goes_dark() -> None:
