@@ -32,7 +32,7 @@ _LOW_SINGLE = 0.45
 _SMALL_ZOOM = 7
 #: How many polygons of a mosaic keep their names, how wide their blocks are for their height, and
 #: what it may cost in bytes to show a pixel rightly: the first at which all fits. The last is
-#: nothing at all, so that there is always one.
+#: no more than a box a block and row, so that there is always one.
 _STEPS_LOW = (
     (2_000, 1, 40.0), (300, 8, 40.0), (100, 8, 40.0), (100, 8, 12.0),
     (100, 8, 9.0), (100, 8, 7.5), (100, 8, 6.0),
