@@ -13,7 +13,7 @@ from api.database import database
 from api.http.app import create_app
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
-from geo import response
+from geo import response, tiles
 from layers.db.engine import make_engine
 from layers.region import Region
 
@@ -38,8 +38,8 @@ def _serve(settings: Settings, *, demo: bool) -> None:
     with database(settings) as url:
         engine = make_engine(url, pool_size=16)
         application = create_app(settings, engine, region, demo=demo)
-        # The response kernels compile once a machine; meanwhile the rest answers.
-        threading.Thread(target=response.warm, name="warm", daemon=True).start()
+        # What is compiled compiles once a machine; meanwhile the rest answers.
+        threading.Thread(target=_warm, name="warm", daemon=True).start()
         uvicorn.run(
             application,
             host=settings.host,
@@ -52,3 +52,8 @@ def _serve(settings: Settings, *, demo: bool) -> None:
             proxy_headers=False,
         )
         engine.dispose()
+
+
+def _warm() -> None:
+    tiles.warm()  # first, as the page asks for tiles at once
+    response.warm()

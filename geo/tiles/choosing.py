@@ -3,8 +3,8 @@
 From zoom 10 on a tile holds every feature that meets it. Below, a tile that would grow too large
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
 (``mosaic``), lines and points those that they run through (``strokes``); few points stay as they
-are, one a pixel. What is covered stays covered: no pixel goes dark because its features were
-dropped.
+are, one a pixel. What is covered stays covered, as far as the tile's bytes go: where even the
+pixels are too many, some that are only touched go dark, or are drawn between others.
 """
 
 from __future__ import annotations
@@ -15,25 +15,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import mosaic, strokes
+from geo.tiles import mosaic, outlines, sampling, strokes
 from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
 
 Indices = NDArray[np.int64]
 
 #: From here on nothing is left out or drawn together.
 WHOLE_ZOOM = 10
-#: Bytes of features drawn as they are, before others are drawn together: by zoom, below 10.
-_BUDGET = {9: 900_000, 8: 700_000, 7: 450_000}
-_LOW_BUDGET = 220_000
+#: Bytes of a tile, below 10, if it holds very many features: by zoom.
+_ROOM = {9: 1_300_000, 8: 1_000_000, 7: 700_000}
+_LOW_ROOM = 485_000
+#: How much of them may be features drawn as they are, before others are drawn together.
+_SINGLE = {9: 0.7, 8: 0.7, 7: 0.64}
+_LOW_SINGLE = 0.45
 #: Below this zoom most of what is many is smaller than a pixel.
 _SMALL_ZOOM = 7
-#: How many polygons of a mosaic keep their names; below that zoom, and above.
-_OWNERS_LOW, _OWNERS = 2_000, 6_000
+#: How many polygons of a mosaic keep their names, how wide their blocks are for their height, and
+#: what it may cost in bytes to show a pixel rightly: the first at which all fits. The last is
+#: no more than a box a block and row, so that there is always one.
+_STEPS_LOW = (
+    (2_000, 1, 40.0), (300, 8, 40.0), (100, 8, 40.0), (100, 8, 12.0),
+    (100, 8, 9.0), (100, 8, 7.5), (100, 8, 6.0),
+    (100, 8, 5.0), (100, 8, 4.0), (100, 8, 3.0), (100, 8, 1.5), (100, 8, 0.0),
+)  # fmt: skip
+_STEPS = ((6_000, 1, 40.0), *_STEPS_LOW)
+#: Of these, what counts for: whether it is touched, its middle, its half.
+_PRICES = np.array([0.9, 1.0, 0.8])
 #: How many lines, or points, that are drawn together keep their names.
 _STROKES_LOW, _STROKES = 1_000, 4_000
 #: Vertices of a tile above which coordinates are rounded to a quarter of a pixel.
 _MANY_VERTICES = 20_000
 _COARSE_STEP = 2
+#: Less of the room than this is worth another try; a step that spreads rows evenly.
+_SLACK, _GOLDEN = 0.95, 0.618034
 #: What is smaller shows as its pixels as well as by itself.
 _LEAST_PIXELS = 3
 
@@ -47,10 +61,18 @@ class Choice:
     step: int  #: units to which coordinates are rounded
 
 
+def room_of(zoom: int) -> int:
+    """Bytes that a tile of a zoom may take."""
+    return _ROOM.get(zoom, _LOW_ROOM)
+
+
 def choose(
-    shapes: Shapes, found: Indices, zoom: int, units_per_m: float, tag_bytes: float
+    shapes: Shapes, found: Indices, zoom: int, units_per_m: float, tag_bytes: float, room: float
 ) -> Choice:
-    """Choose among the features ``found``; ``tag_bytes`` is what a feature's values take."""
+    """Choose among the features ``found``; ``tag_bytes`` is what a feature's values take.
+
+    Those drawn as they are take at most their part of ``room`` bytes.
+    """
     none = np.empty(0, dtype=np.int64)
     found = found[shapes.kind[found] > 0]
     if zoom >= WHOLE_ZOOM:
@@ -61,10 +83,10 @@ def choose(
     extent = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) * units_per_m
     # A ring has no more corners than its vertices, nor many more than units along its box.
     size = tag_bytes + 2.5 * np.minimum(vertices, 4 * extent / step + 4)
-    room = _BUDGET.get(zoom, _LOW_BUDGET)
+    room *= _SINGLE.get(zoom, _LOW_SINGLE)
     if size.sum() <= room:
         return Choice(single=found, together=none, step=step)
-    seen = np.flatnonzero(extent >= _LEAST_PIXELS * mosaic.PIXEL)
+    seen = np.flatnonzero(extent >= _LEAST_PIXELS * sampling.PIXEL)
     seen = seen[np.argsort(-extent[seen], kind="stable")]
     large = np.zeros(len(found), dtype=bool)
     large[seen[np.cumsum(size[seen]) <= room]] = True
@@ -80,11 +102,14 @@ def choose(
 
 
 def shared_out(
-    shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float
-) -> tuple[Indices, NDArray[np.uint8], Indices]:
+    shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float,
+    room: float, feature_bytes: float,
+) -> tuple[Indices, NDArray[np.uint8], Indices]:  # fmt: skip
     """Those that keep their names, their pixels' commands, and where these end.
 
-    All that is drawn ``together`` is of one kind, and there is some.
+    All that is drawn ``together`` is of one kind, and there is some. Polygons take no more than
+    ``room`` bytes, a feature's name and values ``feature_bytes`` of them: what does not fit is
+    shown less exactly, and goes before more than fits does.
     """
     low = zoom < _SMALL_ZOOM
     kind = int(shapes.kind[together[0]])
@@ -95,23 +120,50 @@ def shared_out(
         owner = _few(owner, len(shapes), _STROKES_LOW if low else _STROKES)
         ends = strokes.dashes(owner) if kind == LINE else strokes.dots(owner)
         return strokes.drawn(ends[np.argsort(ends[:, 0], kind="stable")], kind == POINT)
-    owner, full = mosaic.owners(
+    owner, shown = sampling.owners(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
-        west, north, units_per_m, low,
+        west, north, units_per_m,
     )  # fmt: skip
-    owner = _few(owner, len(shapes), _OWNERS_LOW if low else _OWNERS)
-    boxes = mosaic.rectangles(owner, full)
-    return mosaic.drawn(boxes[np.argsort(boxes[:, 0], kind="stable")])
+    before, price_before = 0.0, 0.0
+    for names, wide, price in _STEPS_LOW if low else _STEPS:
+        few = _few(owner, len(shapes), names, wide)
+        made = _outlined(few, shown, np.full(sampling.ROW, price))
+        size = _size(made, feature_bytes)
+        if size <= room:
+            break
+        before, price_before = size, price
+    if size < _SLACK * room < room < before:
+        # Some rows at the price before, spread evenly, as far as there is room.
+        part = 0.95 * (room - size) / (before - size)
+        rows = np.arange(sampling.ROW) * _GOLDEN % 1 < part
+        more = _outlined(few, shown, np.where(rows, price_before, price))
+        if _size(more, feature_bytes) <= room:
+            return more
+    return made
 
 
-def _few(owner: Indices, features: int, most: int) -> Indices:
-    """The pixels' owners, at most about so many of them."""
+def _outlined(
+    owner: Indices, shown: NDArray[np.uint8], price: NDArray[np.float64]
+) -> tuple[Indices, NDArray[np.uint8], Indices]:
+    names, ends, corners = outlines.outlines(owner, shown, price[:, None] * _PRICES)
+    return outlines.drawn(names, np.argsort(names, kind="stable"), ends, corners)
+
+
+def _size(made: tuple[Indices, NDArray[np.uint8], Indices], feature_bytes: float) -> float:
+    return len(made[1]) + len(made[0]) * feature_bytes
+
+
+def _few(owner: Indices, features: int, most: int, wide: int = 1) -> Indices:
+    """The pixels' owners, at most about so many of them, by blocks ``wide`` times as wide as high.
+
+    Rows are drawn one by one: those of few wide blocks have fewer ends.
+    """
     if mosaic.how_many(owner, features) <= most:
         return owner
-    block = max(2, math.isqrt(int((owner >= 0).sum()) // most))
-    while mosaic.blocks(owner, block) > most:
-        block += 1
-    return np.asarray(mosaic.fewer(owner, block))
+    high = max(1, math.isqrt(int((owner >= 0).sum()) // (most * wide)))
+    while mosaic.blocks(owner, max(2, wide * high), high) > most:
+        high += 1
+    return np.asarray(mosaic.fewer(owner, max(2, wide * high), high))
 
 
 def _vertices(shapes: Shapes, found: Indices) -> Indices:
@@ -122,7 +174,7 @@ def _vertices(shapes: Shapes, found: Indices) -> Indices:
 def _one_a_pixel(shapes: Shapes, found: Indices, units_per_m: float) -> Indices:
     """The first feature of each pixel; of those that reach over several, all."""
     box = shapes.bounds[found]
-    pixel_m = mosaic.PIXEL / units_per_m
+    pixel_m = sampling.PIXEL / units_per_m
     first = np.floor(box[:, :2] / pixel_m).astype(np.int64)
     last = np.floor(box[:, 2:] / pixel_m).astype(np.int64)
     kept = np.ones(len(found), dtype=bool)

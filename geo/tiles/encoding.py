@@ -20,6 +20,12 @@ EXTENT, MARGIN = 4096, 64
 _MOST = 200_000
 
 
+#: Bytes of a feature beside its values and commands.
+_FEATURE = 14
+#: With fewer features a layer, or a part of one, needs no share of a tile's bytes kept for it.
+MANY = 1_000
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """Some features of a layer, and those of them that meet the tile."""
@@ -37,18 +43,24 @@ def wide_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     return west - margin_m, south - margin_m, east + margin_m, north + margin_m
 
 
-def encode(name: str, parts: Sequence[Part], z: int, x: int, y: int) -> bytes:
+def encode(
+    name: str, parts: Sequence[Part], z: int, x: int, y: int, *, share: float = 1.0
+) -> bytes:
     """The layer ``name`` of a tile (a field of the tile's message); no bytes where nothing is.
 
-    All parts have the same fields. Raises OutOfRangeError for a tile that is not of this world.
+    All parts have the same fields. ``share`` is how much of a tile's bytes the layer may take,
+    below zoom 10, where there are others. Raises OutOfRangeError for a tile that is not of this
+    world.
     """
     west, _, east, north = earth.tile_bounds_3857(z, x, y)
     units_per_m = EXTENT / (east - west)
     bodies: list[bytes] = []
     values: list[bytes] = []
     features = count = 0
+    crowded = max(1, sum(len(part.found) > MANY for part in parts))
+    room = share * choosing.room_of(z) / crowded
     for part in parts:
-        for piece in _drawn(part, z, west, north, units_per_m):
+        for piece in _drawn(part, z, west, north, units_per_m, room):
             of = part.fields
             with of.places() as places:
                 body, new, there, more = messages.features(
@@ -80,32 +92,36 @@ class _Drawn:
     ends: NDArray[np.int64]
 
 
-def _drawn(part: Part, z: int, west: float, north: float, units_per_m: float) -> list[_Drawn]:
+def _drawn(
+    part: Part, z: int, west: float, north: float, units_per_m: float, room: float
+) -> list[_Drawn]:
     """What is drawn together first, so that larger features lie on it."""
     shapes = part.shapes
-    choice = choosing.choose(shapes, part.found, z, units_per_m, _tag_bytes(part))
-    drawn = []
-    for kind in (POLYGON, LINE, POINT):
-        together = choice.together[shapes.kind[choice.together] == kind]
-        each = [_shared_out(shapes, one, z, west, north, units_per_m)
-                for one in _grouped(part, together)]  # fmt: skip
-        if kind != POLYGON and len(each) > 1 and sum(len(one.commands) for one in each) > _MOST:
-            each = [_shared_out(shapes, together, z, west, north, units_per_m)]
-        drawn += each
+    tag_bytes = _tag_bytes(part)
+    choice = choosing.choose(shapes, part.found, z, units_per_m, tag_bytes, room)
     commands, ends = cut(
         choice.single, shapes.kind, shapes.first_piece, shapes.first_xy, shapes.hole, shapes.xy,
         shapes.bounds, west, north, units_per_m, -float(MARGIN), float(EXTENT + MARGIN),
         choice.step,
     )  # fmt: skip
+    feature_bytes = tag_bytes + _FEATURE
+    room -= len(commands) + len(choice.single) * feature_bytes
+
+    def shared(of: NDArray[np.int64], groups: int) -> _Drawn:
+        chosen, made, stops = choosing.shared_out(
+            shapes, of, z, west, north, units_per_m, room / groups, feature_bytes
+        )
+        return _Drawn(chosen=chosen, commands=made, ends=stops)
+
+    drawn = []
+    for kind in (POLYGON, LINE, POINT):
+        together = choice.together[shapes.kind[choice.together] == kind]
+        groups = _grouped(part, together)
+        each = [shared(one, len(groups)) for one in groups]
+        if kind != POLYGON and len(each) > 1 and sum(len(one.commands) for one in each) > _MOST:
+            each = [shared(together, 1)]
+        drawn += each
     return [*drawn, _Drawn(chosen=choice.single, commands=commands, ends=ends)]
-
-
-def _shared_out(
-    shapes: Shapes, together: NDArray[np.int64], z: int, west: float, north: float,
-    units_per_m: float,
-) -> _Drawn:  # fmt: skip
-    chosen, commands, ends = choosing.shared_out(shapes, together, z, west, north, units_per_m)
-    return _Drawn(chosen=chosen, commands=commands, ends=ends)
 
 
 def _grouped(part: Part, together: NDArray[np.int64]) -> list[NDArray[np.int64]]:

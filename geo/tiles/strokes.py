@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.tiles.mosaic import EDGE, PIXEL, SIDE
+from geo.tiles.sampling import EDGE, PIXEL
+from geo.tiles.sampling import ROW as _ROW
 from geo.tiles.wire import LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
-
-_ROW = SIDE + 2 * EDGE
 
 
 @njit(cache=True, nogil=True)

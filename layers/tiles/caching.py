@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from layers import versions
 from layers.db.engine import Principal, conninfo
+from layers.tiles import reading
 from layers.tiles.copies import Copies
 from layers.tiles.hearing import Change, Hearing
 from layers.tiles.log import Log, touches
@@ -91,7 +92,10 @@ class Tiles:
         # Scopes say what one may do; what one may see is of area and team alone.
         sees = f"{principal.area}|{principal.team}"
         copies = {name: self._copies.get(principal, sees, name) for name in key.layers}
-        body = b"".join(copy.layer(name, key.z, key.x, key.y) for name, copy in copies.items())
+        share = reading.share(len(copy) for copy in copies.values())
+        body = b"".join(
+            copy.layer(name, key.z, key.x, key.y, share) for name, copy in copies.items()
+        )
         secret = hashlib.md5(key.right.encode(), usedforsecurity=False).digest()
         digest = hashlib.blake2b(body, digest_size=12, key=secret).hexdigest()
         return Kept(

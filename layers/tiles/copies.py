@@ -66,11 +66,14 @@ class Copy:
     heard: int  #: the number of changes that were known before it was read
     changed: frozenset[str] = frozenset()  #: ids that the last block is about
 
-    def layer(self, name: str, z: int, x: int, y: int) -> bytes:
-        """The layer's part of a tile."""
+    def __len__(self) -> int:
+        return sum(int(block.alive.sum()) for block in self.blocks)
+
+    def layer(self, name: str, z: int, x: int, y: int, share: float) -> bytes:
+        """The layer's part of a tile, of whose bytes it may take that share."""
         box = shapely.box(*wide_bounds(z, x, y))
         held = [(block.rows, block.meeting(box)) for block in self.blocks]
-        return reading.encode(name, held, z, x, y)
+        return reading.encode(name, held, z, x, y, share)
 
 
 class Copies:

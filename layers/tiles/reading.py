@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -86,17 +86,24 @@ def tile(connection: Connection, z: int, x: int, y: int, layers: Sequence[str]) 
     """
     check(layers, z, x, y)
     box = wide_bounds(z, x, y)
-    found = []
-    for name in layers:
-        rows = read(connection, name, box=box)
-        found.append(encode(name, [(rows, None)], z, x, y))
-    return b"".join(found)
+    found = {name: read(connection, name, box=box) for name in layers}
+    of = share(len(rows.ids) for rows in found.values())
+    return b"".join(encode(name, [(rows, None)], z, x, y, of) for name, rows in found.items())
+
+
+def share(sizes: Iterable[int]) -> float:
+    """How much of a tile's bytes each layer may take that has many features, of layers so large."""
+    return 1 / max(1, sum(size > engine.MANY for size in sizes))
 
 
 def encode(
-    name: str, held: Sequence[tuple[Rows, np.ndarray | None]], z: int, x: int, y: int
-) -> bytes:
-    """A layer of a tile from rows and which of them meet it (None: all)."""
+    name: str, held: Sequence[tuple[Rows, np.ndarray | None]], z: int, x: int, y: int,
+    share: float = 1.0,
+) -> bytes:  # fmt: skip
+    """A layer of a tile from rows and which of them meet it (None: all).
+
+    ``share`` is how much of the tile's bytes it may take, as of ``share``.
+    """
     parts = [
         engine.Part(
             shapes=rows.shapes,
@@ -106,7 +113,7 @@ def encode(
         )
         for rows, found in held
     ]
-    return engine.encode(name, parts, z, x, y)
+    return engine.encode(name, parts, z, x, y, share=share)
 
 
 def read(

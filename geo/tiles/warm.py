@@ -1,0 +1,34 @@
+"""Compile ahead of the first tile."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+
+from geo import earth
+from geo.tiles import mosaic
+from geo.tiles.encoding import Part, encode
+from geo.tiles.fields import Fields
+from geo.tiles.shapes import Shapes
+
+_TILE = (5, 25, 11)
+
+
+def warm() -> None:
+    """Run every compiled function once: a minute on a machine that has never done it, a moment
+    where numba's cache has the result. For a start in the background."""
+    west, south, east, north = earth.tile_bounds_3857(*_TILE)
+    place = shapely.box(west, south, (west + east) / 2, (south + north) / 2)
+    kinds = [place, place.exterior, place.centroid]
+    ids = [f"{n}" for n in range(len(kinds))]
+    part = Part(
+        shapes=Shapes.of(np.array(kinds, dtype=object)),
+        fields=Fields.of(ids, {"name": ids}),
+        found=np.arange(len(kinds)),
+    )
+    encode("warm", [part], *_TILE)
+    encode("warm", [part], *_TILE, share=0.0)  # no room: all is drawn together
+    owner = np.full((528, 528), -1, dtype=np.int64)
+    owner[:9, :9] = 0
+    mosaic.blocks(owner, 16, 8)
+    mosaic.fewer(owner, 16, 8)

@@ -1,0 +1,15 @@
+"""Compiling before the first tile."""
+
+from __future__ import annotations
+
+from geo.tiles import cutting, messages, mosaic, outlines, sampling, strokes, warm
+
+CALLED = [
+    cutting.cut, messages.features, mosaic.blocks, mosaic.fewer, mosaic.how_many, sampling.owners,
+    outlines.drawn, outlines.outlines, strokes.dashes, strokes.dots, strokes.drawn, strokes.owners,
+]  # fmt: skip
+
+
+def test_each_function_that_a_tile_calls_is_compiled_after_it() -> None:
+    warm()
+    assert all(made.signatures for made in CALLED)
