@@ -42,6 +42,8 @@ clean:  ## remove what was built, and nothing of the data
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
 	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --require-hashes -r requirements.lock
 	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
+	@echo "compiling what makes tiles and response areas (a minute, once)"
+	@$(PYTHON) -c "from geo import response, tiles; tiles.warm(); response.warm()"
 	@touch $@
 
 $(PAGE): .venv/.installed $(PAGE_SOURCES)

@@ -2,9 +2,9 @@
 
 From zoom 10 on a tile holds every feature that meets it. Below, a tile that would grow too large
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
-(``mosaic``), lines and points those that they run through (``strokes``); few points stay as they
-are, one a pixel. What is covered stays covered, as far as the tile's bytes go: where even the
-pixels are too many, some that are only touched go dark, or are drawn between others.
+(``mosaic``; below zoom 6 as exactly as there is room for, ``outlines``), lines and points those that they run through (``strokes``); few points stay as they
+are, one a pixel. What is covered stays covered, below zoom 6 as far as the tile's bytes go:
+where even the pixels are too many, some that are only touched go dark, or lie between others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import mosaic, outlines, sampling, strokes
+from geo.tiles import boxes, mosaic, outlines, pixels, sampling, strokes
 from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
 
 Indices = NDArray[np.int64]
@@ -33,12 +33,14 @@ _SMALL_ZOOM = 7
 #: How many polygons of a mosaic keep their names, how wide their blocks are for their height, and
 #: what it may cost in bytes to show a pixel rightly: the first at which all fits. The last is
 #: no more than a box a block and row, so that there is always one.
-_STEPS_LOW = (
+_STEPS = (
     (2_000, 1, 40.0), (300, 8, 40.0), (100, 8, 40.0), (100, 8, 12.0),
     (100, 8, 9.0), (100, 8, 7.5), (100, 8, 6.0),
     (100, 8, 5.0), (100, 8, 4.0), (100, 8, 3.0), (100, 8, 1.5), (100, 8, 0.0),
 )  # fmt: skip
-_STEPS = ((6_000, 1, 40.0), *_STEPS_LOW)
+#: From this zoom on many more tiles are asked for, and each shows less: pixels are rectangles.
+_QUICK_ZOOM = 6
+_OWNERS_LOW, _OWNERS = 2_000, 6_000
 #: Of these, what counts for: whether it is touched, its middle, its half.
 _PRICES = np.array([0.9, 1.0, 0.8])
 #: How many lines, or points, that are drawn together keep their names.
@@ -107,9 +109,9 @@ def shared_out(
 ) -> tuple[Indices, NDArray[np.uint8], Indices]:  # fmt: skip
     """Those that keep their names, their pixels' commands, and where these end.
 
-    All that is drawn ``together`` is of one kind, and there is some. Polygons take no more than
-    ``room`` bytes, a feature's name and values ``feature_bytes`` of them: what does not fit is
-    shown less exactly, and goes before more than fits does.
+    All that is drawn ``together`` is of one kind, and there is some. Below zoom 6 polygons take no
+    more than ``room`` bytes, a feature's name and values ``feature_bytes`` of them: what does not
+    fit is shown less exactly, and goes before more than fits does.
     """
     low = zoom < _SMALL_ZOOM
     kind = int(shapes.kind[together[0]])
@@ -120,12 +122,36 @@ def shared_out(
         owner = _few(owner, len(shapes), _STROKES_LOW if low else _STROKES)
         ends = strokes.dashes(owner) if kind == LINE else strokes.dots(owner)
         return strokes.drawn(ends[np.argsort(ends[:, 0], kind="stable")], kind == POINT)
+    if zoom >= _QUICK_ZOOM:
+        return _boxed(shapes, together, zoom, west, north, units_per_m)
+    return _exact(shapes, together, west, north, units_per_m, room, feature_bytes)
+
+
+def _boxed(
+    shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float
+) -> tuple[Indices, NDArray[np.uint8], Indices]:
+    """Every pixel that is held, and below zoom 7 touched, quickly."""
+    low = zoom < _SMALL_ZOOM
+    owner, full = pixels.owners(
+        together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
+        west, north, units_per_m, low,
+    )  # fmt: skip
+    owner = _few(owner, len(shapes), _OWNERS_LOW if low else _OWNERS)
+    found = boxes.rectangles(owner, full)
+    return boxes.drawn(found[np.argsort(found[:, 0], kind="stable")])
+
+
+def _exact(
+    shapes: Shapes, together: Indices, west: float, north: float, units_per_m: float,
+    room: float, feature_bytes: float,
+) -> tuple[Indices, NDArray[np.uint8], Indices]:  # fmt: skip
+    """As exactly as there is room for."""
     owner, shown = sampling.owners(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
         west, north, units_per_m,
     )  # fmt: skip
     before, price_before = 0.0, 0.0
-    for names, wide, price in _STEPS_LOW if low else _STEPS:
+    for names, wide, price in _STEPS:
         few = _few(owner, len(shapes), names, wide)
         made = _outlined(few, shown, np.full(sampling.ROW, price))
         size = _size(made, feature_bytes)

@@ -11,7 +11,8 @@ from geo.tiles.encoding import Part, encode
 from geo.tiles.fields import Fields
 from geo.tiles.shapes import Shapes
 
-_TILE = (5, 25, 11)
+#: Below zoom 6 pixels are drawn exactly, from there on quickly.
+_TILE, _QUICK_TILE = (5, 25, 11), (6, 50, 22)
 
 
 def warm() -> None:
@@ -27,7 +28,8 @@ def warm() -> None:
         found=np.arange(len(kinds)),
     )
     encode("warm", [part], *_TILE)
-    encode("warm", [part], *_TILE, share=0.0)  # no room: all is drawn together
+    for tile in (_TILE, _QUICK_TILE):
+        encode("warm", [part], *tile, share=0.0)  # no room: all is drawn together
     owner = np.full((528, 528), -1, dtype=np.int64)
     owner[:9, :9] = 0
     mosaic.blocks(owner, 16, 8)

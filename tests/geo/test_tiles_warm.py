@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from geo.tiles import cutting, messages, mosaic, outlines, sampling, strokes, warm
+from geo.tiles import (
+    boxes,
+    cutting,
+    messages,
+    mosaic,
+    outlines,
+    pixels,
+    sampling,
+    strokes,
+    warm,
+)
 
 CALLED = [
-    cutting.cut, messages.features, mosaic.blocks, mosaic.fewer, mosaic.how_many, sampling.owners,
+    boxes.drawn, boxes.rectangles, pixels.owners, cutting.cut, messages.features, mosaic.blocks, mosaic.fewer, mosaic.how_many, sampling.owners,
     outlines.drawn, outlines.outlines, strokes.dashes, strokes.dots, strokes.drawn, strokes.owners,
 ]  # fmt: skip
 
