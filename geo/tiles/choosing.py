@@ -2,9 +2,10 @@
 
 From zoom 10 on a tile holds every feature that meets it. Below, a tile that would grow too large
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
-(``mosaic``; below zoom 6 as exactly as there is room for, ``outlines``), lines and points those that they run through (``strokes``); few points stay as they
-are, one a pixel. What is covered stays covered, below zoom 6 as far as the tile's bytes go:
-where even the pixels are too many, some that are only touched go dark, or lie between others.
+(``mosaic``; quickly as ``boxes``, below zoom 6 as exactly as there is room for as ``outlines``),
+lines and points those that they run through (``strokes``); few points stay as they are, one a
+pixel. What is covered stays covered, below zoom 6 as far as the tile's bytes go: where even the
+pixels are too many, some that are only touched go dark, or lie between others.
 """
 
 from __future__ import annotations

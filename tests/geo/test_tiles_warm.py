@@ -15,8 +15,9 @@ from geo.tiles import (
 )
 
 CALLED = [
-    boxes.drawn, boxes.rectangles, pixels.owners, cutting.cut, messages.features, mosaic.blocks, mosaic.fewer, mosaic.how_many, sampling.owners,
-    outlines.drawn, outlines.outlines, strokes.dashes, strokes.dots, strokes.drawn, strokes.owners,
+    boxes.drawn, boxes.rectangles, cutting.cut, messages.features, mosaic.blocks, mosaic.fewer,
+    mosaic.how_many, outlines.drawn, outlines.outlines, pixels.owners, sampling.owners,
+    strokes.dashes, strokes.dots, strokes.drawn, strokes.owners,
 ]  # fmt: skip
 
 
