@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import secrets
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ _HAS_SRID = 0x20000000
 #: Bytes of a multipolygon's head with its SRID, of a part's, of a ring's, and of a vertex.
 _MULTI, _PART, _RING, _VERTEX = 13, 9, 4, 16
 _CHUNK = 10_000
+#: Another one in every process, so that nobody can make a file of places that look the same.
+_SEED = np.uint64(secrets.randbits(64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +209,14 @@ def _signed(xy: Floats, start: Ints) -> Floats:
 
 
 @njit(cache=True, nogil=True)
+def _mixed(word: np.uint64) -> np.uint64:
+    """Every bit of the word in every bit of another (Steele, Lea and Flood 2014, SplitMix64)."""
+    word = (word ^ word >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ word >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return word ^ word >> np.uint64(31)
+
+
+@njit(cache=True, nogil=True)
 def _corner(bits: Words, k: int, turn: np.uint64) -> np.uint64:
     """A vertex as one word: the same for the same place of the same group."""
     x, y, minus_0 = bits[k, 0], bits[k, 1], np.uint64(1) << np.uint64(63)
@@ -213,12 +224,11 @@ def _corner(bits: Words, k: int, turn: np.uint64) -> np.uint64:
         x = np.uint64(0)
     if y == minus_0:
         y = np.uint64(0)
-    word = (x ^ turn) * np.uint64(0x9E3779B97F4A7C15) ^ (y << np.uint64(17) | y >> np.uint64(47))
-    return (word ^ (word >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return _mixed(_mixed(x ^ turn) + y)
 
 
 @njit(cache=True, nogil=True)
-def _loose(bits: Words, start: Ints, group: Ints, slots: int) -> Bools:
+def _loose(bits: Words, start: Ints, group: Ints, seed: np.uint64, slots: int) -> Bools:
     key = np.zeros(slots, np.uint64)
     #: How often each edge was seen in one direction (low) and the other (high), up to 3.
     seen = np.zeros(slots, np.uint8)
@@ -227,7 +237,7 @@ def _loose(bits: Words, start: Ints, group: Ints, slots: int) -> Bools:
     place = np.empty(len(bits), np.int32)
     for r in range(len(start) - 1):
         # In another group each corner is another.
-        turn = np.uint64(group[r]) * np.uint64(0xD6E8FEB86659FD93)
+        turn = _mixed(np.uint64(group[r]) + seed)
         b = _corner(bits, start[r], turn)
         for k in range(start[r], start[r + 1] - 1):
             a, b = b, _corner(bits, k + 1, turn)
@@ -254,7 +264,7 @@ def loose_edges(rings: Rings, group: Ints | None = None) -> Ints:
     of = np.zeros(len(rings.owner), dtype=np.int64) if group is None else group
     # Neighbours share most edges, so that a third of the slots are taken; five eighths at most.
     slots = 1 << max(5 * len(rings.xy) // 4, 8).bit_length()
-    return np.flatnonzero(_loose(bits, rings.start, of, slots))
+    return np.flatnonzero(_loose(bits, rings.start, of, _SEED, slots))
 
 
 @njit(cache=True, nogil=True)

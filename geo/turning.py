@@ -10,6 +10,7 @@ Floats = NDArray[np.float64]
 
 #: Rounding of a 2x2 determinant of differences, relative to its terms (Shewchuk 1997, sec. 4.3).
 _ROUNDING = 4e-16
+_LEAST = 1e-290
 
 
 @njit(cache=True, nogil=True)
@@ -17,6 +18,8 @@ def turn(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> in
     """1 where c lies left of a-b, -1 right of it, 0 where rounding does not let us say."""
     left = (bx - ax) * (cy - ay)
     right = (by - ay) * (cx - ax)
+    if abs(left) + abs(right) < _LEAST:  # products of smaller ones lose their digits
+        return 0
     if left - right > _ROUNDING * (abs(left) + abs(right)):
         return 1
     if right - left > _ROUNDING * (abs(left) + abs(right)):

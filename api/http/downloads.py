@@ -130,8 +130,8 @@ class Download(Response):
         version = versions.read(connection, [what.layer])
         etag = self._etag(features, version)
         headers = self._described(etag, version)
-        if known_as(self._request, etag) is not None:
-            return Response(status_code=304, headers=headers)
+        if (known := known_as(self._request, etag)) is not None:
+            return Response(status_code=304, headers={**headers, "ETag": known})
         if getattr(self._request.state, "head", False):
             answer = Response(headers=headers)
             del answer.headers["content-length"]

@@ -10,8 +10,9 @@ from fastapi.dependencies.models import Dependant
 
 from api.http.errors import ApiError
 
-#: What clients add to an address so that nothing kept answers it. It asks for nothing.
-_CACHE_BUSTER = "_"
+#: What libraries add so that nothing is taken from a cache, and how many a list may have at most,
+#: which one that is never in pages keeps to anyway.
+_PASSED_OVER = frozenset({"_", "v", "limit"})
 
 
 def declared(of: Dependant) -> dict[str, bool]:
@@ -33,7 +34,7 @@ def _is_list(annotation: Any) -> bool:
 def check_known(request: Request, known: Mapping[str, bool], *, status: int = 422) -> None:
     """Refuse a parameter that is not ``known``: what is passed over in silence misleads."""
     for name in request.query_params:
-        if name not in known and name != _CACHE_BUSTER:
+        if name not in known and name not in _PASSED_OVER:
             there = ", ".join(sorted(known)) or "none"
             raise ApiError(
                 status, "unknown_parameter",

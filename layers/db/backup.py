@@ -36,7 +36,7 @@ END $$;
 #: After a restore every cache is of other data, and no version is told again for other data.
 _FORGET = f"""
 INSERT INTO {SCHEMA}.layer_versions AS v (layer, shard, version)
-SELECT layer, shard, version + 1 FROM told_versions
+SELECT layer, shard, version + 1000 FROM told_versions  -- writers may still tell some more
 ON CONFLICT (layer, shard) DO UPDATE
 SET version = greatest(v.version + 1, excluded.version), changed_at = excluded.changed_at;
 DO $$ BEGIN

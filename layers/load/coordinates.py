@@ -189,8 +189,8 @@ def _texts(path: Path, cells: list[str]) -> tuple[Shapes, CRS | None]:
     for row, cell in enumerate(given):
         if cell is not None and (said := _SRID.fullmatch(cell)):
             srid[row], given[row] = int(said[1]), said[2]
-    is_hex = np.array([cell is not None and bool(_HEX.fullmatch(cell)) for cell in given])
-    is_json = np.array([cell is not None and cell.startswith("{") for cell in given])
+    is_hex = np.array([cell is not None and bool(_HEX.fullmatch(cell)) for cell in given], bool)
+    is_json = np.array([cell is not None and cell.startswith("{") for cell in given], bool)
     plain = given.copy()
     plain[is_hex | is_json] = None
     shapes = _from_wkt(plain)

@@ -91,6 +91,7 @@ _OTHER_JSON = Format(name="TopoJSON or Esri JSON", read=vector.read, starts=_jso
 _OTHERS = re.compile(
     rb'"type"\s*:\s*"Topology"|"geometryType"\s*:\s*"esri|"rings"\s*:|"spatialReference"'
 )
+_FEATURES = re.compile(rb'"type"\s*:\s*"Feature(?:Collection)?"')
 _CSV = Format(name="CSV", read=table.read, starts=_text)
 #: What a zip archive may hold that GDAL does not read there as we do.
 _UNPACKED = {".csv", ".tsv", ".txt", ".geojson", ".json", ".geojsonl", ".parquet", ".xlsx", ".ods",
@@ -171,7 +172,8 @@ def of(path: Path) -> Format:
             f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it by"
             " what it is, or fetch it again"
         )
-    return _OTHER_JSON if found is _GEOJSON and _OTHERS.search(head) else found
+    other = found is _GEOJSON and _OTHERS.search(head) and not _FEATURES.search(head)
+    return _OTHER_JSON if other else found
 
 
 def _suffix(name: str) -> str:

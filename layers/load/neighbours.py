@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
 
 from geo.rings import Rings
+from geo.rings import loose_edges as rings_edges
 from layers.places import LAYERS
 from layers.places.shapes import Geometries
 
@@ -40,7 +42,7 @@ class Fitted:
     geometries: Geometries
     cut: dict[int, str]  #: number → what was taken from it
     notes: list[str]  #: gaps
-    rings: Rings | None  #: of the geometries; None where any was cut
+    changed: bool  #: whether any geometry is another
 
 
 def fit(
@@ -56,7 +58,7 @@ def fit(
     ``rings`` are those of the geometries, where they are known.
     """
     rings = Rings.of(geometries) if rings is None else rings
-    loose, middles = loose_edges(rings, len(geometries))
+    loose, middles = loose_edges(rings, levels)
     stored = _stored(connection, ids, geometries[loose])
     all_shapes = np.concatenate([geometries, stored.shapes])
     suspects = np.concatenate([loose, np.arange(len(geometries), len(all_shapes))])
@@ -78,24 +80,25 @@ def fit(
     keeps, gives = np.where(wins, first, second), np.where(wins, second, first)
     fitted, cut, given_way = _cut(all_shapes, keeps, gives, names)
     if given_way or len(stored.ids):
-        _, middles = loose_edges(Rings.of(fitted), len(fitted))
+        _, middles = loose_edges(Rings.of(fitted), level)
     notes = _gaps(fitted, middles, keeps, gives, names) if len(keeps) else []
-    return Fitted(
-        geometries=fitted[: len(ids)], cut=cut, notes=notes, rings=None if given_way else rings
-    )
+    return Fitted(geometries=fitted[: len(ids)], cut=cut, notes=notes, changed=given_way)
 
 
-def loose_edges(rings: Rings, polygons: int) -> tuple[Rows, Geometries]:
-    """Those of so many polygons with an edge that no other polygon has in the opposite direction,
-    and, for all, the middles of such edges as one multipoint each (empty for none).
+def loose_edges(rings: Rings, levels: Sequence[str]) -> tuple[Rows, Geometries]:
+    """Those of some polygons with an edge that no other of their level has in the opposite
+    direction, and, for all, the middles of such edges as one multipoint each (empty for none).
 
     Where neighbours share every vertex, only the outermost are left: none of the others can
     overlap its neighbour or leave a gap. Exteriors must run anticlockwise.
     """
     at = rings.loose
+    if len(set(levels)) > 1:
+        group = pd.factorize(np.array(levels, dtype=object))[0]
+        at = rings_edges(rings, group[rings.owner])
     polygon = rings.owner[np.searchsorted(rings.start, at, side="right") - 1]
     middle = (rings.xy[at] + rings.xy[at + 1]) / 2
-    middles = np.full(polygons, shapely.MultiPoint(), dtype=object)
+    middles = np.full(len(levels), shapely.MultiPoint(), dtype=object)
     # Rings are in the order of their polygons.
     found, number = np.unique(polygon, return_inverse=True)
     if len(found):

@@ -116,7 +116,8 @@ def _certain(text: str) -> str | None:
         return "an identity number"
     if text.isdecimal():
         return None
-    if _MAC.search(text):
+    # Codes and moments are written in pairs of digits, too.
+    if (mac := _MAC.search(text)) and not re.sub("[:-]", "", mac[0]).isdecimal():
         return "the address of a device (MAC)"
     if _PLATE.search(text):
         return "a number plate"
@@ -124,10 +125,19 @@ def _certain(text: str) -> str | None:
 
 
 def _telephones(mobiles: Mapping[str, str]) -> list[str]:
-    """Those of some texts with 11 digits that are no codes of one county."""
-    bare = [text for text, digits in mobiles.items() if text.strip() == digits]
+    """Those of some texts with 11 digits that are no codes.
+
+    Codes of places begin as their neighbours' do; of telephones hardly two do.
+    """
+    bare = {text for text, digits in mobiles.items() if text.strip() == digits}
     codes = {mobiles[text][:6] for text in bare}
-    if len(codes) == 1 and _DIVISION.match(next(iter(codes))):
+    regions = {code[:5] for code in codes}
+    in_one = len(bare) > 1 and len({code[:4] for code in codes}) == 1
+    if (
+        in_one
+        or 2 * len(regions) <= len(bare)
+        or (len(codes) == 1 and _DIVISION.match(next(iter(codes))))
+    ):
         return [text for text in mobiles if text not in bare]
     return list(mobiles)
 

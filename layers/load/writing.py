@@ -67,7 +67,8 @@ def settle(
         findings.notes.extend(fitted.notes)
         geometries, outside = parents_of.fit(connection, rows.ids, parents, fitted.geometries)
         findings.repair_all({rows.owner[n]: what for n, what in outside.items()})
-        rings = None if outside else fitted.rings
+        if outside or fitted.changed:
+            rings = None
     if plan.layer.name == "border" and ("chainage_start_km" in columns or split):
         columns["chainage_start_km"] = _chainage(
             rows.owner, columns.get("chainage_start_km"), geometries

@@ -77,7 +77,9 @@ def put(
     """
     of.check_writable()
     given = dict(columns)
-    ready = ewkb.Shapes(geometries=geometries, rings=rings)
+    ready = ewkb.Shapes(
+        geometries=geometries, rings=rings, in_parts=of.geometries == ("MultiPolygon",)
+    )
     if of.name == "grids":
         hierarchy.check_levels(given.get("level", ()), levels)
         hierarchy.check_parents(ids, given.get("parent", [None] * len(ids)))

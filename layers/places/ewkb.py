@@ -25,6 +25,7 @@ class Shapes:
 
     geometries: Geometries
     rings: Rings | None  #: of all of them, where they are known
+    in_parts: bool  #: the layer stores polygons as multipolygons
 
     def areas_m2(self, start: int, end: int) -> NDArray[np.float64]:
         """Area in m² of those from ``start`` to before ``end``."""
@@ -33,9 +34,10 @@ class Shapes:
         return earth.areas_of_rings_m2(self.rings.part(start, end), end - start)
 
     def part(self, start: int, end: int) -> pa.LargeBinaryArray:
-        """Those from ``start`` to before ``end``, polygons as multipolygons."""
+        """Those from ``start`` to before ``end``."""
         if self.rings is None:
-            known = shapely.set_srid(multi(self.geometries[start:end]), _SRID)
+            some = self.geometries[start:end]
+            known = shapely.set_srid(multi(some) if self.in_parts else some, _SRID)
             wkb = shapely.to_wkb(known, output_dimension=2, byte_order=1, include_srid=True)
             return pa.array(wkb, pa.large_binary())
         data, begin = self.rings.part(start, end).ewkb(end - start, _SRID)

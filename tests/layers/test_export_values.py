@@ -28,7 +28,8 @@ SUFFIXES = [".geojson", ".geojsonl", ".geojsons", ".gpkg", ".fgb", ".parquet", "
 #: Every double that a longitude can be: the tiny ones, and nought with its sign.
 LON = st.floats(-180, 180) | st.floats(-1e-3, 1e-3) | st.sampled_from([0.0, -0.0, 1 / 3, 5e-324])
 LAT = st.floats(-90, 90) | st.floats(-1e-9, 1e-9)
-POINT = st.tuples(LON, LAT).map(lambda xy: f"POINT({xy[0]!r} {xy[1]!r})")
+#: At 0/0 is no place.
+POINT = st.tuples(LON, LAT).filter(any).map(lambda xy: f"POINT({xy[0]!r} {xy[1]!r})")
 WORDS = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=12
 ).filter(lambda word: word.strip() == word and has_address(word))

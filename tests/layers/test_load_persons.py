@@ -102,3 +102,19 @@ def test_the_fixture_of_devices_is_refused_row_by_row(connection: Connection) ->
         load(connection, "cameras", HAZARDS / "devices.csv")
     report = load(connection, "cameras", HAZARDS / "devices.csv", skip_bad=True)
     assert (report.inserted, len(report.refused)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [f"1703101{n:04d}" for n in range(100, 108)],  # census tracts of one county
+        [f"{county}0{n}0100" for county in (17001, 17003, 17005) for n in range(10, 18)],
+        [f"13101{n:03d}001" for n in range(1, 9)],
+        ["10-11-22-33-44-55", "10-11-22-33-44-56"],
+    ],
+)
+def test_columns_of_codes_are_no_telephones_or_devices(
+    connection: Connection, tmp_path: Path, codes: list[str]
+) -> None:
+    path = csv(tmp_path, "id,lon,lat", *(f"{code},105.{n:03d},40" for n, code in enumerate(codes)))
+    assert load(connection, "settlements", path).inserted == len(codes)

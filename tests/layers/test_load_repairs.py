@@ -151,14 +151,20 @@ def test_neighbours_that_share_their_edge_are_left_to_the_last_digit(
 def test_cells_that_share_all_their_edges_are_no_suspects() -> None:
     # Three by three: only the one in the middle has a neighbour on every side.
     west, south = (axis.ravel() / 10 for axis in np.meshgrid(range(3), range(3)))
-    cells = shapely.orient_polygons(shapely.box(west, south, west + 0.1, south + 0.1))
-    corners = np.round(shapely.get_coordinates(cells), 6)
-    cells = shapely.set_coordinates(cells, corners)
-    found, middles = loose_edges(Rings.of(cells), len(cells))
+    corners = np.round(
+        shapely.get_coordinates(shapely.box(west, south, west + 0.1, south + 0.1)), 6
+    )
+    cells = shapely.orient_polygons(shapely.polygons(corners.reshape(9, 5, 2)))
+    found, middles = loose_edges(Rings.of(cells), ["cell"] * 9)
     assert found.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     assert shapely.get_num_geometries(middles).tolist() == [2, 1, 2, 1, 0, 1, 2, 1, 2]
     twice = np.concatenate([cells[:1], cells[:1]])
-    assert loose_edges(Rings.of(twice), 2)[0].tolist() == [0, 1]
+    assert loose_edges(Rings.of(twice), ["cell"] * 2)[0].tolist() == [0, 1]
+    # What another level has beside it, or over it, is no neighbour's.
+    other = np.concatenate([cells, cells])
+    levels = ["cell"] * 9 + ["sumu"] * 9
+    found, _ = loose_edges(Rings.of(other), levels)
+    assert found.tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17]
 
 
 def test_an_exact_repeat_is_kept_once_and_told(connection: Connection) -> None:
