@@ -75,6 +75,8 @@ def _read_zip(path: Path, plan: Plan) -> Source:
     except (zipfile.BadZipFile, OSError):
         there = []  # vector.read says so
     found = [one for one in there if _suffix(one) in _UNPACKED]
+    # Beside data a .txt is what one should read first.
+    found = [one for one in found if _suffix(one) != ".txt"] or found
     if not found or any(vector.is_packed(one) for one in there):
         return vector.read(path, plan)
     if len(found) > 1:

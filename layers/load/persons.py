@@ -32,10 +32,11 @@ _HOME = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉�
 _FEWEST_DIGITS, _FEWEST_BETWEEN = 10, 5
 _PERHAPS_PLATE = re.compile(rf"[{_HOME}][A-HJ-Z]|\d ?[А-ЯӨҮ]{{2}}")
 _IDENTITY = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[\dXx])(?!\w)")
-_MOBILE = re.compile(r"(?<![\w+/])(?:\+?86[ -]?)?(1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?![\w])")
+_MOBILE = re.compile(r"(?<![\w+/-])(?:\+?86[ -]?)?(1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?![\w])")
 _ABROAD = re.compile(
-    r"\+\d{1,3}[ (-]*\d[\d ()-]{6,}\d|(?<!\w)8[ (-]{1,2}9\d\d[) -]{1,2}\d{3}[ -]?\d"
+    r"\+\d{1,3}[ (-]*\d[\d ()-]{6,}\d|(?<!\w)89\d{9}(?!\w)|(?<!\w)8[ (-]{1,2}9\d\d[) -]{1,2}\d{3}[ -]?\d"
 )
+_LABELLED = re.compile(r"\bimei\W{0,3}\d{14,16}(?!\w)", re.IGNORECASE)
 _IMEI = re.compile(r"(?<!\w)\d{15}(?!\w)")
 _MAC = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?!\w)")
 _PLATE = re.compile(
@@ -116,6 +117,8 @@ def _certain(text: str) -> str | None:
         return "an identity number"
     if text.isdecimal():
         return None
+    if _LABELLED.search(text):
+        return "the number of a device (IMEI)"
     # Codes and moments are written in pairs of digits, too.
     if (mac := _MAC.search(text)) and not re.sub("[:-]", "", mac[0]).isdecimal():
         return "the address of a device (MAC)"

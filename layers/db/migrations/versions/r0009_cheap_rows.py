@@ -1,4 +1,4 @@
-"""Loads of many rows again: one geometry a row, an index that takes a row in half the time."""
+"""Loads of many rows again: one geometry a row, and no index that nobody needs."""
 
 from pathlib import Path
 
