@@ -34,7 +34,8 @@ _PERHAPS_PLATE = re.compile(rf"[{_HOME}][A-HJ-Z]|\d ?[А-ЯӨҮ]{{2}}")
 _IDENTITY = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[\dXx])(?!\w)")
 _MOBILE = re.compile(r"(?<![\w+/-])(?:\+?86[ -]?)?(1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?![\w])")
 _ABROAD = re.compile(
-    r"\+\d{1,3}[ (-]*\d[\d ()-]{6,}\d|(?<!\w)89\d{9}(?!\w)|(?<!\w)8[ (-]{1,2}9\d\d[) -]{1,2}\d{3}[ -]?\d"
+    r"\+\d{1,3}[ (-]*\d[\d ()-]{6,}\d|(?<!\w)89\d{9}(?!\w)|"
+    r"(?<!\w)8[ (-]{1,2}9\d\d[) -]{1,2}\d{3}[ -]?\d"
 )
 _LABELLED = re.compile(r"\bimei\W{0,3}\d{14,16}(?!\w)", re.IGNORECASE)
 _IMEI = re.compile(r"(?<!\w)\d{15}(?!\w)")
