@@ -131,7 +131,9 @@ class Download(Response):
         etag = self._etag(features, version)
         headers = self._described(etag, version)
         if (known := known_as(self._request, etag)) is not None:
-            return Response(status_code=304, headers={**headers, "ETag": known})
+            return Response(
+                status_code=304, headers={**headers, "ETag": f"W/{known.removeprefix('W/')}"}
+            )
         if getattr(self._request.state, "head", False):
             answer = Response(headers=headers)
             del answer.headers["content-length"]

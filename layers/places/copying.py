@@ -29,7 +29,7 @@ Advance = Callable[[int], None]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_CHUNK_ROWS = 4_000
+_CHUNK_ROWS = 2_000
 _AREA = "area_m2"
 
 

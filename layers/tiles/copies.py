@@ -69,7 +69,7 @@ class Copy:
     def __len__(self) -> int:
         return sum(int(block.alive.sum()) for block in self.blocks)
 
-    def layer(self, name: str, z: int, x: int, y: int, share: float) -> bytes:
+    def layer(self, name: str, z: int, x: int, y: int, share: float = 1.0) -> bytes:
         """The layer's part of a tile, of whose bytes it may take that share."""
         box = shapely.box(*wide_bounds(z, x, y))
         held = [(block.rows, block.meeting(box)) for block in self.blocks]

@@ -45,7 +45,11 @@ def features(frame: gpd.GeoDataFrame, *, geometry: bool = True) -> list[dict[str
     columns = [name for name in frame.columns if name != frame.geometry.name]
     rows = frame[columns].to_dict("records")
     return [
-        feature(str(i), g and shapely.geometry.mapping(g), {"id": str(i), **_plain(row)})
+        feature(
+            str(i),
+            None if g is None else shapely.geometry.mapping(g),
+            {"id": str(i), **_plain(row)},
+        )
         for i, g, row in zip(frame.index, frame.geometry, rows, strict=True)
     ]
 
