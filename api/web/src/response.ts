@@ -90,7 +90,8 @@ export class Response {
 
   private fade(behind: boolean): void {
     for (const [id, opacity] of Object.entries(coverageOpacity(behind))) {
-      this.map.gl.setPaintProperty(id, "fill-opacity", opacity);
+      // Coverage comes when it is computed, which may be later than this.
+      if (this.map.gl.getLayer(id)) this.map.gl.setPaintProperty(id, "fill-opacity", opacity);
     }
   }
 
