@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from geo import earth
 from layers.db.engine import raw
 from layers.errors import BadFeatureError, BadValueError
-from layers.places import copying, ewkb, fences, ground, hierarchy, shapes
+from layers.places import copying, ewkb, fences, ground, hierarchy, indexing, shapes
 from layers.places.columns import text_of
 from layers.places.copying import Advance
 from layers.places.registry import Layer, layer
@@ -163,15 +163,17 @@ def _store(
             return written
         many = of.name == "grids" and len(ids) > _MANY
         found: list[ground.Fault] = []
-        if many:
-            found = _copy_grids(connection, cursor, of, ids, columns, ready, advance)
-        else:
-            table = sql.Identifier(of.name)
-            copying.copy(cursor, table, of, ids, columns, ready, advance)
-    # Of new rows only those that refer to others can be wrong in that.
-    refer = [columns[name] for name in of.references if name in columns]
-    named = [ids[n] for n in sorted({n for refs in refer for n, ref in enumerate(refs) if ref})]
-    hierarchy.check(connection, of, named if many else ids, levels=levels, moved=not many)
+        with indexing.after_rows(cursor, of, len(ids)):
+            if many:
+                found = _copy_grids(connection, cursor, of, ids, columns, ready, advance)
+            else:
+                table = sql.Identifier(of.name)
+                copying.copy(cursor, table, of, ids, columns, ready, advance)
+            # Of new rows only those that refer to others can be wrong in that.
+            refer = [columns[name] for name in of.references if name in columns]
+            naming = {n for refs in refer for n, ref in enumerate(refs) if ref}
+            named = [ids[n] for n in sorted(naming)] if many else ids
+            hierarchy.check(connection, of, named, levels=levels, moved=not many)
     ground.refuse(found)
     return Written(inserted=len(ids), updated=0, unchanged=0)
 
