@@ -1,4 +1,4 @@
-"""The index of a layer's geometry, made after the rows of a large first load instead of with them."""
+"""A layer's index of geometry, made after the rows of a large first load, not with them."""
 
 from __future__ import annotations
 
