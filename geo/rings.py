@@ -41,22 +41,20 @@ class Rings:
     def of(cls, polygons: NDArray[np.object_]) -> Rings:
         """Those of polygons and multipolygons; what is neither, None among them, has none."""
         kept = np.flatnonzero(np.isin(shapely.get_type_id(polygons), (_POLYGON, _MULTIPOLYGON)))
-        xy = np.empty(_VERTEX * int(shapely.get_num_coordinates(polygons[kept]).sum()), np.uint8)
+        counts = shapely.get_num_coordinates(polygons[kept]).astype(np.int64)
+        xy = np.empty((int(counts.sum()), 2))
         start, owner, hole = [np.zeros(1, np.int64)], [kept[:0]], [np.zeros(0, np.bool_)]
-        for some in np.split(kept, range(_CHUNK, len(kept), _CHUNK)):
-            # Parsing the standard's bytes takes half the time of asking GEOS for each ring, and
-            # a part of them at a time little of the memory.
-            wkb = shapely.to_wkb(polygons[some], output_dimension=2, byte_order=1)
-            together = pa.array(wkb, pa.large_binary()).buffers()
-            begin = np.frombuffer(together[1], dtype=np.int64)[: len(some)]
-            data = np.frombuffer(together[2], dtype=np.uint8) if len(some) else xy[:0]
-            done = start[-1][-1]
-            ends, place, holes = _read(data, begin, xy[_VERTEX * done :])
-            start.append(ends + done)
+        # A part of them at a time takes little memory.
+        for begin in range(0, len(kept), _CHUNK):
+            some = kept[begin : begin + _CHUNK]
+            ends, place, holes = _rings(
+                polygons[some], counts[begin : begin + _CHUNK], xy[start[-1][-1] :]
+            )
+            start.append(ends + start[-1][-1])
             owner.append(some[place])
             hole.append(holes)
         return cls(
-            xy=xy.view(np.float64).reshape(-1, 2), start=np.concatenate(start),
+            xy=xy, start=np.concatenate(start),
             owner=np.concatenate(owner), hole=np.concatenate(hole),
         )  # fmt: skip
 
@@ -103,6 +101,20 @@ class Rings:
         return np.bincount(
             self.owner, np.where(self.hole, -values, values), minlength=polygons
         ).astype(float)
+
+
+def _rings(polygons: NDArray[np.object_], counts: Ints, xy: Floats) -> tuple[Ints, Ints, Bools]:
+    """Write the coordinates of polygons, of so many each; where each ring ends, its polygon, and
+    whether it is a hole."""
+    single = (shapely.get_type_id(polygons) == _POLYGON) & (counts > 0)
+    if (single & (shapely.get_num_interior_rings(polygons) == 0)).all():
+        xy[: counts.sum()] = shapely.get_coordinates(polygons)
+        return np.cumsum(counts), np.arange(len(polygons)), np.zeros(len(polygons), np.bool_)
+    # Parsing the standard's bytes takes half the time of asking GEOS for each ring.
+    wkb = shapely.to_wkb(polygons, output_dimension=2, byte_order=1)
+    together = pa.array(wkb, pa.large_binary()).buffers()
+    begin = np.frombuffer(together[1], dtype=np.int64)[: len(polygons)]
+    return _read(np.frombuffer(together[2], dtype=np.uint8), begin, xy.view(np.uint8).ravel())
 
 
 @njit(cache=True, nogil=True)

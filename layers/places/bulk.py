@@ -158,9 +158,14 @@ def _store(
         # Two loads of a layer wait for each other instead of failing on a common id.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {of.name}"])
         if not _all_new(cursor, of, ids):
-            written = _merge(cursor, of, ids, columns, ready, advance)
-            hierarchy.check(connection, of, ids, levels=levels)
-            return written
+            updated, inserted = _merge(cursor, of, ids, columns, ready, advance)
+            # What is as it was, was held against the others then; those that moved are now.
+            hierarchy.check(connection, of, updated + inserted, levels=levels)
+            return Written(
+                inserted=len(inserted),
+                updated=len(updated),
+                unchanged=len(ids) - len(inserted) - len(updated),
+            )
         many = of.name == "grids" and len(ids) > _MANY
         found: list[ground.Fault] = []
         with indexing.after_rows(cursor, of, len(ids)):
@@ -211,8 +216,9 @@ def _merge(
     columns: Mapping[str, Sequence[Any]],
     ready: ewkb.Shapes,
     advance: Advance,
-) -> Written:
-    """Stage rows by COPY, then change those that are there and add the others."""
+) -> tuple[list[str], list[str]]:
+    """Stage rows by COPY, then change those that are there and differ, and add the others: which
+    were changed, and which were added."""
     names = copying.names(of, columns)
     table, stage = sql.Identifier(of.name), sql.Identifier(f"staged_{of.name}")
     listed = sql.SQL(", ").join(map(sql.Identifier, names))
@@ -225,17 +231,14 @@ def _merge(
     cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(stage))
     cursor.execute(sql.SQL("ANALYZE {}").format(stage))
     # INSERT … ON CONFLICT would fire a fence's insert trigger for rows that are there.
-    cursor.execute(_update(of, table, stage, names))
-    updated = cursor.rowcount
-    cursor.execute(
-        sql.SQL(
-            "INSERT INTO {0} ({1}) SELECT {1} FROM {2} s"
-            " WHERE NOT EXISTS (SELECT FROM {0} t WHERE t.id = s.id)"
-        ).format(table, listed, stage)
+    updated = [row[0] for row in cursor.execute(_update(of, table, stage, names))]
+    insert = sql.SQL(
+        "INSERT INTO {0} ({1}) SELECT {1} FROM {2} s"
+        " WHERE NOT EXISTS (SELECT FROM {0} t WHERE t.id = s.id) RETURNING id"
     )
-    inserted = cursor.rowcount
+    inserted = [row[0] for row in cursor.execute(insert.format(table, listed, stage))]
     cursor.execute(sql.SQL("DROP TABLE {}").format(stage))
-    return Written(inserted=inserted, updated=updated, unchanged=len(ids) - inserted - updated)
+    return updated, inserted
 
 
 #: Whether a COPY may go straight into the table: none of the ids is there (and PostgreSQL takes no
@@ -283,6 +286,7 @@ def _update(
 
     return sql.SQL(
         "UPDATE {} t SET {} FROM {} s WHERE t.id = s.id AND ({}) IS DISTINCT FROM ({})"
+        " RETURNING t.id"
     ).format(
         table,
         sql.SQL(", ").join(

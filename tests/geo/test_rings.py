@@ -83,6 +83,20 @@ def test_neighbours_that_share_their_edges_are_proven_apart():
     assert not apart.surely_apart(patch, np.zeros(len(patch), dtype=np.int64))
 
 
+def test_rings_of_many_are_those_of_each_with_and_without_holes():
+    shapes = shapely.box(np.arange(25_000) % 360 - 180, 0, np.arange(25_000) % 360 - 179.5, 1)
+    holed = shapely.Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(1, 1), (1, 2), (2, 2)]])
+    shapes[12_000:12_003] = [holed, None, shapely.MultiPolygon([holed, shapely.box(20, 0, 21, 1)])]
+    rings = Rings.of(shapes)
+    each = [Rings.of(shapes[n : n + 1]) for n in (0, 9_999, 12_000, 12_001, 12_002, 24_999)]
+    for n, one in zip((0, 9_999, 12_000, 12_001, 12_002, 24_999), each, strict=True):
+        part = rings.part(n, n + 1)
+        assert np.array_equal(part.xy, one.xy)
+        assert part.start.tolist() == one.start.tolist()
+        assert part.hole.tolist() == one.hole.tolist()
+    assert np.array_equal(rings.xy, shapely.get_coordinates(shapes))
+
+
 def test_an_edge_is_shared_only_within_its_group():
     pair = np.array([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)])
     rings = Rings.of(shapely.orient_polygons(pair))

@@ -306,6 +306,32 @@ def test_every_geometry_that_is_asked_for_by_place_has_its_index(rights: Engine)
         assert set(bare) <= read_otherwise
 
 
+def test_rows_may_be_written_by_sql_whatever_its_search_path(engine: Engine) -> None:
+    area = "ST_GeomFromText('MULTIPOLYGON(((100 42,101 42,101 43,100 43,100 42)))', 4326)"
+    with engine.begin() as connection:
+        for statement in (
+            "SET LOCAL search_path = public",
+            "INSERT INTO patrolgrid.grids (id, level, area_m2, geom)"
+            f" VALUES ('g', 'cell', 1, {area})",
+            f"INSERT INTO patrolgrid.post_areas (id, geom) VALUES ('a', {area})",
+            f"INSERT INTO patrolgrid.fences (id, rule, geom) VALUES ('f', 'keep_in', {area})",
+            "INSERT INTO patrolgrid.settlements (id, geom) SELECT 's' || n,"
+            " ST_SetSRID(ST_MakePoint(100, 42), 4326) FROM generate_series(1, 600) n",
+            "INSERT INTO patrolgrid.units"
+            " (id, call_sign, kind, max_gap_s, top_speed_ms, accuracy_m)"
+            " VALUES ('u', 'Eagle 1', 'vehicle', 600, 50, 15)",
+            "UPDATE patrolgrid.fences SET margin_m = 7",
+            "UPDATE patrolgrid.settlements SET households = 3",
+            "UPDATE patrolgrid.units SET call_sign = 'Eagle 2'",
+            "DELETE FROM patrolgrid.post_areas",
+            "DELETE FROM patrolgrid.settlements",
+        ):
+            connection.execute(text(statement))
+    with engine.connect() as connection:
+        left = "SELECT (SELECT count(*) FROM changes), (SELECT count(*) FROM fence_versions)"
+        assert tuple(connection.execute(text(left)).one()) == (3 + 1 + 1 + 3 * 600, 2)
+
+
 def test_rows_are_counted_by_whatever_index_once_a_table_is_vacuumed(rights: Engine) -> None:
     # PostGIS 3.3 crashes in an index-only scan of SP-GiST, which a plain count may be.
     with rights.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

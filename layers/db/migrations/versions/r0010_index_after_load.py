@@ -1,4 +1,4 @@
-"""A first load of a layer makes the index of its geometry after its rows, in one go."""
+"""A first load of a layer makes its index after its rows; triggers name their own schema."""
 
 from pathlib import Path
 

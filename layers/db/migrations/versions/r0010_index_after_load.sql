@@ -39,3 +39,8 @@ END $$;
 
 REVOKE EXECUTE ON FUNCTION put_index_off(text), make_index(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION put_index_off(text), make_index(text) TO patrolgrid_write;
+
+-- Whoever writes a layer by SQL may have another search_path.
+ALTER FUNCTION keep_fence_version() SET search_path = patrolgrid, public, pg_temp;
+ALTER FUNCTION keep_membership() SET search_path = patrolgrid, public, pg_temp;
+ALTER FUNCTION tell_caches_of_features() SET search_path = patrolgrid, public, pg_temp;
