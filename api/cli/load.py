@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from api.cli.options import Crs, LayerName, Mapping, lists, pairs
 from api.cli.reports import check_target, write_report
 from api.database import migrated
 from api.progress import progress
-from api.settings import read_settings
+from api.settings import Settings, read_settings
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFileError
 from layers.load import Progress, RefusedRowsError, Report
@@ -76,47 +77,40 @@ def load(
         raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
     settings = read_settings()
     region = Region.read(settings.region_file)
+    asked = partial(
+        load_file, name=layer, path=file, crs=crs, datum=datum, encoding=encoding,
+        time_zone=time_zone, dates=dates, source_layer=layer_name, skip_bad=skip_bad,
+        strict=strict, dry_run=dry_run, lowest_level=region.lowest_level,
+        levels=region.level_names, mapping=pairs(mapping, "--map"),
+        settings=pairs(setting, "--set"), unknown=lists(unknown, "--unknown"),
+    )  # fmt: skip
+    # A refusal is one line; who asks what would be is told all.
+    done = _carried_out(asked, settings, report, all_refusals=dry_run or strict)
+    write_report(report, dataclasses.asdict(done))
+    _print(done)
+
+
+def _carried_out(
+    asked: Callable[..., Report], settings: Settings, report: Path | None, *, all_refusals: bool
+) -> Report:
+    """What a load did. A refusal is written to the report, too, and raised."""
     with (
         migrated(settings) as engine,
         acting(engine, SYSTEM, "patrolgrid_write") as connection,
         _bar() as bar,
     ):
         try:
-            done = load_file(
-                connection,
-                layer,
-                file,
-                mapping=pairs(mapping, "--map"),
-                settings=pairs(setting, "--set"),
-                unknown=lists(unknown, "--unknown"),
-                crs=crs,
-                datum=datum,
-                encoding=encoding,
-                time_zone=time_zone,
-                dates=dates,
-                source_layer=layer_name,
-                skip_bad=skip_bad,
-                strict=strict,
-                dry_run=dry_run,
-                lowest_level=region.lowest_level,
-                levels=region.level_names,
-                progress=bar,
-            )
+            return asked(connection, progress=bar)
         except RefusedRowsError as error:
-            write_report(
-                report,
-                {"refused": error.refused, "repaired": error.repaired, "notes": error.notes},
-            )
-            # A refusal is one line; who asks what would be is told all.
-            if dry_run or strict:
+            found = {"refused": error.refused, "repaired": error.repaired, "notes": error.notes}
+            write_report(report, found)
+            if all_refusals:
                 _lines("refused", error.refused)
                 _lines("would repair", error.repaired)
             raise
         except BadFileError as error:
             write_report(report, {"refused": [str(error)], "repaired": [], "notes": []})
             raise
-    write_report(report, dataclasses.asdict(done))
-    _print(done)
 
 
 @contextmanager
