@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 #: Feature ids are numbers in the format; beyond this JavaScript would round them.
@@ -33,15 +35,19 @@ class Fields:
         given: dict[str, Sequence[object]] = {"id": ids, **columns}
         codes = np.full((len(ids), len(given)), -1, dtype=np.int32)
         messages: list[bytes] = []
+        lengths = [np.zeros(1, dtype=np.int64)]
+        count = 0
         for n, values in enumerate(given.values()):
             known, distinct = _distinct(values)
-            codes[:, n] = np.where(known >= 0, known + len(messages), -1)
-            messages += [_message(value) for value in distinct]
-        lengths = np.fromiter(map(len, messages), dtype=np.int64, count=len(messages))
+            codes[:, n] = np.where(known >= 0, known + count, -1)
+            encoded, each = _messages(distinct)
+            messages.append(encoded)
+            lengths.append(each)
+            count += len(distinct)
         return cls(
             names=tuple(given),
             codes=codes,
-            first_byte=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            first_byte=np.cumsum(np.concatenate(lengths)),
             messages=np.frombuffer(b"".join(messages), dtype=np.uint8),
             numbers=np.fromiter(map(number, ids), dtype=np.uint64, count=len(ids)),
         )
@@ -76,12 +82,39 @@ def _distinct(values: Sequence[object]) -> tuple[NDArray[np.int64], list[object]
     return np.asarray(codes, dtype=np.int64), list(distinct)
 
 
+def _messages(values: Sequence[object]) -> tuple[bytes, NDArray[np.int64]]:
+    """The messages of distinct values, one after another, and the length of each."""
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        packed = np.empty(len(values), dtype=[("head", "S3"), ("value", "<f8")])
+        packed["head"], packed["value"] = b"\x22\x09\x19", values
+        return packed.tobytes(), np.full(len(values), packed.itemsize, dtype=np.int64)
+    if kinds != {str}:
+        each = [_message(value) for value in values]
+        return b"".join(each), np.fromiter(map(len, each), dtype=np.int64, count=len(each))
+    # Texts may be as many as there are features.
+    texts = pa.array(values, pa.large_string()).cast(pa.large_binary())
+    sizes, of = np.unique(pc.binary_length(texts).to_numpy(), return_inverse=True)
+    heads = pa.array([_text_head(int(size)) for size in sizes], pa.large_binary())
+    joined = pc.binary_join_element_wise(
+        heads.take(pa.array(of)), texts, pa.scalar(b"", heads.type)
+    )
+    lengths = (sizes + pc.binary_length(heads).to_numpy())[of]
+    return joined.buffers()[2].to_pybytes()[: lengths.sum()], lengths
+
+
+def _text_head(size: int) -> bytes:
+    """What stands before a text of so many bytes."""
+    own = b"\x0a" + varint(size)
+    return b"\x22" + varint(len(own) + size) + own
+
+
 def _message(value: object) -> bytes:
     """A ``Value`` as the layer's field 4. Raises TypeError for what the format does not hold."""
     if isinstance(value, str):
         text = value.encode()
-        body = b"\x0a" + varint(len(text)) + text
-    elif isinstance(value, bool | np.bool_):
+        return _text_head(len(text)) + text
+    if isinstance(value, bool | np.bool_):
         body = b"\x38\x01" if value else b"\x38\x00"
     elif isinstance(value, int | np.integer):
         body = b"\x20" + varint(int(value) & (2**64 - 1))

@@ -9,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo import earth
+from geo.rings import Rings
 
 Geometries = NDArray[np.object_]
 
@@ -16,6 +17,7 @@ POINT, LINE, POLYGON = 1, 2, 3
 #: The tile format's kind of each of GEOS's type numbers; 0: nothing of it can be drawn.
 _KINDS = np.array([POINT, LINE, LINE, POLYGON, 0, 0, 0, 0], dtype=np.uint8)
 _LAST_SINGLE = 3
+_AREAS_OR_NONE = (-1, 3, 6)
 #: The plane of the tiles ends a little farther out, at 85.0511.
 MOST_LAT_DEG = 85.05
 
@@ -37,6 +39,8 @@ class Shapes:
 
         Of a collection what has the most dimensions counts, as only one kind can be drawn.
         """
+        if np.isin(shapely.get_type_id(geometries), _AREAS_OR_NONE).all():
+            return cls._of_areas(geometries)
         parts, owner = _single(geometries)
         part_kind = _KINDS[shapely.get_type_id(parts)]
         part_kind[shapely.is_empty(parts)] = 0
@@ -51,6 +55,20 @@ class Shapes:
             first_xy=_starts(piece, len(pieces)),
             hole=hole,
             xy=np.ascontiguousarray(xy, dtype=np.float64),
+            bounds=shapely.bounds(geometries).reshape(-1, 4),
+        )
+
+    @classmethod
+    def _of_areas(cls, geometries: Geometries) -> Shapes:
+        """Of nothing but polygons, multipolygons and None, which is quicker told."""
+        rings = Rings.of(geometries)
+        first_piece = _starts(rings.owner, len(geometries))
+        return cls(
+            kind=np.where(np.diff(first_piece) > 0, POLYGON, 0).astype(np.uint8),
+            first_piece=first_piece,
+            first_xy=rings.start,
+            hole=rings.hole,
+            xy=rings.xy,
             bounds=shapely.bounds(geometries).reshape(-1, 4),
         )
 

@@ -147,10 +147,7 @@ def read(
     with raw(connection).cursor(binary=True) as cursor:
         cursor.execute(statement.encode(), given)
         cells = list(zip(*cursor.fetchall(), strict=True)) or [()] * (len(fields) + 2)
-    named = {
-        field: [_plain(value) for value in values]
-        for field, values in zip(fields, cells[2:], strict=True)
-    }
+    named = {field: _plain(values) for field, values in zip(fields, cells[2:], strict=True)}
     return Rows(
         ids=list(cells[0]),
         shapes=engine.Shapes.of_degrees(shapely.from_wkb(np.array(cells[1], dtype=object))),
@@ -183,10 +180,16 @@ def extent(connection: Connection, layers: Sequence[str]) -> tuple[float, ...] |
 _DEGREES = {"breaches": "(SELECT geom FROM breaches WHERE state <> 'withdrawn') b"}
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
+def _plain(values: Sequence[object]) -> Sequence[object]:
+    """A column as tiles have it: times as RFC 3339 has them."""
+    if datetime not in set(map(type, values)):
+        return values
+    return [
+        value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(value, datetime)
+        else value
+        for value in values
+    ]
 
 
 def _group(name: str, named: Mapping[str, Sequence[object]]) -> np.ndarray | None:

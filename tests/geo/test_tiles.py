@@ -16,6 +16,11 @@ from geo.tiles import Shapes, encode
 from tests.geo.tile_words import SQUARE, TILE, decoded, part, paths, seen, tile_of, twice_area
 
 WIDE = box(-9000, -9000, 12_000, 12_000)
+HOLED = shapely.Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(1, 1), (1, 2), (2, 2)]])
+AREAS = [
+    SQUARE, HOLED, None, shapely.Polygon(), shapely.MultiPolygon(), shapely.MultiPolygon([HOLED]),
+    shapely.MultiPolygon([box(20, 0, 21, 1), HOLED]), shapely.force_3d(box(3, 4, 5, 6), 7),
+]  # fmt: skip
 
 
 def ring(middle: tuple[float, float], reach: list[float]) -> list[tuple[float, float]]:
@@ -233,3 +238,17 @@ def test_shapes_in_degrees_are_those_of_the_plane_cut_where_it_ends():
         6378137 * np.log(np.tan(np.pi / 4 + np.radians(85.05) / 2))
     )
     assert north < flat.bounds[3][3]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(AREAS), min_size=1, max_size=8))
+def test_areas_alone_are_laid_out_as_areas_among_others(areas: list[object]) -> None:
+    alone = Shapes.of(np.array(areas, dtype=object))
+    among = Shapes.of(np.array([*areas, shapely.Point(1, 2)], dtype=object))
+    pieces, corners = int(among.first_piece[-2]), int(among.first_xy[-2])
+    assert alone.kind.tolist() == among.kind[:-1].tolist()
+    assert alone.first_piece.tolist() == among.first_piece[:-1].tolist()
+    assert alone.first_xy.tolist() == among.first_xy[: pieces + 1].tolist()
+    assert alone.hole.tolist() == among.hole[:pieces].tolist()
+    assert alone.xy.tolist() == among.xy[:corners].tolist()
+    assert np.array_equal(alone.bounds, among.bounds[:-1], equal_nan=True)
