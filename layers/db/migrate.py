@@ -40,7 +40,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     Raises DatabaseUnavailableError when the database is of a later release than this one.
     """
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    scripts = ScriptDirectory.from_config(_config())
+    known = {script.revision for script in scripts.walk_revisions()}
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('patrolgrid migrations'))"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -52,6 +53,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
                 f"the database is at revision {at}, which this release does not know: "
                 "use the release that wrote it, or a later one"
             )
+        if at == scripts.get_current_head():
+            return
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from alembic import op
-from procrastinate import App, PsycopgConnector
 
 from layers.db.engine import ROLES
 from layers.db.migrations import run_sql
@@ -13,6 +12,9 @@ down_revision = None
 
 
 def upgrade() -> None:
+    # Every command reads every revision, and most need none.
+    from procrastinate import App, PsycopgConnector  # noqa: PLC0415
+
     connection = op.get_bind()
     here = Path(__file__)
     run_sql(connection, ROLES.read_text())
