@@ -33,19 +33,32 @@ from api.http.identity import Guarded, needs
 from api.http.paths import FEATURE
 from layers import places, versions
 from layers.db.engine import Principal, acting
-from layers.errors import BadFeatureError, StaleFeatureError
+from layers.errors import BadFeatureError, NoSuchFeatureError, StaleFeatureError
 from layers.export import FORMATS
 from layers.places import hierarchy
+from layers.places.editing import MOST_ID_CHARACTERS
 
 
 class OfLayer(Guarded):
-    """A route below a layer: there is one, and it takes changes, before the body is looked at."""
+    """A route below a layer: there is one, and it takes changes, before the body is looked at.
+
+    An id that is longer than any is not looked for.
+    """
 
     def look(self, request: Request) -> None:
-        """Raise NoSuchLayerError, ReadOnlyLayerError."""
+        """Raise NoSuchLayerError, ReadOnlyLayerError, NoSuchFeatureError."""
         name = request.path_params.get("layer")
-        if name is not None and request.method not in {"GET", "HEAD"}:
-            places.layer(name).check_writable()
+        if name is None:
+            return
+        kind = places.layer(name)
+        if request.method not in {"GET", "HEAD"}:
+            kind.check_writable()
+        feature_id = request.path_params.get("feature_id", "")
+        if len(feature_id) > MOST_ID_CHARACTERS:
+            raise NoSuchFeatureError(
+                f"{kind.name}: there is no feature {feature_id[:60]!r}…: no id has more than"
+                f" {MOST_ID_CHARACTERS} letters, and this one has {len(feature_id)}"
+            )
 
 
 router = APIRouter(route_class=OfLayer, tags=["layers"])
