@@ -216,7 +216,6 @@ class Download(Response):
             piece = await to_thread.run_sync(transfer.next)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-
     async def _first(self, transfer: _Transfer, send: Send) -> bytes | None:
         """The first piece; the headers leave before it only where it takes long."""
         pieces: list[bytes | None] = []

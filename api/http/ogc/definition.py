@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from api.http import description
+from api.http import description, schemas
 from api.http.answers import encode, tagged
 from api.http.identity import needs
 from api.http.ogc.links import OPENAPI, root
@@ -21,7 +21,17 @@ from layers import search
 _ITEMS = "/collections/{collectionId}/items"
 
 
-@router.get("/api")
+class Definition(Response):
+    """This document, as it is to have itself."""
+
+    media_type = OPENAPI
+
+
+@router.get(
+    "/api",
+    response_class=Definition,
+    responses=schemas.answers(schemas.service.OPENAPI, media_type=OPENAPI),
+)
 @needs("read")
 def definition(request: Request) -> Response:
     """The routes under /ogc in OpenAPI 3.0."""

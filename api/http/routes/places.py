@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Header, Path, Query, Request
 from starlette.responses import Response
 
-from api.http import description, downloads
+from api.http import description, downloads, schemas
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -69,7 +69,7 @@ IfMatch = Annotated[str | None, Header(description="the ETag that GET answered w
 Feature = Annotated[dict[str, Any], Body(description="a GeoJSON feature")]
 
 
-@router.get("/api/layers")
+@router.get("/api/layers", responses=schemas.answers(schemas.layers.LAYERS))
 @needs("read")
 def list_layers(request: Request, connection: Reading) -> Response:
     """The layers: how many features each has, where, and of which version."""

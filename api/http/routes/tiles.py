@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, MVT, Between, answer, rfc3339, right_of, tagged
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
@@ -116,7 +117,7 @@ def _type(layer: str, field: str) -> str:
     return {"number": "Number", "integer": "Number", "boolean": "Boolean"}.get(kind, "String")
 
 
-@router.get("/tiles.json")
+@router.get("/tiles.json", responses=schemas.answers(schemas.layers.TILEJSON))
 @needs("read")
 def tilejson(
     request: Request,
