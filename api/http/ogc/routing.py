@@ -16,10 +16,6 @@ from api.http.identity import Guarded
 from geo.errors import GeoError
 from layers.errors import LayersError
 
-Format = Annotated[
-    str | None,
-    Query(max_length=100, description="json, or mvt of a tile: all there is; or a media type"),
-]
 #: By their short names and their media types, which clients put into ``f`` as they find them.
 _DOCUMENTS = frozenset(
     {"json", "geojson", "jsonschema", "tilejson", "oas30", "openapi", "application/json",
@@ -30,6 +26,14 @@ _TILES = frozenset(
     {"mvt", "pbf", "application/vnd.mapbox-vector-tile", "application/x-protobuf",
      "application/octet-stream"}
 )  # fmt: skip
+Format = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="json, or mvt of a tile: all there is; or a media type",
+        json_schema_extra={"enum": [*sorted(_DOCUMENTS), *sorted(_TILES)]},
+    ),
+]
 
 
 class _Checked(APIRoute):
