@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.gzip import GZipMiddleware, GZipResponder
+from starlette.middleware.gzip import GZipMiddleware, GZipResponder, IdentityResponder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.answers import uncoded
@@ -18,7 +18,10 @@ class Packing(GZipMiddleware):
             ", ".join(Headers(scope=scope).getlist("accept-encoding")), ("gzip",)
         )
         if not taken:
-            await self.app(scope, receive, send)
+            plain = IdentityResponder(
+                self.app, self.minimum_size, exclude_content_types=self.exclude_content_types
+            )
+            await (plain if scope["type"] == "http" else self.app)(scope, receive, send)
             return
         packed = GZipResponder(
             self.app, self.minimum_size, compresslevel=self.compresslevel,

@@ -109,7 +109,7 @@ class TileDoor:
             known = self._rights.of(secret, kinds) or await self._rights.look_up(secret, kinds)
             if known is None or not known.principal.scopes & CARRIED_BY["read"]:
                 return False
-            coding = accepted(headers.get("accept-encoding", ""))
+            coding = accepted(", ".join(headers.getlist("accept-encoding")))
             key = Key(right=known.right, layers=layers, z=z, x=x, y=y, coding=coding)
             kept = self._tiles.store.get(key)
             tile = kept or await self._tiles.get(known.principal, key)
@@ -164,18 +164,20 @@ async def respond(send: Send, tile: Kept, headers: list[tuple[bytes, bytes]]) ->
     await send({"type": "http.response.body", "body": tile.body if whole else b""})
 
 
-def headers_of(tile: Kept, key: Key, *, hit: bool, known: str | None) -> list[tuple[bytes, bytes]]:
-    """The headers of a tile's answer; ``known``: the ETag by which the client has it already.
+def cache_status(*, hit: bool) -> str:
+    """Whether a tile was kept, as RFC 9211 has it."""
+    return "patrolgrid; hit" if hit else "patrolgrid; fwd=miss"
 
-    Whether it was kept is told as RFC 9211 has it.
-    """
+
+def headers_of(tile: Kept, key: Key, *, hit: bool, known: str | None) -> list[tuple[bytes, bytes]]:
+    """The headers of a tile's answer; ``known``: the ETag by which the client has it already."""
     as_of = rfc3339(tile.version.as_of)
     told = [
         (b"etag", (known or tile.etag).encode()),
         (b"cache-control", b"private, no-cache"),
         (b"vary", f"{VARY}, Accept-Encoding".encode()),
         (b"data-version", tile.version.data_version.encode()),
-        (b"cache-status", b"patrolgrid; hit" if hit else b"patrolgrid; fwd=miss"),
+        (b"cache-status", cache_status(hit=hit).encode()),
     ]
     if as_of:
         told.append((b"as-of", as_of.encode()))
