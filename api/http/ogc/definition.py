@@ -48,6 +48,7 @@ def definition(request: Request) -> Response:
     made["paths"] = {
         path.removeprefix(router.prefix) or "/": told for path, told in made["paths"].items()
     }
+    _as_the_standard_writes(made["paths"][_ITEMS]["get"]["parameters"])
     made["paths"] |= _items_of_each(made["paths"][_ITEMS])
     # Where QGIS looks for the largest page.
     made.setdefault("components", {})["parameters"] = {
@@ -58,6 +59,16 @@ def definition(request: Request) -> Response:
         }
     }
     return tagged(request, encode(in_3_0(made)), OPENAPI)
+
+
+def _as_the_standard_writes(parameters: list[dict[str, Any]]) -> None:
+    """Describe ``bbox`` as a list, and lists as written with commas (Features, Core, 7.15)."""
+    for one in parameters:
+        if one["in"] == "query" and one.get("style", "form") == "form" and "explode" not in one:
+            one |= {"style": "form", "explode": False}
+        if one["name"] == "bbox":
+            numbers = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
+            one["schema"] = numbers
 
 
 def _items_of_each(template: dict[str, Any]) -> dict[str, Any]:
