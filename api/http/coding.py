@@ -6,7 +6,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware, GZipResponder, IdentityResponder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.answers import uncoded
+from api.http.answers import uncoded, whole
 from layers.tiles import accepted
 
 
@@ -15,7 +15,7 @@ class Packing(GZipMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         taken = scope["type"] == "http" and accepted(
-            ", ".join(Headers(scope=scope).getlist("accept-encoding")), ("gzip",)
+            whole(Headers(scope=scope), "accept-encoding"), ("gzip",)
         )
         if not taken:
             plain = IdentityResponder(

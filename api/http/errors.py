@@ -56,7 +56,7 @@ STATUS: dict[type[Exception], int] = {
 
 _TITLES = {
     400: "Bad request", 401: "Who are you?", 403: "Not allowed", 404: "Not found",
-    405: "Method not allowed", 406: "Not in this format", 409: "Conflict",
+    405: "Method not allowed", 406: "Not in this format", 408: "Took too long", 409: "Conflict",
     412: "Changed meanwhile", 413: "Too large", 415: "Unknown media type",
     422: "Cannot be understood", 428: "If-Match is needed", 429: "Too many requests",
     500: "Internal error", 503: "Not available now",
@@ -176,7 +176,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
             return problem(
                 415, "unknown_media_type",
                 f"Content-Type {request.headers.get('content-type', '(none)')[:100]}: "
-                "send application/json",
+                "send application/json, or application/geo+json of a feature",
             )  # fmt: skip
         return invalid_request(error)
 
@@ -195,6 +195,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
             ),
             404: ("not_found", "there is nothing at this path; /openapi.json names what there is"),
             405: ("method_not_allowed", f"{_method(request)} is not for this path: see Allow"),
+            408: ("body_stalled", "the body stopped coming: send it again, in one go"),
             413: ("too_large", f"the body is larger than {limit_mb:g} MB: send it in parts"),
         }
         code, detail = told.get(status, ("refused", str(error.detail)))

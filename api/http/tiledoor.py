@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of
+from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of, whole
 from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
 from layers.access import tokens
@@ -109,13 +109,13 @@ class TileDoor:
             known = self._rights.of(secret, kinds) or await self._rights.look_up(secret, kinds)
             if known is None or not known.principal.scopes & CARRIED_BY["read"]:
                 return False
-            coding = accepted(", ".join(headers.getlist("accept-encoding")))
+            coding = accepted(whole(headers, "accept-encoding"))
             key = Key(right=known.right, layers=layers, z=z, x=x, y=y, coding=coding)
             kept = self._tiles.store.get(key)
             tile = kept or await self._tiles.get(known.principal, key)
         except (LayersError, ValueError):
             return False
-        known_tag = known_by(headers.get("if-none-match", ""), tile.etag)
+        known_tag = known_by(whole(headers, "if-none-match"), tile.etag)
         await respond(send, tile, headers_of(tile, key, hit=bool(kept), known=known_tag))
         return True
 
@@ -147,7 +147,7 @@ async def tile_answer(
 ) -> Response:
     """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.get`` do."""
     check(layers, z, x, y)
-    coding = accepted(request.headers.get("accept-encoding", ""))
+    coding = accepted(whole(request.headers, "accept-encoding"))
     key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
     made = service.tiles.made
     tile = await service.tiles.get(principal, key)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
+from pydantic import StringConstraints
 from starlette.responses import Response
 
 from api.http import description, downloads, schemas
@@ -23,6 +24,7 @@ from api.http.answers import (
     collection,
     encode,
     known_as,
+    known_by,
     next_link,
     rfc3339,
     uncoded,
@@ -65,7 +67,11 @@ router = APIRouter(route_class=OfLayer, tags=["layers"])
 
 LayerName = Annotated[str, Path(description="a layer's name, or its singular")]
 FeatureId = Annotated[str, Path(description="the feature's id; it may hold slashes")]
-IfMatch = Annotated[str | None, Header(description="the ETag that GET answered with")]
+
+#: A header of ETags, in one line or several.
+Tags = list[Annotated[str, StringConstraints(max_length=10_000)]]
+IfMatch = Annotated[Tags | None, Header(description="the ETag that GET answered with")]
+IfNoneMatch = Annotated[Tags | None, Header(description="ETags that the feature must not have")]
 Feature = Annotated[dict[str, Any], Body(description="a GeoJSON feature")]
 
 
@@ -199,13 +205,14 @@ def replace_feature(
         Query(description="of a grid, where a shared edge is moved; keep: an overlap is refused"),
     ] = "follow",
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Put a feature as GET gave it, changed; If-Match says which state was changed.
 
     A grid's neighbours follow where an edge that they share is moved; `also_changed` names them.
     """
     kind = places.layer(layer)
-    _check_state(connection, kind.name, feature_id, if_match)
+    _check_state(connection, kind.name, feature_id, if_match, if_none_match)
     if body.get("id") not in (None, feature_id):
         raise BadFeatureError(f"{kind.name} {feature_id}: the body's id is {body.get('id')!r}")
     made = places.replace(
@@ -222,28 +229,38 @@ def delete_feature(
     layer: LayerName,
     feature_id: FeatureId,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Delete a feature; If-Match says which state was looked at."""
     kind = places.layer(layer)
-    _check_state(connection, kind.name, feature_id, if_match)
+    _check_state(connection, kind.name, feature_id, if_match, if_none_match)
     places.delete(connection, kind.name, feature_id)
     return Response(status_code=204)
 
 
 def _check_state(
-    connection: Writing, layer: LayerName, feature_id: str, if_match: str | None
+    connection: Writing,
+    layer: LayerName,
+    feature_id: str,
+    if_match: Tags | None,
+    if_none_match: Tags | None,
 ) -> None:
-    """Lock the feature and hold its state against If-Match."""
+    """Lock the feature and hold its state against If-Match and If-None-Match."""
     found = places.hold(connection, layer, feature_id)
     if if_match is None:
         raise ApiError(428, "if_match_needed", "If-Match: give the ETag that GET answered with")
-    if tags_of(if_match).isdisjoint({"*", places.etag(found)}):
+    etag = places.etag(found)
+    if tags_of(if_match).isdisjoint({"*", etag}):
         raise StaleFeatureError(f"{layer} {feature_id} was changed meanwhile: GET it again")
+    if if_none_match is not None and known_by(", ".join(if_none_match), etag) is not None:
+        raise StaleFeatureError(
+            f"{layer} {feature_id} is there, in a state that If-None-Match rules out: leave it out"
+        )
 
 
-def tags_of(if_match: str) -> frozenset[str]:
+def tags_of(if_match: Tags) -> frozenset[str]:
     """The ETags of an If-Match header, or ``*``; weak ones match nothing.
 
     In whatever coding the client got it, what it saw is the same state of the feature.
     """
-    return frozenset(uncoded(tag.strip()) for tag in if_match.split(","))
+    return frozenset(uncoded(tag.strip()) for line in if_match for tag in line.split(","))
