@@ -53,7 +53,7 @@ def record(
     """An object that has all ``members``, and ``may`` have some; others only if it ``is_open``."""
     return {
         "type": "object",
-        "required": list(members),
+        **({"required": list(members)} if members else {}),
         "properties": {**members, **(may or {})},
         "additionalProperties": is_open,
     }
