@@ -95,7 +95,7 @@ def create_app(
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     errors.install(app, limit_mb=settings.max_body_mb)
     for router in ROUTERS:
-        app.include_router(router, responses=errors.RESPONSES)
+        app.include_router(router, responses=None if router.responses else errors.RESPONSES)
     page.mount_assets(app)
     app.add_middleware(
         Packing,

@@ -76,17 +76,21 @@ _DOCUMENT = {
         },
     }
 }
-_FAILURES: tuple[tuple[int | str, str], ...] = (
-    (401, "no identity"),
-    (403, "the scope is missing"),
-    (422, "the request cannot be understood"),
-    ("default", "any other failure"),
-)
-#: What every route may answer beside what it is for, as OpenAPI has it.
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": told, "content": {"application/problem+json": _DOCUMENT}}
-    for status, told in _FAILURES
-}
+
+
+def told(*failures: tuple[int | str, str]) -> dict[int | str, dict[str, Any]]:
+    """Failures, each with what it means, as OpenAPI has them."""
+    return {
+        status: {"description": meaning, "content": {"application/problem+json": _DOCUMENT}}
+        for status, meaning in failures
+    }
+
+
+#: What every route may answer beside what it is for, but for routers that tell their own.
+RESPONSES = told(
+    (401, "no identity"), (403, "the scope is missing"),
+    (422, "the request cannot be understood"), ("default", "any other failure"),
+)  # fmt: skip
 
 
 #: A detail says what is wrong; a client that sent a megabyte does not need it again.

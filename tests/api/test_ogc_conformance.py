@@ -169,7 +169,7 @@ def test_the_numbers_of_a_page_are_those_of_the_whole(cameras: httpx.Client) -> 
      "crs=EPSG:9999", "crs=", "bbox-crs=nope&bbox=1,2,3,4", "filter-crs=nope&filter=id='a'",
      "unknown=1", "Limit=3", "name2=x", "filter=", "filter=nothing = 3", "filter=name =",
      "filter-lang=sql&filter=name='x'", "filter-lang=cql2-json&filter=name='x'",
-     "sortby=nothing", "properties=nothing", "offset=-1", "limit=1&limit=2",
+     "name=%00", "sortby=nothing", "properties=nothing", "offset=-1", "limit=1&limit=2",
      "bbox=1,2,3,4&bbox=1,2,3,4"],
 )  # fmt: skip
 def test_a_parameter_that_is_wrong_or_unknown_is_a_400(cameras: httpx.Client, query: str) -> None:

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.http import questions
-from api.http.errors import ApiError, code_of, invalid_request, problem, status_of
+from api.http.errors import ApiError, code_of, invalid_request, problem, status_of, told
 from api.http.identity import Guarded
 from geo.errors import GeoError
 from layers.errors import LayersError
@@ -80,6 +80,8 @@ def _check_format(asked: str | None, path: str) -> None:
 class OgcRoute(Guarded, _Checked):
     """A route under /ogc: its right first, then its parameters, then the rest."""
 
+    wrong = 400
+
 
 def _format(f: Format = None) -> str:
     """Every route has the parameter; ``_check_format`` has refused what is not served."""
@@ -87,7 +89,18 @@ def _format(f: Format = None) -> str:
 
 
 router = APIRouter(
-    prefix="/ogc", route_class=OgcRoute, tags=["ogc"], dependencies=[Depends(_format)]
+    prefix="/ogc",
+    route_class=OgcRoute,
+    tags=["ogc"],
+    dependencies=[Depends(_format)],
+    responses=told(
+        (400, "the request cannot be understood"),
+        (401, "no identity"),
+        (403, "the scope is missing"),
+        (404, "there is no such thing"),
+        (406, "not in this format"),
+        ("default", "any other failure"),
+    ),
 )
 
 
