@@ -6,13 +6,17 @@ import json
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 import shapely
+from sqlalchemy import Engine
 
 from api.http import bodies
+from layers.errors import BadFileError
+from layers.load import load
 from tests.api.api_words import at, box, code, enrol, feature, fix, put, send
 
 HERE = "/tiles/12/3186/1550.mvt"  # 100.02 E, 40.005 N
@@ -264,3 +268,25 @@ def test_geojson_by_its_old_name_is_geojson(admin: httpx.Client) -> None:
     for path in ("/api/layers/posts", "/ogc/collections/posts/items"):
         answer = admin.get(path, headers={"Accept": "application/vnd.geo+json"})
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/geo+json")
+
+
+def test_a_time_that_nobody_could_read_again_is_stored_by_no_way(
+    admin: httpx.Client, engine: Engine, tmp_path: Path
+) -> None:
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        one = post("c", last_heartbeat=moment)
+        refused = admin.post("/api/layers/checkpoints", json=one)
+        assert code(refused) == "422 bad_feature"
+        assert "last_heartbeat is" in refused.json()["detail"]
+        file = tmp_path / "checkpoints.geojson"
+        file.write_text(json.dumps({"type": "FeatureCollection", "features": [one]}))
+        with pytest.raises(BadFileError, match="last_heartbeat"), engine.begin() as connection:
+            load(connection, "checkpoints", file)
+    for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        path = f"/api/layers/checkpoints/{moment[:4]}"
+        put(admin, "checkpoints", post(moment[:4], last_heartbeat=moment))
+        assert admin.delete(path, headers={"If-Match": "*"}).status_code == 204
+        assert admin.post(f"{path}/undo").json()["properties"]["last_heartbeat"] == moment
+    for path in ("/api/layers/checkpoints", "/ogc/collections/checkpoints/items",
+                 "/api/layers/checkpoints?f=csv"):  # fmt: skip
+        assert admin.get(path).status_code == 200
