@@ -49,9 +49,10 @@ def follow(
     moved = nodes.reach(before, after, list(beside.shapes))
     if moved.is_empty:
         return []
-    # Edges between others end at a corner, too: whoever lies along these is beyond, maybe.
-    around = shapely.union(around, moved.envelope)
-    beside = fetch(connection, _SIBLINGS, id=feature_id, **_box(around))
+    if not around.envelope.covers(moved):
+        # Edges between others end at a corner, too: whoever lies along these may be beyond.
+        around = shapely.union(around, moved.envelope)
+        beside = fetch(connection, _SIBLINGS, id=feature_id, **_box(around))
     below = fetch(connection, _BELOW, ids=[feature_id, *beside.ids], **_box(moved))
     children: dict[str, list[str]] = {}
     for name, parent in zip(below.ids, below.parents, strict=True):
