@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from api.http.errors import ApiError
@@ -126,7 +127,12 @@ def known_as(request: Request, etag: str) -> str | None:
     """Under which ETag the client that reads has what ``etag`` stands for; None: it has not."""
     if request.method not in {"GET", "HEAD"}:
         return None
-    return known_by(request.headers.get("if-none-match", ""), etag)
+    return known_by(whole(request.headers, "if-none-match"), etag)
+
+
+def whole(headers: Headers, name: str) -> str:
+    """A header that is a list: in as many lines as it came, as one (RFC 9110, 5.3)."""
+    return ", ".join(headers.getlist(name))
 
 
 def known_by(if_none_match: str, etag: str) -> str | None:

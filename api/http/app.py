@@ -8,11 +8,11 @@ from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import downloads, errors
-from api.http.coding import CodedTags
+from api.http.coding import CodedTags, Packing
 from api.http.context import Service
 from api.http.identity import Identity, authenticated
 from api.http.routes import ROUTERS, page
@@ -95,10 +95,10 @@ def create_app(
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     errors.install(app, limit_mb=settings.max_body_mb)
     for router in ROUTERS:
-        app.include_router(router, responses=errors.RESPONSES)
+        app.include_router(router, responses=None if router.responses else errors.RESPONSES)
     page.mount_assets(app)
     app.add_middleware(
-        GZipMiddleware,
+        Packing,
         minimum_size=1000,
         compresslevel=5,
         exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *downloads.BINARY),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 #: Lists and objects within each other; a feature of any kind has less than ten.
 MOST_DEEP = 100
+#: A client that sends nothing of its body for so long is let go.
+STALLED_S = 60.0
 
 
 class TooDeepError(HTTPException):
@@ -20,7 +23,8 @@ class TooDeepError(HTTPException):
 
 
 class Limited(Request):
-    """A request with a body of at most so many bytes and MOST_DEEP; more raises HTTPException.
+    """A request with a body of at most so many bytes and MOST_DEEP; more raises HTTPException, and
+    so does one that does not come within STALLED_S.
 
     Not FastAPI's own limit: that one stands before identity, and answers in plain text.
     """
@@ -33,7 +37,11 @@ class Limited(Request):
 
         async def receive() -> Message:
             nonlocal left
-            message = await request.receive()
+            try:
+                with anyio.fail_after(STALLED_S):
+                    message = await request.receive()
+            except TimeoutError:
+                raise HTTPException(408, headers={"Connection": "close"}) from None
             left -= len(message.get("body", b""))
             if left < 0:
                 raise HTTPException(413)

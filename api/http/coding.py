@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware, GZipResponder, IdentityResponder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.answers import uncoded
+from api.http.answers import uncoded, whole
+from layers.tiles import accepted
+
+
+class Packing(GZipMiddleware):
+    """ASGI middleware: gzip for clients that take it; one that says ``gzip;q=0`` does not."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = scope["type"] == "http" and accepted(
+            whole(Headers(scope=scope), "accept-encoding"), ("gzip",)
+        )
+        if not taken:
+            plain = IdentityResponder(
+                self.app, self.minimum_size, exclude_content_types=self.exclude_content_types
+            )
+            await (plain if scope["type"] == "http" else self.app)(scope, receive, send)
+            return
+        packed = GZipResponder(
+            self.app, self.minimum_size, compresslevel=self.compresslevel,
+            thread_minimum_size=self.thread_minimum_size,
+            exclude_content_types=self.exclude_content_types,
+        )  # fmt: skip
+        await packed(scope, receive, send)
 
 
 class CodedTags:

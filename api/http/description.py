@@ -64,7 +64,10 @@ _SCHEMAS: dict[str, Json] = {
     "Link": {
         "type": "object",
         "required": ["rel", "href"],
-        "properties": {name: {"type": "string"} for name in ("rel", "href", "type", "title")},
+        "properties": {
+            **{name: {"type": "string"} for name in ("rel", "href", "type", "title")},
+            "templated": {"type": "boolean"},
+        },
     },
     "Geometry": {"oneOf": _GEOMETRIES},
     "Feature": {

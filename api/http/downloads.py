@@ -1,8 +1,11 @@
 """A whole layer as a file, streamed to the client as it is made.
 
 The transaction lives as long as the transfer does, so an answer here is a Response of its own that
-opens it, watches for a client that goes away, and closes it whatever happens. Formats that are
-written to and fro (GeoPackage, FlatGeobuf) go through a temporary file that nobody else can see.
+opens it, watches for a client that goes away, and closes it whatever happens. GeoPackage, whose
+pages are written to and fro, and FlatGeobuf, whose header at the front counts the features and
+bounds them, go through a temporary file that nobody else can see: their first byte leaves once the
+last feature is written. The headers do not wait for it longer than ``Download.patient_s``, so that
+a client, and a proxy on the way, see that they are being served.
 """
 
 from __future__ import annotations
@@ -98,6 +101,8 @@ class Download(Response):
 
     #: A client that takes nothing for so long is let go.
     stalled_s = 60.0
+    #: The headers are sent after so long at the latest; what fails sooner has its own answer.
+    patient_s = 2.0
 
     def __init__(
         self, request: Request, service: Service, principal: Principal, what: Wanted
@@ -203,16 +208,36 @@ class Download(Response):
         scope.cancel()
 
     async def _send(self, transfer: _Transfer, send: Send) -> None:
-        # The first piece is made before anything is sent: what fails by then has its own answer.
-        piece = await to_thread.run_sync(transfer.next)
-        transfer.started = True
-        headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in transfer.headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        piece = await self._first(transfer, send)
+        await transfer.start(send)
         while piece is not None:
             with anyio.fail_after(self.stalled_s):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             piece = await to_thread.run_sync(transfer.next)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _first(self, transfer: _Transfer, send: Send) -> bytes | None:
+        """The first piece; the headers leave before it only where it takes long."""
+        pieces: list[bytes | None] = []
+        failures: list[Exception] = []
+        done = anyio.Event()
+
+        async def make() -> None:
+            try:
+                pieces.append(await to_thread.run_sync(transfer.next))
+            except Exception as error:  # noqa: BLE001 - out of the group, to be raised as itself
+                failures.append(error)
+            done.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(make)
+            with anyio.move_on_after(self.patient_s):
+                await done.wait()
+            if not done.is_set():
+                await transfer.start(send)
+        if failures:
+            raise failures[0]
+        return pieces[0]
 
 
 @dataclass(kw_only=True)
@@ -222,6 +247,16 @@ class _Transfer:
     pieces: Iterator[bytes]
     headers: dict[str, str]
     started: bool = field(default=False)  #: whether the client was told of it
+
+    async def start(self, send: Send) -> None:
+        """Send the headers, once."""
+        if self.started:
+            return
+        self.started = True
+        headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in self.headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        # What packs holds the headers back until there is a body.
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
 
     def next(self) -> bytes | None:
         """The next piece; None at the end."""

@@ -56,7 +56,7 @@ STATUS: dict[type[Exception], int] = {
 
 _TITLES = {
     400: "Bad request", 401: "Who are you?", 403: "Not allowed", 404: "Not found",
-    405: "Method not allowed", 406: "Not in this format", 409: "Conflict",
+    405: "Method not allowed", 406: "Not in this format", 408: "Took too long", 409: "Conflict",
     412: "Changed meanwhile", 413: "Too large", 415: "Unknown media type",
     422: "Cannot be understood", 428: "If-Match is needed", 429: "Too many requests",
     500: "Internal error", 503: "Not available now",
@@ -76,17 +76,32 @@ _DOCUMENT = {
         },
     }
 }
-_FAILURES: tuple[tuple[int | str, str], ...] = (
-    (401, "no identity"),
-    (403, "the scope is missing"),
-    (422, "the request cannot be understood"),
-    ("default", "any other failure"),
-)
-#: What every route may answer beside what it is for, as OpenAPI has it.
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": told, "content": {"application/problem+json": _DOCUMENT}}
-    for status, told in _FAILURES
-}
+
+
+def told(*failures: tuple[int | str, str]) -> dict[int | str, dict[str, Any]]:
+    """Failures, each with what it means, as OpenAPI has them."""
+    return {
+        status: {"description": meaning, "content": {"application/problem+json": _DOCUMENT}}
+        for status, meaning in failures
+    }
+
+
+#: What every route may answer beside what it is for, but for routers that tell their own.
+RESPONSES = told(
+    (401, "no identity"), (403, "the scope is missing"),
+    (422, "the request cannot be understood"), ("default", "any other failure"),
+)  # fmt: skip
+
+
+#: A detail says what is wrong; a client that sent a megabyte does not need it again.
+_MOST_DETAIL, _DETAIL_END = 1_000, 300
+
+
+def _short(detail: str) -> str:
+    """A detail without its middle, if it is too long."""
+    if len(detail) <= _MOST_DETAIL:
+        return detail
+    return f"{detail[: _MOST_DETAIL - _DETAIL_END]} … {detail[-_DETAIL_END:]}"
 
 
 def problem(
@@ -97,7 +112,7 @@ def problem(
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
         "status": status,
-        "detail": detail,
+        "detail": _short(detail),
         "code": code,
         **more,
     }
@@ -133,7 +148,8 @@ def _fault(error: dict[str, Any]) -> dict[str, str]:
     if error["type"] == "json_invalid":
         reason = error.get("ctx", {}).get("error", "")
         return {"where": "", "what": f"it is not JSON: {reason} (character {error['loc'][-1]})"}
-    return {"where": _where(error["loc"]), "what": error["msg"].removeprefix("Value error, ")}
+    what = error["msg"].removeprefix("Value error, ")
+    return {"where": _short(_where(error["loc"])), "what": _short(what)}
 
 
 def invalid_request(error: RequestValidationError, status: int = 422) -> Response:
@@ -164,7 +180,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
             return problem(
                 415, "unknown_media_type",
                 f"Content-Type {request.headers.get('content-type', '(none)')[:100]}: "
-                "send application/json",
+                "send application/json, or application/geo+json of a feature",
             )  # fmt: skip
         return invalid_request(error)
 
@@ -182,7 +198,8 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
                 else "the body cannot be read: send JSON in UTF-8",
             ),
             404: ("not_found", "there is nothing at this path; /openapi.json names what there is"),
-            405: ("method_not_allowed", f"{request.method} is not for this path: see Allow"),
+            405: ("method_not_allowed", f"{_method(request)} is not for this path: see Allow"),
+            408: ("body_stalled", "the body stopped coming: send it again, in one go"),
             413: ("too_large", f"the body is larger than {limit_mb:g} MB: send it in parts"),
         }
         code, detail = told.get(status, ("refused", str(error.detail)))
@@ -204,11 +221,17 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
         return problem(500, "internal_error", "an error of ours; the log of the service has more")
 
 
+def _method(request: Request) -> str:
+    """The method that the client used: a HEAD is looked for as a GET."""
+    return "HEAD" if getattr(request.state, "head", False) else request.method
+
+
 def _allowed(request: Request) -> list[str]:
     """The methods of every route that the path is of; the router tells only those of the first."""
     routes: list[Route] = request.app.state.routes
     fitting = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for one in fitting for method in one.methods or ()})
+    found = {method for one in fitting for method in one.methods or ()}
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 async def _database(request: Request, error: Exception) -> Response:

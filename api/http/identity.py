@@ -130,6 +130,9 @@ def _same_origin(headers: Headers) -> bool:
 class Guarded(APIRoute):
     """A route that checks its right before its path and body are looked at."""
 
+    #: The status of a request that cannot be understood.
+    wrong = 422
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         right = getattr(self.endpoint, "right", None)
         if right is None:
@@ -138,7 +141,7 @@ class Guarded(APIRoute):
             raise TypeError(f"{self.path}: the route is open, its path is not")
         handle = super().get_route_handler()
         strict = self.path.startswith(STRICT_PREFIXES)
-        known = questions.declared(self.dependant)
+        known, wrong = questions.declared(self.dependant), self.wrong
 
         async def guarded(request: Request) -> Response:
             if right != "open":
@@ -149,7 +152,7 @@ class Guarded(APIRoute):
             if "\0" in request.scope["path"]:
                 return problem(404, "not_found", "the path holds NUL: nothing has such a name")
             if b"%00" in request.scope["query_string"]:
-                return problem(422, "bad_text", "the query holds NUL (%00): leave it out")
+                return problem(wrong, "bad_text", "the query holds NUL (%00): leave it out")
             self.look(request)
             if strict:
                 questions.check_known(request, known)

@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of
+from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of, whole
 from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
 from layers.access import tokens
@@ -109,13 +109,13 @@ class TileDoor:
             known = self._rights.of(secret, kinds) or await self._rights.look_up(secret, kinds)
             if known is None or not known.principal.scopes & CARRIED_BY["read"]:
                 return False
-            coding = accepted(headers.get("accept-encoding", ""))
+            coding = accepted(whole(headers, "accept-encoding"))
             key = Key(right=known.right, layers=layers, z=z, x=x, y=y, coding=coding)
             kept = self._tiles.store.get(key)
             tile = kept or await self._tiles.get(known.principal, key)
         except (LayersError, ValueError):
             return False
-        known_tag = known_by(headers.get("if-none-match", ""), tile.etag)
+        known_tag = known_by(whole(headers, "if-none-match"), tile.etag)
         await respond(send, tile, headers_of(tile, key, hit=bool(kept), known=known_tag))
         return True
 
@@ -147,7 +147,7 @@ async def tile_answer(
 ) -> Response:
     """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.get`` do."""
     check(layers, z, x, y)
-    coding = accepted(request.headers.get("accept-encoding", ""))
+    coding = accepted(whole(request.headers, "accept-encoding"))
     key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
     made = service.tiles.made
     tile = await service.tiles.get(principal, key)
@@ -164,18 +164,20 @@ async def respond(send: Send, tile: Kept, headers: list[tuple[bytes, bytes]]) ->
     await send({"type": "http.response.body", "body": tile.body if whole else b""})
 
 
-def headers_of(tile: Kept, key: Key, *, hit: bool, known: str | None) -> list[tuple[bytes, bytes]]:
-    """The headers of a tile's answer; ``known``: the ETag by which the client has it already.
+def cache_status(*, hit: bool) -> str:
+    """Whether a tile was kept, as RFC 9211 has it."""
+    return "patrolgrid; hit" if hit else "patrolgrid; fwd=miss"
 
-    Whether it was kept is told as RFC 9211 has it.
-    """
+
+def headers_of(tile: Kept, key: Key, *, hit: bool, known: str | None) -> list[tuple[bytes, bytes]]:
+    """The headers of a tile's answer; ``known``: the ETag by which the client has it already."""
     as_of = rfc3339(tile.version.as_of)
     told = [
         (b"etag", (known or tile.etag).encode()),
         (b"cache-control", b"private, no-cache"),
         (b"vary", f"{VARY}, Accept-Encoding".encode()),
         (b"data-version", tile.version.data_version.encode()),
-        (b"cache-status", b"patrolgrid; hit" if hit else b"patrolgrid; fwd=miss"),
+        (b"cache-status", cache_status(hit=hit).encode()),
     ]
     if as_of:
         told.append((b"as-of", as_of.encode()))

@@ -1,7 +1,8 @@
-"""A corner at which grids touch by that point alone is one corner: it moves for all of them.
+"""A corner at which three grids or more meet is one corner: it moves for all of them.
 
-Where a neighbour shares an edge, ground that is given up or taken says what becomes of it
-(``geo.grids.moving``). Of one that lies across a corner, as in a chessboard, it says nothing.
+Where one neighbour shares an edge, ground that is given up or taken says what becomes of it
+(``geo.grids.moving``). It says nothing of one that lies across a corner, as in a chessboard, and
+not where the edge between two others that ended at the corner is to end now.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def reach(
     ends = [
         point
         for old in images(before, after)
-        if _across(before, old, siblings)
+        if _is_node(before, old, siblings)
         for edge in _edges(before, old, siblings)
         for point in edge
     ]
@@ -78,8 +79,9 @@ def moved(
     siblings: Sequence[str],
     shapes: Mapping[str, shapely.Geometry],
 ) -> dict[str, shapely.Geometry]:
-    """The shapes that change, ``name`` among them, when its corners at which a sibling touches it
-    by that point alone go to where ``after`` has them: whatever ends there goes along.
+    """The shapes that change, ``name`` among them, when its corners at which others meet, or a
+    sibling touches it by that point alone, go to where ``after`` has them: whatever ends there
+    goes along.
 
     What lies on an edge between such a corner and the next goes along in proportion, so that it
     stays on the edge: corners of children, and of neighbours that meet there. Raises
@@ -89,7 +91,7 @@ def moved(
     changed: dict[str, None] = {}
     for old, new in images(before, after).items():
         beside = [now[s] for s in siblings]
-        if not _across(now[name], old, beside):
+        if not _is_node(now[name], old, beside):
             continue
         edges = _edges(now[name], old, beside)
         lines = shapely.multilinestrings(edges)
@@ -104,16 +106,24 @@ def moved(
                     f"the corner of {name!r} is moved to where {each!r} would cross itself"
                     f" {place_of(shapely.Point(new))}: move it less far"
                 )
-            if not shapely.equals(made, shape):
+            # What was straight there and stays it needs no corner; its own ones move in any case.
+            if not shapely.equals(made, shape) or _has_corner(shape, old):
                 now[each] = made
                 changed[each] = None
     return {each: now[each] for each in changed}
 
 
-def _across(shape: shapely.Geometry, corner: Place, siblings: Sequence[shapely.Geometry]) -> bool:
-    """Whether a sibling touches a corner of the shape, and neither of the edges that end there."""
+def _has_corner(shape: shapely.Geometry, at: Place) -> bool:
+    """Whether a place is exactly one of a shape's vertices."""
+    return bool((shapely.get_coordinates(shape) == at).all(axis=1).any())
+
+
+def _is_node(shape: shapely.Geometry, corner: Place, siblings: Sequence[shapely.Geometry]) -> bool:
+    """Whether two siblings touch a corner of the shape, or one and no edge that ends there."""
     here = shapely.Point(corner)
     near = [s for s in siblings if shapely.dwithin(s, here, BESIDE_DEG)]
+    if len(near) > 1:
+        return True
     if not near:
         return False
     along = []

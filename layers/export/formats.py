@@ -38,7 +38,7 @@ _ALL = (
     Format(
         name="geojson",
         suffixes=(".geojson", ".json"),
-        media_types=("application/geo+json", "application/json"),
+        media_types=("application/geo+json", "application/json", "application/vnd.geo+json"),
         pieces=geojson.document,
     ),
     Format(

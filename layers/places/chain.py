@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,8 @@ WHERE EXISTS (SELECT FROM grids c WHERE c.parent = p.id)
     AND (%(after)s::text IS NULL OR p.id > %(after)s)
 ORDER BY p.id LIMIT %(limit)s
 """
+#: Grids with children that are looked at in one go.
+_AT_ONCE = 100
 _CHILDREN = """
 SELECT o.id, o.parent, o.level, public.ST_AsBinary(o.geom) FROM grids o
 WHERE o.parent = ANY(%(ids)s) ORDER BY o.id
@@ -83,9 +86,9 @@ def gaps(
     """The ground of each grid that has children which is outside all of them, by its id.
 
     Properties ``level``, ``area_m2`` and ``gap_share`` (0-1 of the grid's ground). Grids that
-    their children fill, but for ground narrower than a metre, are left out: a page may have fewer
-    features than ``limit``. Raises NoSuchFeatureError for a ``parent`` that is no grid, and
-    BadQueryError.
+    their children fill, but for ground narrower than a metre, are left out, and passed over: a
+    page that is not the last has ``limit`` features. Raises NoSuchFeatureError for a ``parent``
+    that is no grid, and BadQueryError.
     """
     if not 1 <= limit <= MOST_FEATURES:
         raise BadQueryError(f"limit is {limit}: give 1 to {MOST_FEATURES}")
@@ -93,16 +96,23 @@ def gaps(
         text("SELECT count(*) FROM grids WHERE id = :id"), {"id": parent}
     ) == 0:  # fmt: skip
         raise NoSuchFeatureError(f"grids: there is no feature {parent!r}")
-    tops = fetch(connection, _PARENTS, parent=parent, after=after, limit=limit + 1)
-    asked = tops.ids[:limit]
-    below = fetch(connection, _CHILDREN, ids=asked)
-    of = np.array(below.parents, dtype=object)
-    found = []
-    for name, level, shape in zip(asked, tops.levels, tops.shapes, strict=False):
-        one = _gap(name, level, shape, below.shapes[of == name])
-        if one is not None:
-            found.append(one)
-    return Page(features=found, next=asked[-1] if len(tops.ids) > limit else None)
+    found = list(itertools.islice(_gaps(connection, parent, after), limit + 1))
+    return Page(features=found[:limit], next=found[limit - 1]["id"] if len(found) > limit else None)
+
+
+def _gaps(connection: Connection, parent: str | None, after: str | None) -> Iterator[Feature]:
+    """The gaps of the grids behind ``after``, looked for so many grids at a time."""
+    while True:
+        tops = fetch(connection, _PARENTS, parent=parent, after=after, limit=_AT_ONCE)
+        below = fetch(connection, _CHILDREN, ids=tops.ids)
+        of = np.array(below.parents, dtype=object)
+        for name, level, shape in zip(tops.ids, tops.levels, tops.shapes, strict=True):
+            one = _gap(name, level, shape, below.shapes[of == name])
+            if one is not None:
+                yield one
+        if len(tops.ids) < _AT_ONCE:
+            return
+        after = tops.ids[-1]
 
 
 def _gap(

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -146,7 +146,9 @@ def _time(value: object) -> datetime:
         value = datetime.fromisoformat(value.strip())
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise ValueError("no time zone")
-    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+    moment = value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+    # PostgreSQL stores what lies outside the years 1 to 9999 in UTC, and then nobody can read it.
+    return moment.astimezone(UTC)
 
 
 def _json(value: object) -> Any:

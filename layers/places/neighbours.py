@@ -44,12 +44,15 @@ def follow(
     The grid itself gets the neighbours' vertices on its edges. Call it before ``hierarchy.check``,
     with ``hierarchy.lock`` taken. Raises BadFeatureError with the place.
     """
-    beside = fetch(
-        connection, _SIBLINGS, id=feature_id, **_box(shapely.union(before.envelope, after.envelope))
-    )
+    around = shapely.union(before.envelope, after.envelope)
+    beside = fetch(connection, _SIBLINGS, id=feature_id, **_box(around))
     moved = nodes.reach(before, after, list(beside.shapes))
     if moved.is_empty:
         return []
+    if not around.envelope.covers(moved):
+        # Edges between others end at a corner, too: whoever lies along these may be beyond.
+        around = shapely.union(around, moved.envelope)
+        beside = fetch(connection, _SIBLINGS, id=feature_id, **_box(around))
     below = fetch(connection, _BELOW, ids=[feature_id, *beside.ids], **_box(moved))
     children: dict[str, list[str]] = {}
     for name, parent in zip(below.ids, below.parents, strict=True):

@@ -15,14 +15,15 @@ import pytest
 import shapely
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from api.cli import main
 from api.http.app import create_app
 from api.settings import Settings
 from layers.access import tokens
-from layers.db.engine import SYSTEM, acting
+from layers.db.engine import SYSTEM, acting, make_engine
 from layers.region import Region
+from rows import fill
 from service import free_port
 from tests.api.command_words import Ended, Run
 
@@ -128,3 +129,32 @@ def land(tmp_path: Path) -> Path:
     file = tmp_path / "land.geojson"
     frame.to_file(file)
     return file
+
+
+#: 40 cameras, 0.1° apart in rows of ten; every other one was heard of, a day after the one before.
+CAMERAS = """
+INSERT INTO cameras (id, site, name, last_heartbeat, geom)
+SELECT 'k' || lpad(n::text, 2, '0'), 'site ' || n % 4, 'Kamera ' || n,
+    CASE WHEN n % 2 = 0 THEN timestamptz '2026-03-01T00:00:00Z' + n * interval '1 day' END,
+    ST_SetSRID(ST_MakePoint(110 + (n % 10) * 0.1, 45 + (n / 10) * 0.1), 4326)
+FROM generate_series(0, 39) n
+"""
+
+
+@pytest.fixture(scope="module")
+def cameras(
+    file_database_url: str, region: Region, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A client of a service with a little of everything, and forty cameras; tests only read."""
+    fill(file_database_url)
+    engine = make_engine(file_database_url)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM cameras"))
+        connection.execute(text(CAMERAS))
+    with acting(engine, SYSTEM, "patrolgrid_gate") as connection:
+        secret = tokens.create(connection, ["read"]).secret
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with serving(create_app(settings, engine, region)) as client:
+        client.headers["Authorization"] = f"Bearer {secret}"
+        yield client
+    engine.dispose()

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import geopandas as gpd
 import httpx
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 from sqlalchemy import Engine, text
 
@@ -194,6 +196,30 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(tempfile, "tempdir", str(made))
     yield made
     assert list(made.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["gpkg", "fgb"])
+@pytest.mark.parametrize("stays", [True, False])
+def test_the_headers_of_a_file_do_not_wait_for_its_last_feature(
+    two: httpx.Client, engine: Engine, folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, name: str, stays: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Download, "patient_s", 0.1)
+    write, headers_came = pyogrio.write_arrow, threading.Event()
+
+    def slowly(*given: object, **named: object) -> None:
+        assert headers_came.wait(20)
+        write(*given, **named)
+
+    monkeypatch.setattr("layers.export.vector.pyogrio.write_arrow", slowly)
+    with two.stream("GET", f"{ROADS}?f={name}") as answer:
+        assert answer.headers["content-disposition"] == f'attachment; filename="roads.{name}"'
+        if stays:
+            headers_came.set()
+            (tmp_path / f"roads.{name}").write_bytes(answer.read())
+            assert len(gpd.read_file(tmp_path / f"roads.{name}")) == 2
+    headers_came.set()
+    assert _within(20, lambda: _cursors(engine) == 0 and list(folder.iterdir()) == [])
 
 
 @pytest.mark.parametrize("name", ["ndjson", "gpkg"])

@@ -52,6 +52,19 @@ def test_gaps_are_listed_page_by_page(admin: httpx.Client) -> None:
     assert code(admin.get("/api/grids/gaps?parent=no")) == "404 no_such_feature"
 
 
+def test_grids_that_their_children_fill_make_no_empty_pages_of_gaps(admin: httpx.Client) -> None:
+    for n in range(5):
+        put(admin, "grids", feature(f"p{n}", _box(n, 10, n + 1, 11), level="banner"))
+        east = n + (0.5 if n in {1, 3} else 1)
+        put(admin, "grids", feature(f"c{n}", _box(n, 10, east, 11), level="cell", parent=f"p{n}"))
+    pages, path = [], "/api/grids/gaps?limit=1"
+    while path:
+        told = admin.get(path).json()
+        pages.append([one["id"] for one in told["features"]])
+        path = next((one["href"] for one in told["links"]), None)
+    assert pages == [["p1"], ["p3"]]
+
+
 def test_a_put_tells_whom_it_changed_too_and_may_be_told_to_change_nobody(
     admin: httpx.Client,
 ) -> None:

@@ -105,9 +105,9 @@ def test_head_and_wrong_methods_and_the_description_of_it_all(admin: httpx.Clien
         assert (head.status_code, head.content) == (200, b"")
     patch = admin.patch("/api/layers")
     assert code(patch) == "405 method_not_allowed"
-    assert patch.headers["Allow"] == "GET"
-    assert admin.patch("/api/layers/fences").headers["Allow"] == "GET, POST"
-    assert admin.patch("/api/layers/fences/f").headers["Allow"] == "DELETE, GET, PUT"
+    assert patch.headers["Allow"] == "GET, HEAD"
+    assert admin.patch("/api/layers/fences").headers["Allow"] == "GET, HEAD, POST"
+    assert admin.patch("/api/layers/fences/f").headers["Allow"] == "DELETE, GET, HEAD, PUT"
     assert code(admin.get("/api/nothing")) == "404 not_found"
     empty = admin.get("/ogc/collections/breaches/tiles/WebMercatorQuad/metadata.json").json()
     assert empty["bounds"] == [0, 0, 0, 0]

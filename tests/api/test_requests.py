@@ -190,7 +190,7 @@ def test_a_wrong_method_is_told_the_right_one_whatever_else_is_wrong(admin: http
         for path in ("/api/layers/posts/history", "/api/layers/posts/way/1/history"):
             refused = admin.request(method, path, content=b"{", headers=JSON)
             assert code(refused) == "405 method_not_allowed", (method, path)
-            assert refused.headers["Allow"] == "GET"
+            assert refused.headers["Allow"] == "GET, HEAD"
     for path in ("/api/layers/posts/undo", "/api/layers/posts/way%2F1/undo"):
         for method in ("GET", "PUT", "DELETE"):
             refused = admin.request(method, path)

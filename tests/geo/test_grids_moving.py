@@ -65,15 +65,21 @@ def test_an_edge_that_no_neighbour_shares_leaves_a_gap():
     assert moved("west", odd, WEST_EAST)[1] == []
 
 
-def test_a_corner_of_three_goes_where_it_was_moved_to_and_each_keeps_its_side():
+@pytest.mark.parametrize("to", [(0.8, 0.9), (1.2, 0.9), (1.3, 1.3), (1, 1.2), (1.2, 1)])
+def test_a_corner_of_three_goes_where_it_was_moved_to_and_is_one_corner_to_each(to):
     three = {"a": box(0, 0, 1, 2), "b": box(1, 0, 2, 1), "c": box(1, 1, 2, 2)}
-    a = ring((0, 0), (1, 0), (1, 1), (1, 2), (0, 2))
-    shapes = {**three, "a": a}
-    inward = ring((0, 0), (1, 0), (0.8, 0.9), (1, 2), (0, 2))
-    now, changed = moved("a", inward, shapes)
-    assert changed == ["b", "c"]
-    assert now["b"].equals(ring((1, 0), (2, 0), (2, 1), (1, 1), (0.8, 0.9)))
-    assert now["c"].equals(ring((1, 1), (2, 1), (2, 2), (1, 2), (0.8, 0.9)))
+    shapes = {**three, "a": ring((0, 0), (1, 0), (1, 1), (1, 2), (0, 2))}
+    then = {
+        "a": ring((0, 0), (1, 0), to, (1, 2), (0, 2)),
+        "b": ring((1, 0), (2, 0), (2, 1), to),
+        "c": ring(to, (2, 1), (2, 2), (1, 2)),
+    }
+    for name in shapes:
+        now, changed = moved(name, then[name], shapes)
+        assert set(changed) >= {"b", "c"} - {name}
+        for each, shape in then.items():
+            assert now[each].equals(shape), (name, each)
+            assert (100 + to[0], 40 + to[1]) in now[each].exterior.coords, (name, each)
 
 
 def test_an_edge_of_two_neighbours_is_cut_where_they_meet():

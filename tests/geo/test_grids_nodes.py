@@ -1,4 +1,4 @@
-"""A corner at which another grid touches by a point alone: it moves for all, or for none."""
+"""A corner at which others meet, or touch by a point alone: it moves for all, or for none."""
 
 from __future__ import annotations
 
@@ -149,3 +149,121 @@ def test_whatever_corners_are_moved_every_grid_has_them_where_they_went(seed, co
         assert len({*changed, name}) == 4
         for each, shape in expected.items():
             assert shapes[each].equals(shape), each
+
+
+def test_a_corner_on_the_straight_edge_of_a_third_is_a_corner_of_it_once_it_is_moved():
+    shapes = {"a": box(0, 0, 1, 2), "b": box(1, 0, 2, 1), "c": box(1, 1, 2, 2)}
+    for name in ("b", "c"):
+        for to in ((0.8, 1.1), (1.3, 0.7)):
+            now, changed = moved(name, with_corner(shapes[name], (1, 1), to), shapes)
+            assert set(changed) == {"a", "b", "c"} - {name}
+            assert now["a"].equals(ring((0, 0), (1, 0), to, (1, 2), (0, 2)))
+            assert now["b"].equals(ring((1, 0), (2, 0), (2, 1), to))
+            assert now["c"].equals(ring(to, (2, 1), (2, 2), (1, 2)))
+        slid, changed = moved(name, with_corner(shapes[name], (1, 1), (1, 1.3)), shapes)
+        assert changed == ["c" if name == "b" else "b"]  # it slides along the edge of a
+        assert slid["c"].equals(ring((1, 1.3), (2, 1), (2, 2), (1, 2)))
+
+
+def test_a_corner_of_three_beside_a_gap_moves_for_the_three():
+    shapes = {"a": box(0, 0, 1, 1), "b": box(1, 0, 2, 1), "c": box(0, 1, 1, 2)}
+    now, changed = moved("a", with_corner(shapes["a"], (1, 1), (1.2, 1.1)), shapes)
+    assert changed == ["b", "c"]
+    for name, shape in shapes.items():
+        assert now[name].equals(with_corner(shape, (1, 1), (1.2, 1.1)))
+
+
+class _Wall:
+    """Rows of bricks, each over the gap between two of the row below: three meet at each node."""
+
+    def __init__(self, rows, columns, rng):
+        self.rows, self.columns = rows, columns
+        self.nodes = {
+            (x, y): (100 + x, 40 + y) for x in range(2 * columns + 2) for y in range(rows + 1)
+        }
+        for x, y in self.inner():
+            self.move((x, y), rng.uniform(-0.2, 0.2, 2))
+
+    def inner(self):
+        return [
+            (x, y) for x in range(1, 2 * self.columns + 1) for y in range(1, self.rows)
+        ]  # fmt: skip
+
+    def move(self, node, by):
+        self.nodes[node] = (100 + node[0] + float(by[0]), 40 + node[1] + float(by[1]))
+
+    def bricks(self, *, drop=()):
+        """Every brick as a polygon of six nodes; ``drop``: nodes that are left out of the ring of
+        the one on whose edge they lie."""
+        found = {}
+        for row in range(self.rows):
+            for n in range(self.columns):
+                west = 2 * n + row % 2
+                ring = [(west + k, row) for k in range(3)]
+                ring += [(west + k, row + 1) for k in (2, 1, 0)]
+                ring = [node for node in ring if not (node in drop and node[0] == west + 1)]
+                found[f"{row}/{n}"] = shapely.Polygon([self.nodes[node] for node in ring])
+        return found
+
+    def at(self, node):
+        """The bricks that have a node."""
+        place = shapely.Point(self.nodes[node])
+        return [name for name, brick in self.bricks().items() if brick.touches(place)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1), rows=st.integers(2, 4), columns=st.integers(2, 3),
+    moves=st.integers(1, 5),
+)  # fmt: skip
+def test_in_a_wall_of_bricks_every_corner_of_three_is_one_corner_wherever_it_goes(
+    seed, rows, columns, moves
+):
+    rng = np.random.default_rng(seed)
+    wall = _Wall(rows, columns, rng)
+    shapes = wall.bricks()
+    for _ in range(moves):
+        node = wall.inner()[rng.integers(len(wall.inner()))]
+        beside = wall.at(node)
+        assume(len(beside) == 3)  # not at either end of a row
+        name = beside[rng.integers(3)]
+        wall.move(node, rng.uniform(-0.35, 0.35, 2))
+        expected = wall.bricks()
+        shapes, changed = moved(name, expected[name], shapes)
+        assert {*changed, name} == set(beside)
+        for each, shape in expected.items():
+            assert shapes[each].equals(shape), each
+            assert not shapely.symmetric_difference(
+                shapely.multipoints(shapely.get_coordinates(shapes[each])),
+                shapely.multipoints(shapely.get_coordinates(shape)),
+            ).area
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), x=st.integers(3, 4), by=st.tuples(
+    st.floats(-0.35, 0.35), st.floats(-0.35, 0.35)))  # fmt: skip
+def test_where_bricks_lie_straight_on_each_other_the_corner_bends_the_edge_that_it_lay_on(
+    seed, x, by
+):
+    rng = np.random.default_rng(seed)
+    wall = _Wall(3, 3, rng)
+    for node in wall.inner():
+        wall.move(node, (0, 0))
+    drop = set(wall.inner())
+    shapes = wall.bricks(drop=drop)
+    whole = shapely.union_all(list(shapes.values()))
+    node = (x, int(rng.integers(1, 3)))
+    beside = [name for name in wall.at(node) if wall.nodes[node] in shapes[name].exterior.coords]
+    assume(len(wall.at(node)) == 3)
+    name = beside[rng.integers(len(beside))]
+    wall.move(node, by)
+    assume(wall.nodes[node] != (100 + node[0], 40 + node[1]))
+    after = wall.bricks(drop=drop)[name]
+    now, _ = moved(name, after, shapes)
+    assert_tiled(now, whole)
+    at = shapely.Point(wall.nodes[node])
+    straight = abs(by[1]) < 1e-9
+    for each in wall.bricks(drop=drop - {node}):
+        corners = shapely.multipoints(shapely.get_coordinates(now[each]))
+        if each in wall.at(node):
+            assert straight or shapely.dwithin(corners, at, 1e-12), each

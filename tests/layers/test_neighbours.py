@@ -159,3 +159,48 @@ def test_a_corner_of_four_moves_for_all_four_and_for_the_cells_along_every_edge(
     refused = [(100, 50), (102, 50), (104.5, 52), (100, 52)]
     with pytest.raises(BadFeatureError, match=r"near 10\d\.\d+, 5\d\.\d+"):
         replace(connection, grid("0,10", shapely.Polygon(refused), level="sumu", parent="four"))
+
+
+def test_a_corner_of_three_is_one_corner_to_each_in_the_database(connection: Connection) -> None:
+    stored = {"a": box(0, 10, 1, 12), "b": box(1, 10, 3, 11), "c": box(1, 11, 3, 12)}
+    create(connection, grid("top", box(0, 10, 3, 12), level="banner"))
+    create(connection, *(grid(n, s, level="sumu", parent="top") for n, s in stored.items()))
+
+    def put(name: str, *corners: tuple[float, float]) -> dict:
+        outline = shapely.Polygon([(100 + x, 40 + y) for x, y in corners])
+        return replace(connection, grid(name, outline, level="sumu", parent="top"))
+
+    put("a", (0, 10), (1, 10), (1, 11), (1, 12), (0, 12))  # a corner on a straight edge: no move
+    for name, *outline in (
+        ("a", (0, 10), (1, 10), (0.8, 11.2), (1, 12), (0, 12)),
+        ("b", (1, 10), (3, 10), (3, 11), (1.1, 10.9)),
+        ("c", (1.2, 11), (3, 11), (3, 12), (1, 12)),
+        ("a", (0, 10), (1, 10), (0.7, 10.6), (1, 12), (0, 12)),
+    ):
+        corner = {"a": outline[2], "b": outline[-1], "c": outline[0]}[name]
+        assert put(name, *outline)["also_changed"] == sorted({*stored} - {name})
+        for each, most in (("a", 5), ("b", 4), ("c", 4)):
+            corners = shapely.get_coordinates(shape(connection, each))[:-1]
+            assert (100 + corner[0], 40 + corner[1]) in map(tuple, corners), (name, each)
+            assert len(corners) == most, (name, each)  # nothing is left where it was
+        assert places.gaps(connection, parent="top").features == []
+
+
+def test_whoever_lies_along_an_edge_that_ends_at_a_moved_corner_stays_on_it(
+    connection: Connection,
+) -> None:
+    # Between c and far is a gap; far is away from all of a, but lies on the edge of b.
+    stored = {
+        "a": box(0, 10, 1, 11), "b": box(1, 10, 3, 11), "c": box(0, 11, 1, 12),
+        "far": box(2, 11, 3, 12),
+    }  # fmt: skip
+    create(connection, grid("top", box(0, 10, 3, 12), level="banner"))
+    create(connection, *(grid(n, s, level="sumu", parent="top") for n, s in stored.items()))
+    corners = [(100, 50), (101, 50), (100.8, 50.8), (100, 51)]
+    done = replace(connection, grid("a", shapely.Polygon(corners), level="sumu", parent="top"))
+    assert done["also_changed"] == ["b", "c", "far"]
+    b, far = shape(connection, "b"), shape(connection, "far")
+    # Half way along the edge it goes half as far as the corner.
+    assert [101.9, 50.9] in shapely.get_coordinates(far).round(9).tolist()
+    assert shapely.distance(b, shapely.Point(101.9, 50.9)) < 1e-9
+    assert shapely.intersection(b, far).area < 1e-12

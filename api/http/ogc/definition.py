@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from api.http import description
+from api.http import description, schemas
 from api.http.answers import encode, tagged
 from api.http.identity import needs
 from api.http.ogc.links import OPENAPI, root
@@ -21,7 +21,17 @@ from layers import search
 _ITEMS = "/collections/{collectionId}/items"
 
 
-@router.get("/api")
+class Definition(Response):
+    """This document, as it is to have itself."""
+
+    media_type = OPENAPI
+
+
+@router.get(
+    "/api",
+    response_class=Definition,
+    responses=schemas.answers(schemas.service.OPENAPI, media_type=OPENAPI),
+)
 @needs("read")
 def definition(request: Request) -> Response:
     """The routes under /ogc in OpenAPI 3.0."""
@@ -38,6 +48,7 @@ def definition(request: Request) -> Response:
     made["paths"] = {
         path.removeprefix(router.prefix) or "/": told for path, told in made["paths"].items()
     }
+    _as_the_standard_writes(made["paths"][_ITEMS]["get"]["parameters"])
     made["paths"] |= _items_of_each(made["paths"][_ITEMS])
     # Where QGIS looks for the largest page.
     made.setdefault("components", {})["parameters"] = {
@@ -48,6 +59,16 @@ def definition(request: Request) -> Response:
         }
     }
     return tagged(request, encode(in_3_0(made)), OPENAPI)
+
+
+def _as_the_standard_writes(parameters: list[dict[str, Any]]) -> None:
+    """Describe ``bbox`` as a list, and lists as written with commas (Features, Core, 7.15)."""
+    for one in parameters:
+        if one["in"] == "query" and one.get("style", "form") == "form" and "explode" not in one:
+            one |= {"style": "form", "explode": False}
+        if one["name"] == "bbox":
+            numbers = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
+            one["schema"] = numbers
 
 
 def _items_of_each(template: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fastapi import Path, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import GEOJSON, JSON, GeoJson, GeoJsonFeature, answer, rfc3339, tagged
 from api.http.context import Reading
 from api.http.identity import needs
@@ -46,7 +47,7 @@ def _collection(request: Request, connection: Connection, of: Layer, rel: str) -
     }
 
 
-@router.get("/collections")
+@router.get("/collections", responses=schemas.answers(schemas.ogc.COLLECTIONS))
 @needs("read")
 def collections(request: Request, connection: Reading) -> Response:
     """What there is: the layers, and the breaches."""
@@ -61,7 +62,7 @@ def collections(request: Request, connection: Reading) -> Response:
     return answer(request, payload, search.version(connection, *every), media_type=JSON)
 
 
-@router.get("/collections/{collectionId}")
+@router.get("/collections/{collectionId}", responses=schemas.answers(schemas.ogc.COLLECTION))
 @needs("read")
 def collection(request: Request, connection: Reading, collection_id: CollectionId) -> Response:
     """One collection: its extent, reference systems and links."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, answer
 from api.http.identity import needs
 from api.http.ogc.links import CONFORMANCE, OPENAPI, SCHEMES, link, root
@@ -41,7 +42,7 @@ CONFORMS_TO = (
 )  # fmt: skip
 
 
-@router.get("")
+@router.get("", responses=schemas.answers(schemas.ogc.LANDING))
 @needs("read")
 def landing(request: Request) -> Response:
     """The first page: where everything else is."""
@@ -62,7 +63,7 @@ def landing(request: Request) -> Response:
     return answer(request, payload, media_type=JSON)
 
 
-@router.get("/conformance")
+@router.get("/conformance", responses=schemas.answers(schemas.ogc.CONFORMANCE))
 @needs("read")
 def conformance(request: Request) -> Response:
     """The conformance classes that this service is of."""

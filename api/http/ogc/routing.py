@@ -11,15 +11,11 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.http import questions
-from api.http.errors import ApiError, code_of, invalid_request, problem, status_of
+from api.http.errors import ApiError, code_of, invalid_request, problem, status_of, told
 from api.http.identity import Guarded
 from geo.errors import GeoError
 from layers.errors import LayersError
 
-Format = Annotated[
-    str | None,
-    Query(max_length=100, description="json, or mvt of a tile: all there is; or a media type"),
-]
 #: By their short names and their media types, which clients put into ``f`` as they find them.
 _DOCUMENTS = frozenset(
     {"json", "geojson", "jsonschema", "tilejson", "oas30", "openapi", "application/json",
@@ -30,6 +26,14 @@ _TILES = frozenset(
     {"mvt", "pbf", "application/vnd.mapbox-vector-tile", "application/x-protobuf",
      "application/octet-stream"}
 )  # fmt: skip
+Format = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="json, or mvt of a tile: all there is; or a media type",
+        json_schema_extra={"enum": [*sorted(_DOCUMENTS), *sorted(_TILES)]},
+    ),
+]
 
 
 class _Checked(APIRoute):
@@ -76,6 +80,8 @@ def _check_format(asked: str | None, path: str) -> None:
 class OgcRoute(Guarded, _Checked):
     """A route under /ogc: its right first, then its parameters, then the rest."""
 
+    wrong = 400
+
 
 def _format(f: Format = None) -> str:
     """Every route has the parameter; ``_check_format`` has refused what is not served."""
@@ -83,7 +89,18 @@ def _format(f: Format = None) -> str:
 
 
 router = APIRouter(
-    prefix="/ogc", route_class=OgcRoute, tags=["ogc"], dependencies=[Depends(_format)]
+    prefix="/ogc",
+    route_class=OgcRoute,
+    tags=["ogc"],
+    dependencies=[Depends(_format)],
+    responses=told(
+        (400, "the request cannot be understood"),
+        (401, "no identity"),
+        (403, "the scope is missing"),
+        (404, "there is no such thing"),
+        (406, "not in this format"),
+        ("default", "any other failure"),
+    ),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import encode, tagged
 from api.http.identity import needs
 from api.http.ogc.links import SCHEMA, collection_url
@@ -26,7 +27,17 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-@router.get("/collections/{collectionId}/queryables")
+class SchemaDocument(Response):
+    """A JSON schema, as the OpenAPI document is to have it."""
+
+    media_type = SCHEMA
+
+
+@router.get(
+    "/collections/{collectionId}/queryables",
+    response_class=SchemaDocument,
+    responses=schemas.answers(schemas.ogc.SCHEMA, media_type=SCHEMA),
+)
 @needs("read")
 def queryables(request: Request, collection_id: CollectionId) -> Response:
     """The properties that filters may name."""
@@ -44,7 +55,11 @@ def queryables(request: Request, collection_id: CollectionId) -> Response:
     )  # fmt: skip
 
 
-@router.get("/collections/{collectionId}/schema")
+@router.get(
+    "/collections/{collectionId}/schema",
+    response_class=SchemaDocument,
+    responses=schemas.answers(schemas.ogc.SCHEMA, media_type=SCHEMA),
+)
 @needs("read")
 def schema(request: Request, collection_id: CollectionId) -> Response:
     """What a feature of the collection looks like in GeoJSON."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, MVT, answer
 from api.http.context import Parts, Reading, Who
 from api.http.errors import ApiError
@@ -63,7 +64,7 @@ def _known(name: str) -> None:
         raise ApiError(404, "no_such_tile_matrix_set", f"{name[:60]!r}: there is {_QUAD} alone")
 
 
-@router.get("/tileMatrixSets")
+@router.get("/tileMatrixSets", responses=schemas.answers(schemas.ogc.GRIDS))
 @needs("read")
 def tile_matrix_sets(request: Request) -> Response:
     """The grids that there are tiles in."""
@@ -73,7 +74,7 @@ def tile_matrix_sets(request: Request) -> Response:
     return answer(request, {"tileMatrixSets": [listed]}, media_type=JSON)
 
 
-@router.get("/tileMatrixSets/{tileMatrixSetId}")
+@router.get("/tileMatrixSets/{tileMatrixSetId}", responses=schemas.answers(schemas.ogc.GRID))
 @needs("read")
 def tile_matrix_set(request: Request, grid: Grid) -> Response:
     """The definition of a grid: its matrices, from the whole world down."""
@@ -128,7 +129,7 @@ def _tileset(request: Request, of: Layer) -> dict[str, Any]:
     }
 
 
-@router.get("/collections/{collectionId}/tiles")
+@router.get("/collections/{collectionId}/tiles", responses=schemas.answers(schemas.ogc.TILESETS))
 @needs("read")
 def tilesets(request: Request, collection_id: CollectionId) -> Response:
     """The tilesets of a collection."""
@@ -140,7 +141,10 @@ def tilesets(request: Request, collection_id: CollectionId) -> Response:
     return answer(request, payload, media_type=JSON)
 
 
-@router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}")
+@router.get(
+    "/collections/{collectionId}/tiles/{tileMatrixSetId}",
+    responses=schemas.answers(schemas.ogc.TILESET),
+)
 @needs("read")
 def tileset(
     request: Request,
@@ -182,9 +186,15 @@ def _tile_at(z: int, lon: float, lat: float) -> tuple[int, int]:
     return min(max(int(column), 0), count - 1), min(max(int(row), 0), count - 1)
 
 
-@router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}/tilejson.json")
+@router.get(
+    "/collections/{collectionId}/tiles/{tileMatrixSetId}/tilejson.json",
+    responses=schemas.answers(schemas.layers.TILEJSON),
+)
 # GDAL's MVT driver looks for it by this name.
-@router.get("/collections/{collectionId}/tiles/{tileMatrixSetId}/metadata.json")
+@router.get(
+    "/collections/{collectionId}/tiles/{tileMatrixSetId}/metadata.json",
+    responses=schemas.answers(schemas.layers.TILEJSON),
+)
 @needs("read")
 def tilejson(
     request: Request,

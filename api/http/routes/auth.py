@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
+from api.http import schemas
 from api.http.answers import JSON, encode, rfc3339
 from api.http.context import Parts, Service
 from api.http.errors import problem
@@ -54,7 +55,7 @@ def _with_cookie(response: Response, service: Service, session: tokens.NewToken)
     return response
 
 
-@router.get("/auth/sign-in", response_class=RedirectResponse)
+@router.get("/auth/sign-in", response_class=RedirectResponse, status_code=303)
 @needs("open")
 def sign_in(service: Parts, code: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Open a session by the link that the terminal printed, and go to the page."""
@@ -64,7 +65,7 @@ def sign_in(service: Parts, code: Annotated[str, Query(max_length=200)] = "") ->
     return _with_cookie(RedirectResponse("/", 303), service, _session(service, principal))
 
 
-@router.post("/auth/session")
+@router.post("/auth/session", status_code=204)
 @needs("open")
 def open_session(service: Parts, body: SignIn) -> Response:
     """Open a session with a token."""
@@ -74,7 +75,7 @@ def open_session(service: Parts, body: SignIn) -> Response:
     return _with_cookie(Response(status_code=204), service, _session(service, principal))
 
 
-@router.get("/auth/session")
+@router.get("/auth/session", responses=schemas.answers(schemas.people.SESSION))
 @needs("open")
 def session(request: Request, service: Parts) -> Response:
     """Who is signed in on this page, and what they may do."""
@@ -90,7 +91,7 @@ def session(request: Request, service: Parts) -> Response:
     return Response(encode(body), media_type=JSON, headers={"Cache-Control": "no-store"})
 
 
-@router.post("/auth/sign-out")
+@router.post("/auth/sign-out", status_code=204)
 @needs("open")
 def sign_out(request: Request, service: Parts) -> Response:
     """End the session here."""

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from api.http import schemas
 from api.http.answers import JSON, Between, Window, answer
 from api.http.context import Parts, Who
 from api.http.errors import ApiError
@@ -30,7 +31,18 @@ _PAGE = 500
 _KEEP_ALIVE_S = 15.0
 
 
-@router.get("/api/events", response_model=None)
+@router.get(
+    "/api/events",
+    response_model=None,
+    responses={
+        200: {
+            "content": {
+                **schemas.answers(schemas.feed.EVENTS)[200]["content"],
+                STREAM: {"schema": {"type": "string"}},
+            }
+        }
+    },
+)
 @needs("read")
 async def feed(
     request: Request,

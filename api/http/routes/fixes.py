@@ -9,6 +9,7 @@ from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, Between, Cursor, Limit, after_number, answer, encode, next_link
 from api.http.context import Parts, Reading, Who
 from api.http.errors import ApiError
@@ -32,7 +33,7 @@ _BODY = {
 }
 
 
-@router.post("/api/fixes", openapi_extra=_BODY)
+@router.post("/api/fixes", openapi_extra=_BODY, responses=schemas.answers(schemas.people.RECEIPT))
 @needs("ingest")
 async def post_fixes(request: Request, service: Parts, principal: Who) -> Response:
     """Take fixes (unit, time, lon, lat, …); what is answered is durable, breaches and all."""
@@ -77,7 +78,7 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
     return Response(encode(payload), media_type=JSON)
 
 
-@router.get("/api/quarantine")
+@router.get("/api/quarantine", responses=schemas.answers(schemas.people.QUARANTINE))
 @needs("read")
 def list_quarantine(
     request: Request,

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
+from api.http import schemas
 from api.http.context import Parts, Service
 from api.http.errors import problem
 from api.http.identity import Guarded, needs
@@ -25,7 +26,7 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=schemas.answers(schemas.service.READY))
 @needs("open")
 def readyz(service: Parts) -> Response:
     """200 only when the database answers, is migrated, and the demo (if wanted) is computed."""
@@ -49,7 +50,7 @@ def _missing(service: Service) -> str | None:
     return None
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 @needs("read")
 def metrics(_: Request) -> Response:
     """Counters and timings for Prometheus."""

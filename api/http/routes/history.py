@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -35,7 +36,7 @@ def _told(found: history.Change | history.Summary) -> dict[str, object]:
 
 
 # Before a layer's own features: no id is `history`.
-@router.get("/api/layers/{layer}/history")
+@router.get("/api/layers/{layer}/history", responses=schemas.answers(schemas.layers.LAYER_HISTORY))
 @needs("read")
 def layer_history(
     request: Request,
@@ -55,7 +56,10 @@ def layer_history(
     return answer(request, payload, versions.read(connection, [kind.name]), media_type=JSON)
 
 
-@router.get("/api/layers/{layer}/{feature_id:path}/history")
+@router.get(
+    "/api/layers/{layer}/{feature_id:path}/history",
+    responses=schemas.answers(schemas.layers.FEATURE_HISTORY),
+)
 @needs("read")
 def feature_history(
     request: Request,
@@ -77,7 +81,7 @@ def feature_history(
     return answer(request, payload, versions.read(connection, [kind.name]), media_type=JSON)
 
 
-@router.post("/api/layers/{layer}/undo")
+@router.post("/api/layers/{layer}/undo", responses=schemas.answers(schemas.layers.UNDONE))
 @needs("admin")
 def undo_layer(service: Parts, connection: Writing, layer: LayerName) -> Response:
     """Take back the last set of changes of a layer as a whole, be it an edit or a load."""

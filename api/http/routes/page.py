@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.http import schemas
 from api.http.answers import JSON, answer
 from api.http.context import Parts
 from api.http.errors import problem
@@ -37,7 +38,7 @@ def page() -> Response:
     )
 
 
-@router.get("/api/region")
+@router.get("/api/region", responses=schemas.answers(schemas.service.REGION))
 @needs("read")
 def region(request: Request, service: Parts) -> Response:
     """The region: names, languages, time zone, levels, kinds of unit."""

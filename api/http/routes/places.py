@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
+from pydantic import StringConstraints
 from starlette.responses import Response
 
-from api.http import description, downloads
+from api.http import description, downloads, schemas
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -23,6 +24,7 @@ from api.http.answers import (
     collection,
     encode,
     known_as,
+    known_by,
     next_link,
     rfc3339,
     uncoded,
@@ -33,30 +35,47 @@ from api.http.identity import Guarded, needs
 from api.http.paths import FEATURE
 from layers import places, versions
 from layers.db.engine import Principal, acting
-from layers.errors import BadFeatureError, StaleFeatureError
+from layers.errors import BadFeatureError, NoSuchFeatureError, StaleFeatureError
 from layers.export import FORMATS
 from layers.places import hierarchy
+from layers.places.editing import MOST_ID_CHARACTERS
 
 
 class OfLayer(Guarded):
-    """A route below a layer: there is one, and it takes changes, before the body is looked at."""
+    """A route below a layer: there is one, and it takes changes, before the body is looked at.
+
+    An id that is longer than any is not looked for.
+    """
 
     def look(self, request: Request) -> None:
-        """Raise NoSuchLayerError, ReadOnlyLayerError."""
+        """Raise NoSuchLayerError, ReadOnlyLayerError, NoSuchFeatureError."""
         name = request.path_params.get("layer")
-        if name is not None and request.method not in {"GET", "HEAD"}:
-            places.layer(name).check_writable()
+        if name is None:
+            return
+        kind = places.layer(name)
+        if request.method not in {"GET", "HEAD"}:
+            kind.check_writable()
+        feature_id = request.path_params.get("feature_id", "")
+        if len(feature_id) > MOST_ID_CHARACTERS:
+            raise NoSuchFeatureError(
+                f"{kind.name}: there is no feature {feature_id[:60]!r}…: no id has more than"
+                f" {MOST_ID_CHARACTERS} letters, and this one has {len(feature_id)}"
+            )
 
 
 router = APIRouter(route_class=OfLayer, tags=["layers"])
 
 LayerName = Annotated[str, Path(description="a layer's name, or its singular")]
 FeatureId = Annotated[str, Path(description="the feature's id; it may hold slashes")]
-IfMatch = Annotated[str | None, Header(description="the ETag that GET answered with")]
+
+#: A header of ETags, in one line or several.
+Tags = list[Annotated[str, StringConstraints(max_length=10_000)]]
+IfMatch = Annotated[Tags | None, Header(description="the ETag that GET answered with")]
+IfNoneMatch = Annotated[Tags | None, Header(description="ETags that the feature must not have")]
 Feature = Annotated[dict[str, Any], Body(description="a GeoJSON feature")]
 
 
-@router.get("/api/layers")
+@router.get("/api/layers", responses=schemas.answers(schemas.layers.LAYERS))
 @needs("read")
 def list_layers(request: Request, connection: Reading) -> Response:
     """The layers: how many features each has, where, and of which version."""
@@ -186,13 +205,14 @@ def replace_feature(
         Query(description="of a grid, where a shared edge is moved; keep: an overlap is refused"),
     ] = "follow",
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Put a feature as GET gave it, changed; If-Match says which state was changed.
 
     A grid's neighbours follow where an edge that they share is moved; `also_changed` names them.
     """
     kind = places.layer(layer)
-    _check_state(connection, kind.name, feature_id, if_match)
+    _check_state(connection, kind.name, feature_id, if_match, if_none_match)
     if body.get("id") not in (None, feature_id):
         raise BadFeatureError(f"{kind.name} {feature_id}: the body's id is {body.get('id')!r}")
     made = places.replace(
@@ -209,28 +229,38 @@ def delete_feature(
     layer: LayerName,
     feature_id: FeatureId,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Delete a feature; If-Match says which state was looked at."""
     kind = places.layer(layer)
-    _check_state(connection, kind.name, feature_id, if_match)
+    _check_state(connection, kind.name, feature_id, if_match, if_none_match)
     places.delete(connection, kind.name, feature_id)
     return Response(status_code=204)
 
 
 def _check_state(
-    connection: Writing, layer: LayerName, feature_id: str, if_match: str | None
+    connection: Writing,
+    layer: LayerName,
+    feature_id: str,
+    if_match: Tags | None,
+    if_none_match: Tags | None,
 ) -> None:
-    """Lock the feature and hold its state against If-Match."""
+    """Lock the feature and hold its state against If-Match and If-None-Match."""
     found = places.hold(connection, layer, feature_id)
     if if_match is None:
         raise ApiError(428, "if_match_needed", "If-Match: give the ETag that GET answered with")
-    if tags_of(if_match).isdisjoint({"*", places.etag(found)}):
+    etag = places.etag(found)
+    if tags_of(if_match).isdisjoint({"*", etag}):
         raise StaleFeatureError(f"{layer} {feature_id} was changed meanwhile: GET it again")
+    if if_none_match is not None and known_by(", ".join(if_none_match), etag) is not None:
+        raise StaleFeatureError(
+            f"{layer} {feature_id} is there, in a state that If-None-Match rules out: leave it out"
+        )
 
 
-def tags_of(if_match: str) -> frozenset[str]:
+def tags_of(if_match: Tags) -> frozenset[str]:
     """The ETags of an If-Match header, or ``*``; weak ones match nothing.
 
     In whatever coding the client got it, what it saw is the same state of the feature.
     """
-    return frozenset(uncoded(tag.strip()) for tag in if_match.split(","))
+    return frozenset(uncoded(tag.strip()) for line in if_match for tag in line.split(","))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import shapely
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.responses import Response
 
 from api.http.answers import GeoJson, Moment, answer, collection, feature, point, rfc3339
 from api.http.context import Reading
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
+from api.http.schemas.words import ref
 from layers import versions
 from layers.fixes import presence
 
@@ -24,7 +25,10 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    polygon: dict[str, Any]
+    polygon: Annotated[
+        dict[str, Any],
+        WithJsonSchema({"anyOf": [ref("Geometry"), ref("FeatureToStore")]}),
+    ]
     start: Moment = Field(alias="from")
     end: Moment = Field(alias="to")
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pyproj import CRS
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, answer
 from api.http.context import Reading
 from api.http.identity import Guarded, needs
@@ -19,7 +20,7 @@ router = APIRouter(route_class=Guarded, tags=["layers"])
 Name = Annotated[str, Path(description=", ".join(rasters.NAMES))]
 
 
-@router.get("/api/rasters")
+@router.get("/api/rasters", responses=schemas.answers(schemas.layers.RASTERS))
 @needs("read")
 def list_rasters(request: Request, connection: Reading) -> Response:
     """The rasters: where each is, how fine, in which CRS and unit, and of which version."""
@@ -31,7 +32,7 @@ def list_rasters(request: Request, connection: Reading) -> Response:
     return answer(request, {"rasters": told}, version, media_type=JSON)
 
 
-@router.get("/api/rasters/{name}/at")
+@router.get("/api/rasters/{name}/at", responses=schemas.answers(schemas.layers.RASTER_VALUE))
 @needs("read")
 def value_at(
     request: Request,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, Moment, answer, encode
 from api.http.context import Parts, Service, Who, Writing
 from api.http.identity import Guarded, needs
@@ -44,7 +45,7 @@ def _check(service: Service, url: str) -> None:
     receivers.check(url, allowed=service.settings.webhook_allow)
 
 
-@router.get("/api/subscriptions")
+@router.get("/api/subscriptions", responses=schemas.answers(schemas.feed.SUBSCRIPTIONS))
 @needs("admin")
 def list_subscriptions(request: Request, connection: Writing) -> Response:
     """Every subscription, without its secret."""
@@ -52,7 +53,11 @@ def list_subscriptions(request: Request, connection: Writing) -> Response:
     return answer(request, {"subscriptions": rows}, media_type=JSON)
 
 
-@router.post("/api/subscriptions", status_code=201)
+@router.post(
+    "/api/subscriptions",
+    status_code=201,
+    responses=schemas.answers(schemas.feed.NEW_SUBSCRIPTION, 201),
+)
 @needs("admin")
 def subscribe(service: Parts, principal: Who, body: SubscriptionIn) -> Response:
     """Subscribe a receiver; the answer shows its secret, this once."""
@@ -70,14 +75,18 @@ def subscribe(service: Parts, principal: Who, body: SubscriptionIn) -> Response:
     return Response(encode(payload), 201, headers, JSON)
 
 
-@router.get("/api/subscriptions/{subscription}")
+@router.get(
+    "/api/subscriptions/{subscription}", responses=schemas.answers(schemas.feed.SUBSCRIPTION)
+)
 @needs("admin")
 def get_subscription(request: Request, connection: Writing, subscription: str) -> Response:
     """One subscription, without its secret."""
     return answer(request, asdict(subscriptions.get(connection, subscription)), media_type=JSON)
 
 
-@router.put("/api/subscriptions/{subscription}")
+@router.put(
+    "/api/subscriptions/{subscription}", responses=schemas.answers(schemas.feed.SUBSCRIPTION)
+)
 @needs("admin")
 def change_subscription(
     service: Parts, principal: Who, subscription: str, body: SubscriptionIn
@@ -100,7 +109,10 @@ def unsubscribe(connection: Writing, subscription: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/api/subscriptions/{subscription}/deliveries")
+@router.get(
+    "/api/subscriptions/{subscription}/deliveries",
+    responses=schemas.answers(schemas.feed.DELIVERIES),
+)
 @needs("admin")
 def list_deliveries(
     request: Request,
@@ -116,7 +128,11 @@ def list_deliveries(
     return answer(request, {"deliveries": [asdict(row) for row in rows]}, media_type=JSON)
 
 
-@router.post("/api/subscriptions/{subscription}/replay", status_code=202)
+@router.post(
+    "/api/subscriptions/{subscription}/replay",
+    status_code=202,
+    responses=schemas.answers(schemas.feed.REPLAYED, 202),
+)
 @needs("admin")
 def replay(connection: Writing, subscription: str, body: ReplayIn) -> Response:
     """Deliver again: every event since a moment or an id, or with neither what failed."""

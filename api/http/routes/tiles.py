@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import JSON, MVT, Between, answer, rfc3339, right_of, tagged
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from api.http.routes.coverage import Asked, Level, Swath, measured, told
-from api.http.tiledoor import tile_answer
+from api.http.tiledoor import cache_status, tile_answer
 from layers import coverage, places, tiles, versions
 from layers.db.engine import Principal, acting
 from layers.places import hierarchy
@@ -78,20 +79,28 @@ async def tile(
     if not with_coverage:
         return await tile_answer(request, service, principal, named, z, x, y)
     tiles.check(named, z, x, y)
+    made = service.tiles.made
     stored = await service.tiles.get(
         principal, Key(right=right_of(principal), layers=named, z=z, x=x, y=y)
     )
     asked = Asked.of(service, window, level, swath_m)
-    body, version = await to_thread.run_sync(_coverage, service, principal, asked, (z, x, y), v)
+    body, version, kept = await to_thread.run_sync(
+        _coverage, service, principal, asked, (z, x, y), v
+    )
     whole = versions.joined([stored.version, version])
-    headers = {"Data-Version": whole.data_version, "As-Of": rfc3339(whole.as_of) or ""}
+    headers = {
+        "Data-Version": whole.data_version,
+        "As-Of": rfc3339(whole.as_of) or "",
+        # A hit: neither was anything measured, nor a stored layer drawn.
+        "Cache-Status": cache_status(hit=kept and made == service.tiles.made),
+    }
     return tagged(request, stored.body + body, MVT, **headers)
 
 
 def _coverage(
     service: Service, principal: Principal, asked: Asked, at: tuple[int, int, int], v: str | None
-) -> tuple[bytes, DataVersion]:
-    """The cells of a tile with their figures over a window.
+) -> tuple[bytes, DataVersion, bool]:
+    """The cells of a tile with their figures over a window; whether the figures were kept.
 
     Of now, or of the version ``v`` while what was told of it is kept: a map's tiles and the
     figures beside it are then of the same data, and are measured once while fixes come in.
@@ -103,8 +112,9 @@ def _coverage(
             held = measured(service, principal, connection, asked, version), version
     found, version = held
     key = ("tiles", right_of(principal), version.data_version, asked)
+    kept = service.kept.peek(key) is not None
     cells = service.kept.get(key, lambda: tiles.Cells.of(found.grids))
-    return cells.layer(*at), version
+    return cells.layer(*at), version, kept
 
 
 def _type(layer: str, field: str) -> str:
@@ -116,7 +126,7 @@ def _type(layer: str, field: str) -> str:
     return {"number": "Number", "integer": "Number", "boolean": "Boolean"}.get(kind, "String")
 
 
-@router.get("/tiles.json")
+@router.get("/tiles.json", responses=schemas.answers(schemas.layers.TILEJSON))
 @needs("read")
 def tilejson(
     request: Request,

@@ -19,6 +19,7 @@ from pydantic import (
 )  # fmt: skip
 from starlette.responses import Response
 
+from api.http import schemas
 from api.http.answers import (
     GEOJSON,
     JSON,
@@ -184,7 +185,7 @@ def list_units(
     )
 
 
-@router.post("/api/units", status_code=201)
+@router.post("/api/units", status_code=201, responses=schemas.answers(schemas.people.UNITS, 201))
 @needs("admin")
 def enrol_unit(service: Parts, connection: Writing, body: Annotated[Units, Body()]) -> Response:
     """Enrol one unit, or a list of them: all or none."""
@@ -228,7 +229,7 @@ def get_unit(request: Request, service: Parts, connection: Reading, unit: UnitId
     return answer(request, seen, versions.read(connection, ["units", "fixes", "teams"]))
 
 
-@router.put("/api/units/" + UNIT)
+@router.put("/api/units/" + UNIT, responses=schemas.answers(schemas.people.UNIT))
 @needs("admin")
 def put_unit(service: Parts, connection: Writing, unit: UnitId, body: UnitPut) -> Response:
     """Put a unit, as GET gave it or its properties alone; its fixes are judged again by it."""
@@ -248,7 +249,7 @@ def disenrol_unit(connection: Writing, unit: UnitId) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/api/teams")
+@router.get("/api/teams", responses=schemas.answers(schemas.people.TEAMS))
 @needs("read")
 def list_teams(request: Request, connection: Reading) -> Response:
     """The teams: division > brigade > team."""
@@ -256,7 +257,9 @@ def list_teams(request: Request, connection: Reading) -> Response:
     return answer(request, payload, versions.read(connection, ["teams"]), media_type=JSON)
 
 
-@router.post("/api/teams", status_code=201)
+@router.post(
+    "/api/teams", status_code=201, responses=schemas.answers(schemas.people.MADE_TEAMS, 201)
+)
 @needs("admin")
 def make_team(connection: Writing, body: Annotated[Teams, Body()]) -> Response:
     """Make one team, or a list of them in any order: all or none."""
@@ -273,7 +276,7 @@ def make_team(connection: Writing, body: Annotated[Teams, Body()]) -> Response:
     return Response(encode(rows if isinstance(body, list) else rows[0]), 201, media_type=JSON)
 
 
-@router.put("/api/teams/{team:path}")
+@router.put("/api/teams/{team:path}", responses=schemas.answers(schemas.people.TEAM))
 @needs("admin")
 def put_team(connection: Writing, team: TeamId, body: TeamPut) -> Response:
     """Change a team."""

@@ -1,0 +1,80 @@
+"""Units and teams, what became of fixes, and who is signed in."""
+
+from __future__ import annotations
+
+from api.http.schemas.words import (
+    COUNT,
+    LINKS,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    VERSION,
+    listed,
+    or_null,
+    record,
+    told,
+)
+
+UNIT = record(
+    {
+        "unit": TEXT,
+        "call_sign": or_null(TEXT),
+        "kind": TEXT,
+        "team": or_null(TEXT),
+        "max_gap_s": NUMBER,
+        "top_speed_ms": NUMBER,
+        "typical_accuracy_m": NUMBER,
+        "enrolled_at": MOMENT,
+    }
+)
+UNITS = {"anyOf": [UNIT, listed(UNIT)], "description": "one where one was sent, else a list"}
+TEAM = record(
+    {
+        "team": TEXT,
+        "name": or_null(TEXT),
+        "name_zh": or_null(TEXT),
+        "name_mn": or_null(TEXT),
+        "name_en": or_null(TEXT),
+        "kind": TEXT,
+        "parent": or_null(TEXT),
+        "people": told(or_null(COUNT), "how many belong to it"),
+    }
+)
+TEAMS = record({"teams": listed(TEAM), **VERSION})
+MADE_TEAMS = {"anyOf": [TEAM, listed(TEAM)], "description": "one where one was sent, else a list"}
+RECEIPT = record(
+    {
+        "accepted": COUNT,
+        "duplicate": COUNT,
+        "refused": COUNT,
+        "quarantined": listed(record({"index": COUNT, "reason": TEXT})),
+        "breaches": COUNT,
+    }
+)
+_HELD = record(
+    {
+        "id": COUNT,
+        "unit": TEXT,
+        "time": or_null(MOMENT),
+        "lon": or_null(NUMBER),
+        "lat": or_null(NUMBER),
+        "accuracy_m": or_null(NUMBER),
+        "speed_ms": or_null(NUMBER),
+        "heading_deg": or_null(NUMBER),
+        "altitude_m": or_null(NUMBER),
+        "battery": or_null(NUMBER),
+        "patrol_id": or_null(TEXT),
+        "reason": TEXT,
+        "received_at": MOMENT,
+        "released_at": or_null(MOMENT),
+    }
+)
+QUARANTINE = record(
+    {
+        "fixes": listed(_HELD),
+        "strangers": told(COUNT, "fixes of units that are not enrolled; nothing is kept of them"),
+        "links": LINKS,
+        **VERSION,
+    }
+)
+SESSION = record({"scopes": listed(TEXT), "expires_at": or_null(MOMENT)})
