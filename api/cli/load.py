@@ -108,7 +108,7 @@ def load(
                 {"refused": error.refused, "repaired": error.repaired, "notes": error.notes},
             )
             # A refusal is one line; who asks what would be is told all.
-            if dry_run or strict:
+            if dry_run:
                 _lines("refused", error.refused)
                 _lines("would repair", error.repaired)
             raise

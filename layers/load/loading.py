@@ -20,7 +20,16 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import formats, identity, parse, persons, shaping, writing
+from layers.load import (
+    belief,
+    conventions,
+    formats,
+    identity,
+    parse,
+    persons,
+    shaping,
+    writing,
+)
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
 from layers.load.source import Source
@@ -113,12 +122,14 @@ def _load(
     tell("reading", 0, 0)
     source = _source(file, plan)
     tell("checking", 0, 0)
-    columns = dict(source.columns)
+    believed = belief.believe(connection, plan, source, levels)
+    columns = believed.columns
     given = _given_ids(columns.pop("id", None), source.feature_ids)
     findings = _findings(source, given)
+    findings.notes.extend(believed.notes)
     rows = writing.Rows(ids=[], columns={}, geometries=source.geometries[:0], owner=[])
     try:
-        rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level)
+        rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level, levels)
         _judge(file, findings, skip_bad=skip_bad, strict=strict)
         written = writing.write(
             connection, plan.layer, rows, findings,
@@ -142,7 +153,7 @@ def _load(
         inserted=written.inserted,
         updated=written.updated,
         unchanged=written.unchanged,
-        dropped_columns=source.dropped,
+        dropped_columns=source.dropped + believed.dropped,
         repaired=findings.repaired,
         refused=findings.refused,
         notes=findings.notes,
@@ -247,6 +258,7 @@ def _rows(
     given: Sequence[Any] | None,
     findings: Findings,
     lowest_level: str,
+    levels: Sequence[str],
 ) -> writing.Rows:
     """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
     of_shapes = findings.apart()
@@ -254,6 +266,7 @@ def _rows(
     with ThreadPoolExecutor(1, thread_name_prefix="shapes") as thread:
         looking = thread.submit(shaping.shape, file.name, plan, source, of_shapes)
         mended = parse.mend_texts(columns, findings)
+        mended = conventions.tidy(plan.layer, mended, levels, findings)
         parsed = parse.parse(plan, mended, findings)
         if given is None:
             ids = identity.made(plan.layer, source.geometries, columns)

@@ -51,10 +51,15 @@ _IMEI_FIRST = ("01", "35", "86", "91", "99")
 _WHAT_TO_DO = "records of persons and devices are not kept: take it out"
 
 
+def is_of_persons(header: str) -> bool:
+    """Whether a column is called as a record of persons or devices is."""
+    return bool(_COLUMNS.search(header))
+
+
 def check_mapping(mapping: Mapping[str, str]) -> None:
     """Raise BadFileError where a column of persons or devices is to be read as one of ours."""
     for ours, theirs in mapping.items():
-        if _COLUMNS.search(theirs):
+        if is_of_persons(theirs):
             raise BadFileError(
                 f"--map {ours}={theirs}: {theirs!r} is called as a record of persons or devices"
                 " is, which is not kept: map a column of places, or rename it if it is one"
