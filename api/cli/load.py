@@ -100,6 +100,7 @@ def load(
                 dry_run=dry_run,
                 lowest_level=region.lowest_level,
                 levels=region.level_names,
+                level_titles=region.level_titles,
                 progress=bar,
             )
         except RefusedRowsError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, any_, func, select
 
 from layers.load import conventions, identity, parse
+from layers.load.conventions import Levels
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
@@ -28,7 +29,7 @@ class Believed:
     notes: list[str]  #: what was read as what, and what was not
 
 
-def believe(connection: Connection, plan: Plan, source: Source, levels: Sequence[str]) -> Believed:
+def believe(connection: Connection, plan: Plan, source: Source, levels: Levels) -> Believed:
     """The columns of ``source``; each that a word alone named is held against its values."""
     columns, notes = dict(source.columns), []
     against = {}
@@ -48,7 +49,7 @@ def believe(connection: Connection, plan: Plan, source: Source, levels: Sequence
 
 
 def _against(
-    connection: Connection, plan: Plan, source: Source, ours: str, levels: Sequence[str]
+    connection: Connection, plan: Plan, source: Source, ours: str, levels: Levels
 ) -> str | None:
     """What speaks against a guess, with what to do; None for nothing."""
     theirs = source.guessed[ours]

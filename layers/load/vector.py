@@ -56,7 +56,7 @@ def read(path: Path, plan: Plan) -> Source:
             ) from error
         except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
             said = _of_gdal(str(error).split(";")[0], place)[:120]
-            if "not recognized" in said:
+            if "not recognized" in said or "sqlite3_" in said:
                 raise BadFileError(
                     f"{path.name}: it is damaged, or no {path.suffix} file: fetch it again"
                 ) from error
