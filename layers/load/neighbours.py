@@ -241,7 +241,7 @@ def _gaps(
         )
         <= reach / _M_PER_DEG * far
     )
-    for at in np.flatnonzero(near).tolist():
+    for at in _apart(shapes, middles, keeps, gives, reach, np.flatnonzero(near)).tolist():
         gap = _between(shapes[keeps[at]], shapes[gives[at]], float(reach[at]))
         if gap is not None:
             found.append((gap[0], at, gap[1]))
@@ -257,6 +257,21 @@ def _gaps(
         f" {names[keeps[at]]!r} and {names[gives[at]]!r} at {place[0]:.5f}, {place[1]:.5f}: nobody"
         " has that ground"
     ]
+
+
+def _apart(
+    shapes: Geometries, middles: Geometries, keeps: Rows, gives: Rows, reach: Floats, near: Rows
+) -> Rows:
+    """Those of the pairs ``near`` each other of which one has an edge whose middle stands off the
+    other: where all touch, as float's last digits let them, nothing is between."""
+    found = np.zeros(len(near), dtype=bool)
+    far = 1 / np.cos(np.radians(np.minimum(np.abs(shapely.bounds(shapes[keeps[near]])[:, 3]), 85)))
+    for one, other in ((keeps[near], gives[near]), (gives[near], keeps[near])):
+        points, pair = shapely.get_parts(middles[one], return_index=True)
+        off = shapely.distance(points, shapes[other[pair]])
+        limit = reach[near][pair] / _M_PER_DEG * far[pair]
+        found[pair[(off > _TOUCH_M / _M_PER_DEG / 2) & (off <= limit)]] = True
+    return near[found]
 
 
 def _between(
