@@ -167,6 +167,8 @@ def _cut(
         return out, {}, False
     common = shapely.intersection(shapes[keeps], shapes[gives])
     over = np.flatnonzero(shapely.area(common) > 0)
+    limits = np.minimum(_reach_m(shapes[keeps[over]]), _reach_m(shapes[gives[over]]))
+    over = over[_width_at_least_m(common[over]) <= limits]
     told: dict[int, str] = {}
     smaller = np.minimum(_reach_m(shapes[keeps[over]]), _reach_m(shapes[gives[over]]))
     taken: dict[int, list[int]] = {}
@@ -194,6 +196,14 @@ def _areas(shape: shapely.Geometry) -> shapely.Geometry:
     """The polygons of a shape as one."""
     parts = [one for part in shapely.get_parts(shape) for one in shapely.get_parts(part)]
     return shapely.MultiPolygon([part for part in parts if shapely.get_dimensions(part) == 2])
+
+
+def _width_at_least_m(shapes: Geometries) -> Floats:
+    """A lower bound of ``_width_m`` of many: no circle within has a radius under area over
+    perimeter (Bonnesen). A degree is longest along a meridian, so that no perimeter is more."""
+    box = shapely.bounds(shapes)
+    area = shapely.area(shapes) * np.cos(np.radians(np.abs(box[:, [1, 3]]).max(axis=1, initial=0)))
+    return np.asarray(2 * area / shapely.length(shapes) * _M_PER_DEG)
 
 
 def _width_m(shape: shapely.Geometry) -> float:
