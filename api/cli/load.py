@@ -81,17 +81,18 @@ def load(
         load_file, name=layer, path=file, crs=crs, datum=datum, encoding=encoding,
         time_zone=time_zone, dates=dates, source_layer=layer_name, skip_bad=skip_bad,
         strict=strict, dry_run=dry_run, lowest_level=region.lowest_level,
-        levels=region.level_names, mapping=pairs(mapping, "--map"),
-        settings=pairs(setting, "--set"), unknown=lists(unknown, "--unknown"),
+        levels=region.level_names, level_titles=region.level_titles,
+        mapping=pairs(mapping, "--map"), settings=pairs(setting, "--set"),
+        unknown=lists(unknown, "--unknown"),
     )  # fmt: skip
     # A refusal is one line; who asks what would be is told all.
-    done = _carried_out(asked, settings, report, all_refusals=dry_run or strict)
+    done = _carried_out(asked, settings, report, tell_all=dry_run)
     write_report(report, dataclasses.asdict(done))
     _print(done)
 
 
 def _carried_out(
-    asked: Callable[..., Report], settings: Settings, report: Path | None, *, all_refusals: bool
+    asked: Callable[..., Report], settings: Settings, report: Path | None, *, tell_all: bool
 ) -> Report:
     """What a load did. A refusal is written to the report, too, and raised."""
     with (
@@ -104,7 +105,7 @@ def _carried_out(
         except RefusedRowsError as error:
             found = {"refused": error.refused, "repaired": error.repaired, "notes": error.notes}
             write_report(report, found)
-            if all_refusals:
+            if tell_all:
                 _lines("refused", error.refused)
                 _lines("would repair", error.repaired)
             raise

@@ -125,15 +125,27 @@ def outside(
 
 def _told(rows, tolerance_m: float) -> list[Ground]:  # type: ignore[no-untyped-def]
     """Those of (one, other, ground) that are no slivers."""
-    told = []
-    for one, other, shape in rows:
-        ground = broad(shape, tolerance_m)
-        if ground is not None:
-            place = shapely.point_on_surface(ground[0])
-            told.append(
-                Ground(one=int(one), other=int(other), area_m2=ground[1], lon=place.x, lat=place.y)
-            )
-    return told
+    pairs = [(int(one), int(other), shape) for one, other, shape in rows]
+    # All at once, as ``broad`` does one: where many lie on each other, pairs are very many.
+    parts, owner = shapely.get_parts(
+        np.array([shape for _, _, shape in pairs], dtype=object), return_index=True
+    )
+    polygons = shapely.get_type_id(parts) == 3
+    parts, owner = parts[polygons], owner[polygons]
+    area = earth.area_m2(parts)
+    wide = 2 * area > tolerance_m * earth.length_m(shapely.boundary(parts))
+    parts, owner, area = parts[wide], owner[wide], area[wide]
+    largest = np.lexsort((-area, owner))
+    found, first = np.unique(owner[largest], return_index=True)
+    total = np.bincount(owner, weights=area, minlength=len(pairs))
+    place = shapely.point_on_surface(parts[largest][first])
+    return [
+        Ground(
+            one=pairs[n][0], other=pairs[n][1], area_m2=float(total[n]),
+            lon=float(shapely.get_x(at)), lat=float(shapely.get_y(at)),
+        )
+        for n, at in zip(found.tolist(), place, strict=True)
+    ]  # fmt: skip
 
 
 def _pairs(shapes: Geometries, group: Ints, written: Bools) -> tuple[Ints, Ints]:

@@ -151,7 +151,18 @@ class Cluster:
     def _answers(self) -> bool:
         if not self.running():
             return False
-        return self._run("pg_isready", "-q", "-h", str(self._socket_folder())).returncode == 0
+        # Nameless it would ask as the server's user, of whom the server's log would complain.
+        asked = (
+            "pg_isready",
+            "-q",
+            "-h",
+            str(self._socket_folder()),
+            "-U",
+            OWNER,
+            "-d",
+            "postgres",
+        )
+        return self._run(*asked).returncode == 0
 
     def _server(self) -> int | None:
         """Process of the running server, by the file that it keeps; None: it is down.

@@ -63,7 +63,8 @@ def read(path: Path, plan: Plan) -> Source:
         feature_ids=None if all(one is None for one in ids) else ids,
         closed=shapes.closed,
         broken=shapes.broken,
-        notes=read.notes,
+        guessed=choice.guessed,
+        notes=read.notes + choice.notes,
     )
 
 

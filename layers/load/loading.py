@@ -20,7 +20,17 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import formats, identity, parse, persons, shaping, writing
+from layers.load import (
+    belief,
+    conventions,
+    formats,
+    identity,
+    parse,
+    persons,
+    shaping,
+    writing,
+)
+from layers.load.conventions import Levels
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
 from layers.load.source import Source
@@ -58,6 +68,7 @@ def load(
     crs: str | None = None,
     lowest_level: str = "cell",
     levels: Sequence[str] = (),
+    level_titles: Mapping[str, str] | None = None,
     source_layer: str | None = None,
     datum: str | None = None,
     encoding: str | None = None,
@@ -73,9 +84,10 @@ def load(
 
     ``mapping`` is our column (also ``id``; in CSV ``lon``, ``lat``, ``wkt``) → the file's;
     ``settings`` is our column → its value in all rows; ``crs`` is that of a file that declares
-    none; ``levels`` are those that grids may have, highest first; ``source_layer`` picks one of
-    a file's layers; ``datum`` (``gcj02``, ``bd09``) is what its coordinates are shifted by;
-    ``encoding`` the code page of its texts; ``time_zone`` that of times that name none; ``unknown``
+    none; ``levels`` are those that grids may have, highest first, and ``level_titles``
+    what else they are called (title → level); ``source_layer`` picks one of a file's layers;
+    ``datum`` (``gcj02``, ``bd09``) is what its coordinates are shifted by; ``encoding`` the code
+    page of its texts; ``time_zone`` that of times that name none; ``unknown``
     our column → the value, or a list of those, that means missing; ``dates`` (``day-first``,
     ``month-first``) is how to read 03/01/2026. Columns that are not ours are not read. What can be
     mended is, and reported; ``strict`` refuses it. A row that cannot be stored fails the load;
@@ -93,7 +105,8 @@ def load(
     # The collector would walk through every geometry over and over, and none is part of a cycle.
     with _uncollected():
         return _load(
-            connection, Path(path), plan, lowest_level=lowest_level, levels=levels,
+            connection, Path(path), plan, lowest_level=lowest_level,
+            levels=Levels(words=levels, titles=level_titles or {}),
             skip_bad=skip_bad, strict=strict, dry_run=dry_run, tell=progress or _nobody,
         )  # fmt: skip
 
@@ -104,7 +117,7 @@ def _load(
     plan: Plan,
     *,
     lowest_level: str,
-    levels: Sequence[str],
+    levels: Levels,
     skip_bad: bool,
     strict: bool,
     dry_run: bool,
@@ -113,16 +126,18 @@ def _load(
     tell("reading", 0, 0)
     source = _source(file, plan)
     tell("checking", 0, 0)
-    columns = dict(source.columns)
+    believed = belief.believe(connection, plan, source, levels)
+    columns = believed.columns
     given = _given_ids(columns.pop("id", None), source.feature_ids)
     findings = _findings(source, given)
+    findings.notes.extend(believed.notes)
     rows = writing.Rows(ids=[], columns={}, geometries=source.geometries[:0], owner=[])
     try:
-        rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level)
+        rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level, levels)
         _judge(file, findings, skip_bad=skip_bad, strict=strict)
         written = writing.write(
             connection, plan.layer, rows, findings,
-            levels=levels, skip_bad=skip_bad, dry_run=dry_run,
+            levels=levels.words, skip_bad=skip_bad, dry_run=dry_run,
             advance=lambda done: tell("writing", done, len(rows.ids)),
         )  # fmt: skip
     except BadFeatureError as error:
@@ -142,7 +157,7 @@ def _load(
         inserted=written.inserted,
         updated=written.updated,
         unchanged=written.unchanged,
-        dropped_columns=source.dropped,
+        dropped_columns=source.dropped + believed.dropped,
         repaired=findings.repaired,
         refused=findings.refused,
         notes=findings.notes,
@@ -247,6 +262,7 @@ def _rows(
     given: Sequence[Any] | None,
     findings: Findings,
     lowest_level: str,
+    levels: Levels,
 ) -> writing.Rows:
     """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
     of_shapes = findings.apart()
@@ -254,6 +270,7 @@ def _rows(
     with ThreadPoolExecutor(1, thread_name_prefix="shapes") as thread:
         looking = thread.submit(shaping.shape, file.name, plan, source, of_shapes)
         mended = parse.mend_texts(columns, findings)
+        mended = conventions.tidy(plan.layer, mended, levels, findings)
         parsed = parse.parse(plan, mended, findings)
         if given is None:
             ids = identity.made(plan.layer, source.geometries, columns)

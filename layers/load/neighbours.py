@@ -167,6 +167,8 @@ def _cut(
         return out, {}, False
     common = shapely.intersection(shapes[keeps], shapes[gives])
     over = np.flatnonzero(shapely.area(common) > 0)
+    limits = np.minimum(_reach_m(shapes[keeps[over]]), _reach_m(shapes[gives[over]]))
+    over = over[_width_at_least_m(common[over]) <= limits]
     told: dict[int, str] = {}
     smaller = np.minimum(_reach_m(shapes[keeps[over]]), _reach_m(shapes[gives[over]]))
     taken: dict[int, list[int]] = {}
@@ -194,6 +196,14 @@ def _areas(shape: shapely.Geometry) -> shapely.Geometry:
     """The polygons of a shape as one."""
     parts = [one for part in shapely.get_parts(shape) for one in shapely.get_parts(part)]
     return shapely.MultiPolygon([part for part in parts if shapely.get_dimensions(part) == 2])
+
+
+def _width_at_least_m(shapes: Geometries) -> Floats:
+    """A lower bound of ``_width_m`` of many: no circle within has a radius under area over
+    perimeter (Bonnesen). A degree is longest along a meridian, so that no perimeter is more."""
+    box = shapely.bounds(shapes)
+    area = shapely.area(shapes) * np.cos(np.radians(np.abs(box[:, [1, 3]]).max(axis=1, initial=0)))
+    return np.asarray(2 * area / shapely.length(shapes) * _M_PER_DEG)
 
 
 def _width_m(shape: shapely.Geometry) -> float:
@@ -241,7 +251,7 @@ def _gaps(
         )
         <= reach / _M_PER_DEG * far
     )
-    for at in np.flatnonzero(near).tolist():
+    for at in _apart(shapes, middles, keeps, gives, reach, np.flatnonzero(near)).tolist():
         gap = _between(shapes[keeps[at]], shapes[gives[at]], float(reach[at]))
         if gap is not None:
             found.append((gap[0], at, gap[1]))
@@ -257,6 +267,21 @@ def _gaps(
         f" {names[keeps[at]]!r} and {names[gives[at]]!r} at {place[0]:.5f}, {place[1]:.5f}: nobody"
         " has that ground"
     ]
+
+
+def _apart(
+    shapes: Geometries, middles: Geometries, keeps: Rows, gives: Rows, reach: Floats, near: Rows
+) -> Rows:
+    """Those of the pairs ``near`` each other of which one has an edge whose middle stands off the
+    other: where all touch, as float's last digits let them, nothing is between."""
+    found = np.zeros(len(near), dtype=bool)
+    far = 1 / np.cos(np.radians(np.minimum(np.abs(shapely.bounds(shapes[keeps[near]])[:, 3]), 85)))
+    for one, other in ((keeps[near], gives[near]), (gives[near], keeps[near])):
+        points, pair = shapely.get_parts(middles[one], return_index=True)
+        off = shapely.distance(points, shapes[other[pair]])
+        limit = reach[near][pair] / _M_PER_DEG * far[pair]
+        found[pair[(off > _TOUCH_M / _M_PER_DEG / 2) & (off <= limit)]] = True
+    return near[found]
 
 
 def _between(

@@ -46,6 +46,8 @@ def read(path: Path, plan: Plan) -> Source:
         row_word="row",
         closed=shapes.closed,
         broken=shapes.broken,
+        guessed=choice.guessed,
+        notes=choice.notes,
     )
 
 

@@ -52,6 +52,15 @@ def parse(
     return parsed
 
 
+def column(plan: Plan, name: str, values: Sequence[Any], findings: Findings) -> list[Any]:
+    """One column of the layer, its values checked; bad rows are refused."""
+    plain = _without_words(plan, {name: values}, findings)[name]
+    parsed = _column(plan, plan.layer.columns[name], plain, findings)
+    if plan.layer.columns[name].kind == "text" and not plan.layer.columns[name].choices:
+        persons.refuse(name, parsed, findings)
+    return parsed
+
+
 #: What people write into a cell for a number or time that nobody knows.
 _NOTHING = {
     "n/a", "na", "n.a.", "n/d", "nd", "#n/a", "#н/д", "н/д", "нет", "нет данных", "null", "none",

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from geo import datum as datums
 from geo.datum import Datum
 from layers.errors import BadFileError, BadValueError
-from layers.load import persons
+from layers.load import headers, persons
 from layers.load.moments import ORDERS, Order
 from layers.places import Layer
 
@@ -26,6 +26,8 @@ class Choice:
 
     columns: Mapping[str, str]  #: our name → the file's
     dropped: list[str]  #: the file's other columns, in their order
+    guessed: Mapping[str, str] = field(default_factory=dict)  #: of ``columns``, what words told
+    notes: list[str] = field(default_factory=list)  #: what may be ours and was not taken
 
     @property
     def theirs(self) -> list[str]:
@@ -96,8 +98,8 @@ class Plan:
     def choose(self, file: Path, names: Sequence[str], *, geometry: Sequence[str] = ()) -> Choice:
         """Match the file's column ``names``; those of its ``geometry`` are not told as dropped.
 
-        A name that differs from ours only in case counts. Raises BadFileError for a mapped
-        column that the file does not have.
+        A name that differs from ours only in case counts, and so does what ``headers`` knows for
+        certain. Raises BadFileError for a mapped column that the file does not have.
         """
         for ours, theirs in self.mapping.items():
             if ours in COORDINATES and not geometry:
@@ -114,11 +116,31 @@ class Plan:
             found = self.mapping.get(ours) or _own_name(ours, names)
             if found is not None and ours not in self.settings:
                 columns[ours] = found
+        guessed = self._guess(
+            names, {*columns.values(), *geometry, *self.mapping.values()}, columns
+        )
+        columns |= guessed.columns
         ignored = {*columns.values(), *geometry, *self.mapping.values()}
         # What is computed here is in our own exports; nobody misses it.
         ignored |= {c.name for c in self.layer.columns.values() if c.read_only}
         ignored |= {name for name in names if name.lower() in self.settings}
-        return Choice(columns=columns, dropped=[name for name in names if name not in ignored])
+        return Choice(
+            columns=columns,
+            dropped=[name for name in names if name not in ignored],
+            guessed=guessed.columns,
+            notes=guessed.notes,
+        )
+
+    def _guess(
+        self, names: Sequence[str], taken: set[str], known: Mapping[str, str]
+    ) -> headers.Guessed:
+        """What the words of other languages say of columns that are neither named nor set."""
+        ours = ("id", *self.layer.writable)
+        return headers.guess(
+            [name for name in names if name not in taken],
+            [one for one in ours if one not in known and one not in self.settings],
+            persons.is_of_persons,
+        )
 
 
 def _own_name(ours: str, names: Sequence[str]) -> str | None:

@@ -10,11 +10,11 @@ from pyproj import CRS
 from sqlalchemy import Connection
 
 from layers import places
-from layers.load import antimeridian, place, strays, suspicion
+from layers.load import place, strays, suspicion
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
-from layers.places import shapes
+from layers.places import antimeridian, shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ def shape(name: str, plan: Plan, source: Source, findings: Findings) -> Shaped:
             findings.note(f"{what} of {count} {word} are not kept")
     crs = place.crs_of(name, source.crs, plan.crs)
     degrees = place.to_degrees(name, present.geometries, crs, findings)
-    degrees = antimeridian.cut(degrees, findings)
+    degrees = _cut(degrees, findings)
     degrees[~findings.fine] = None
     as_given = degrees
     if plan.datum is not None:
@@ -52,6 +52,18 @@ def shape(name: str, plan: Plan, source: Source, findings: Findings) -> Shaped:
         place.note_same(as_given, degrees, plan.datum, findings)
     judged = shapes.judge(plan.layer, degrees, present=True)
     return Shaped(crs=crs, as_given=as_given, degrees=degrees, judged=judged)
+
+
+def _cut(degrees: shapes.Geometries, findings: Findings) -> shapes.Geometries:
+    """Geometries within ±180; what crosses the antimeridian is cut there, and told."""
+    found = antimeridian.cut(degrees, findings.fine)
+    findings.refuse_all(found.faults)
+    findings.repair_all(dict.fromkeys(found.cut, "crosses the antimeridian: cut there"))
+    if found.turned:
+        findings.repair(
+            None, f"longitudes from 180 to 360 were written as -180 to 0: {found.turned}"
+        )
+    return found.geometries
 
 
 def hold(

@@ -32,6 +32,7 @@ class Source:
     feature_ids: Sequence[Any] | None = None  #: ids that stand outside the columns
     closed: Sequence[int] = ()  #: rows with rings that had to be closed
     broken: Mapping[int, str] = field(default_factory=dict)  #: rows that cannot be read, and why
+    guessed: Mapping[str, str] = field(default_factory=dict)  #: columns known by a word alone
     notes: list[str] = field(default_factory=list)
 
 

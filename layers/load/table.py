@@ -59,7 +59,8 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         row_word="row",
         closed=shapes.closed,
         broken=shapes.broken,
-        notes=table.notes + notes + coordinates.note_shifted(where, plan.datum),
+        guessed=choice.guessed,
+        notes=table.notes + notes + coordinates.note_shifted(where, plan.datum) + choice.notes,
     )
 
 

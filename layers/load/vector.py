@@ -56,6 +56,10 @@ def read(path: Path, plan: Plan) -> Source:
             ) from error
         except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
             said = _of_gdal(str(error).split(";")[0], place)[:120]
+            if "not recognized" in said or "sqlite3_" in said:
+                raise BadFileError(
+                    f"{path.name}: it is damaged, or no {path.suffix} file: fetch it again"
+                ) from error
             raise BadFileError(
                 f"{path.name}: it cannot be read ({said}): give the whole file"
             ) from error
@@ -103,7 +107,8 @@ def _read(
         dropped=choice.dropped,
         closed=shapes.closed,
         broken=shapes.broken,
-        notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)],
+        guessed=choice.guessed,
+        notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)] + choice.notes,
     )
 
 

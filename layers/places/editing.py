@@ -20,7 +20,7 @@ from layers.errors import (
     InUseError,
     NoSuchFeatureError,
 )  # fmt: skip
-from layers.places import fences, hierarchy, neighbours, shapes, turns
+from layers.places import antimeridian, fences, hierarchy, neighbours, shapes, turns
 from layers.places.columns import text_of
 from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
@@ -225,7 +225,15 @@ def _values(of: Layer, properties: Any) -> dict[str, Any]:
 def _shape(of: Layer, geometry: Any) -> shapely.Geometry:
     given = np.empty(1, dtype=object)
     given[0] = shapes.from_geojson(geometry)
-    settled = shapes.settle(of, given, lambda _: "the feature", repair=False)
+    # As in files: what crosses the antimeridian is cut there (RFC 7946, 3.1.9).
+    cut = antimeridian.cut(given)
+    if cut.faults:
+        raise BadFeatureError(f"the feature {cut.faults[0]}")
+    settled = shapes.settle(of, cut.geometries, lambda _: "the feature", repair=False)
+    if len(settled.geometries) != 1 and cut.cut:
+        raise BadFeatureError(
+            f"{of.name}: the feature crosses the antimeridian: store each side of it by itself"
+        )
     if len(settled.geometries) != 1:
         raise BadFeatureError(f"{of.name}: the feature has several lines: store each by itself")
     return settled.geometries[0]

@@ -23,12 +23,21 @@ SELECT t.id, t.{column} FROM {layer} t LEFT JOIN {refers} o ON o.id = t.{column}
 WHERE t.id = ANY(:ids) AND t.{column} IS NOT NULL AND o.id IS NULL ORDER BY t.id
 """
 
+#: By two ways, each along an index: with OR every pair is held against every id.
 _NOT_ABOVE = """
-SELECT c.id, c.level, p.id, p.level FROM grids c JOIN grids p ON p.id = c.parent
-WHERE (c.id = ANY(:ids) OR p.id = ANY(:ids))
-  AND array_position(CAST(:levels AS text[]), p.level)
-      >= array_position(CAST(:levels AS text[]), c.level)
-ORDER BY c.id
+WITH pairs AS (
+    SELECT c.id, c.level, p.id AS parent, p.level AS above
+    FROM unnest(CAST(:ids AS text[])) w (id)
+    JOIN grids c ON c.id = w.id JOIN grids p ON p.id = c.parent
+    UNION
+    SELECT c.id, c.level, p.id, p.level
+    FROM unnest(CAST(:ids AS text[])) w (id)
+    JOIN grids p ON p.id = w.id JOIN grids c ON c.parent = p.id
+)
+SELECT id, level, parent, above FROM pairs
+WHERE array_position(CAST(:levels AS text[]), above)
+      >= array_position(CAST(:levels AS text[]), level)
+ORDER BY id
 """
 
 _CIRCLE = """
@@ -66,23 +75,36 @@ def check_levels(found: Sequence[str | None], levels: Sequence[str]) -> None:
 
 def check_parents(ids: Sequence[str], parents: Sequence[str | None]) -> None:
     """Raise BadFeatureError for a grid that is its own parent."""
-    for feature_id, parent in zip(ids, parents, strict=True):
-        if parent is not None and parent == feature_id:
-            raise BadFeatureError(
-                f"grids {feature_id!r}: it is its own parent: mend its parent",
-                features=(feature_id,),
-            )
+    _refuse(
+        [
+            (feature_id, "it is its own parent: mend its parent")
+            for feature_id, parent in zip(ids, parents, strict=True)
+            if parent is not None and parent == feature_id
+        ]
+    )
 
 
 def check_areas(ids: Sequence[str], areas_m2: Sequence[float]) -> None:
     """Raise BadFeatureError for a grid that no map plane can hold: its figures would be none."""
-    for feature_id, area_m2 in zip(ids, areas_m2, strict=True):
-        if area_m2 > MOST_AREA_M2:
-            raise BadFeatureError(
-                f"grids {feature_id!r}: it covers {area_m2 / EARTH_M2:.0%} of the earth, a tenth at"
-                " most is taken: is it the right polygon?",
-                features=(feature_id,),
+    _refuse(
+        [
+            (
+                feature_id,
+                f"it covers {area_m2 / EARTH_M2:.0%} of the earth, a tenth at most is taken: is it"
+                " the right polygon?",
             )
+            for feature_id, area_m2 in zip(ids, areas_m2, strict=True)
+            if area_m2 > MOST_AREA_M2
+        ]
+    )
+
+
+def _refuse(wrong: Sequence[tuple[str, str]], layer: str = "grids") -> None:
+    """Raise BadFeatureError for ids and what is wrong with each, if there are any."""
+    if wrong:
+        reasons = {feature_id: f"{layer} {feature_id!r}: {why}" for feature_id, why in wrong}
+        first, *_ = reasons.values()
+        raise BadFeatureError(first, features=tuple(reasons), reasons=reasons)
 
 
 def lock(connection: Connection) -> None:
@@ -114,20 +136,18 @@ def check(
     for column, refers in layer.references.items():
         query = _MISSING.format(layer=layer.name, column=column, refers=refers)
         missing = connection.execute(text(query), given).all()
-        if missing:
-            raise BadFeatureError(
-                f"{layer.name} {missing[0][0]!r}: its {column} {missing[0][1]!r} does not exist:"
-                f" load it first, or leave {column} out",
-                features=tuple(row[0] for row in missing),
-            )
+        _refuse(
+            [
+                (one, f"its {column} {o!r} does not exist: load it first, or leave {column} out")
+                for one, o in missing
+            ],
+            layer.name,
+        )
     if layer.name != "grids":
         return
     lock(connection)
     circle = connection.execute(text(_CIRCLE), given).scalars().all()
-    if circle:
-        raise BadFeatureError(
-            f"grids {circle[0]!r}: it is its own ancestor: mend its parent", features=tuple(circle)
-        )
+    _refuse([(one, "it is its own ancestor: mend its parent") for one in circle])
     _check_above(connection, given)
     if moved:
         ground.check(connection, ids)
@@ -137,10 +157,17 @@ def _check_above(connection: Connection, given: dict[str, list[str]]) -> None:
     """Raise BadFeatureError for a parent that does not stand above its child."""
     upside = connection.execute(text(_NOT_ABOVE), given).all() if given["levels"] else []
     if upside:
-        child, level, parent, above = upside[0]
         there = set(given["ids"])
+        told = [
+            (
+                child if child in there else parent,
+                f"grids {child!r}: its parent {parent!r} is of level {above!r}, which is not above"
+                f" {level!r}: mend level or parent",
+            )
+            for child, level, parent, above in upside
+        ]
         raise BadFeatureError(
-            f"grids {child!r}: its parent {parent!r} is of level {above!r}, which is not above"
-            f" {level!r}: mend level or parent",
-            features=tuple(dict.fromkeys(c if c in there else p for c, _, p, _ in upside)),
+            told[0][1],
+            features=tuple(dict.fromkeys(one for one, _ in told)),
+            reasons=dict(reversed(told)),
         )

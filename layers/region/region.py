@@ -65,6 +65,13 @@ class Region:
         """The words of the levels, coarsest first."""
         return tuple(level.word for level in self.levels)
 
+    @property
+    def level_titles(self) -> dict[str, str]:
+        """The levels' words by their titles, in whatever language; but for one that two have."""
+        pairs = [(title, level.word) for level in self.levels for title in level.title.values()]
+        titles = [title for title, _ in pairs]
+        return {title: word for title, word in pairs if titles.count(title) == 1}
+
     def level_rank(self, level: str) -> int:
         """Rank of a level's word, 1 for the coarsest.
 

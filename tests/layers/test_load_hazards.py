@@ -65,7 +65,7 @@ REFUSED = [
     ("checkpoints", "naive_time.csv", "without a time zone: give it one, such as"),
     ("settlements", "dot_as_id.csv", "row 1 (id '..'): no URL can name the id"),
     ("grids", "mixed_types.geojson", "feature 2 (id 'B'): is a Point: grids takes"),
-    ("grids", "beyond_180.geojson", "has longitudes beyond 180 in a file that has some below 0"),
+    ("grids", "beyond_180.geojson", "has longitudes beyond 180 where others are below 0"),
     ("grids", "round_the_pole.geojson", "goes round a pole"),
     ("settlements", "no_table.zip", "its .dbf is missing: give the whole file"),
     ("settlements", "no_file.zip", "it is an empty zip archive"),

@@ -16,6 +16,7 @@ from tests.layers.loading_words import csv, refusal
 
 HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
 TELEPHONE, IDENTITY = "a telephone number", "an identity number"
+PASSPORT = "the number of a passport"
 PLATE, IMEI, MAC = "a number plate", "the number of a device (IMEI)", "a device (MAC)"
 
 
@@ -34,6 +35,12 @@ def connection(cluster_url: str, template_database: str) -> Iterator[Connection]
         # 1·7+1·9+… of the 17 digits, taken by GB 11643's weights, leave 2: the check digit is X.
         ("11010519491231002X", IDENTITY), ("No. 11010519491231002x", IDENTITY),
         ("蒙M12345", PLATE), ("蒙M·A1234", PLATE), ("1234 УБА", PLATE), ("А123ВС 77", PLATE),
+        ("УБ85061512", IDENTITY), ("ха04231512", IDENTITY), ("паспорт № 4510 123456", PASSPORT),
+        ("张三13812345678", TELEPHONE), ("１３８１２３４５６７８", TELEPHONE),
+        ("0086 13812345678", TELEPHONE),
+        ("утас: 7011-2233", TELEPHONE), ("电话 0482-8234567", TELEPHONE),
+        ("138.1234.5678", TELEPHONE),
+        ("值班车蒙L12345", PLATE), ("蒙L12345号", PLATE), ("машин 1234 УБА", PLATE),
         ("00:1A:2B:3C:4D:5E", MAC), ("00-1a-2b-3c-4d-5e", MAC), ("356938035643809", IMEI),
     ],
 )  # fmt: skip
@@ -58,7 +65,11 @@ def test_a_number_of_a_person_or_device_is_refused_with_its_row(
         ["15292300101", "15292300102"],
         ["152923001001001", "152923001001002", "152923001001003", "152923001001004"],
         ["152923199013011234"], ["way/13812345678"], ["2026-03-01"], ["490154203237517"],
-        ["1234567890"], ["C-00:11:22"],
+        ["1234567890"], ["C-00:11:22"], ["Cell 99112233"], ["网格15292110100"], ["2024 ОНД"],
+        ["88110001", "88110002", "88120001"], ["E15292101", "E15292102"], ["001-1234567"],
+        # Letters of a province and pairs of digits: two have no date, two begin alike.
+        ["УБ01010100", "УБ00150100"], ["УБ01010101", "УБ01010102"], ["УБ00150100"],
+        ["98765432", "12345678", "45612378"], ["E105.123456"], ["Hotel 12345678"], ["20240315"],
     ],
 )  # fmt: skip
 def test_names_and_codes_of_places_are_taken(
@@ -118,3 +129,32 @@ def test_columns_of_codes_are_no_telephones_or_devices(
 ) -> None:
     path = csv(tmp_path, "id,lon,lat", *(f"{code},105.{n:03d},40" for n, code in enumerate(codes)))
     assert load(connection, "settlements", path).inserted == len(codes)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("99112233", TELEPHONE), ("Хүн 99112233", TELEPHONE), ("9911-2233", TELEPHONE),
+        ("88 11 22 33", TELEPHONE), ("0482-8234567", TELEPHONE), ("E12345678", PASSPORT),
+        ("EA1234567", PASSPORT), ("某人 G12345678", PASSPORT),
+    ],
+)  # fmt: skip
+def test_numbers_that_may_be_codes_are_refused_as_names_and_taken_as_ids(
+    connection: Connection, tmp_path: Path, text: str, what: str
+) -> None:
+    path = csv(tmp_path, "id,name,lon,lat", f"A,{text},105,40")
+    assert f"its name looks like {what}" in refusal(connection, "settlements", path)
+    path = csv(tmp_path, "id,name,lon,lat", f"{text},A,105,40")
+    assert load(connection, "settlements", path).inserted == 1
+
+
+def test_ids_of_which_nearly_all_are_telephones_are_refused(
+    connection: Connection, tmp_path: Path
+) -> None:
+    numbers = ["99112233", "88123456", "95001122", "80112233"]
+    rows = [f"{number},105.{n},40" for n, number in enumerate(numbers)]
+    path = csv(tmp_path, "id,lon,lat", *rows)
+    assert "its id looks like a telephone number" in refusal(connection, "settlements", path)
+    others = [f"{number},105.{n},40" for n, number in enumerate(["10020030", "20030040"])]
+    path = csv(tmp_path, "id,lon,lat", *rows, *others)
+    assert load(connection, "settlements", path).inserted == 6

@@ -124,7 +124,7 @@ WORLD = {
         ("grids", feature("A", None), "the geometry is missing"),
         ("grids", feature("A", {"type": "Point", "coordinates": [1, 2]}), "is a Point"),
         ("grids", feature("A", {"type": "Polygon", "coordinates": []}), "has no geometry"),
-        ("grids", feature("A", square(179.95)), "lies off the earth"),
+        ("grids", feature("A", square(400)), "lies off the earth"),
         ("grids", feature("A", square(), residents=5), "grids have no property 'residents'"),
         ("grids", feature("A", square(), level="province"), "the region has banner, sumu, cell"),
         ("grids", feature("A", square(), parent="nowhere"), "'nowhere' does not exist"),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from layers.load.findings import Findings
 from layers.places.shapes import Geometries
 
 Floats = NDArray[np.float64]
@@ -22,21 +22,31 @@ _ROUND = 360.0
 _POLE = (
     "goes round a pole, or jumps so that its inside is not certain: cut it at the 180th meridian"
 )
-_MIXED = (
-    "has longitudes beyond 180 in a file that has some below 0, too: write all of them within ±180"
-)
+_MIXED = "has longitudes beyond 180 where others are below 0: write all of them within ±180"
 
 
-def cut(geometries: Geometries, findings: Findings) -> Geometries:
-    """Geometries in degrees with every longitude within ±180; what was cut or turned is told."""
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """Geometries with every longitude within ±180, and what was done to which rows."""
+
+    geometries: Geometries
+    faults: dict[int, str] = field(default_factory=dict)  #: row → why its inside is not certain
+    cut: list[int] = field(default_factory=list)  #: rows that cross the antimeridian
+    turned: int = 0  #: rows that were written from 180 to 360
+
+
+def cut(geometries: Geometries, fine: NDArray[np.bool_] | None = None) -> Cut:
+    """Geometries in degrees, cut at the antimeridian where they cross it. Only rows that are
+    ``fine`` are looked at for a jump; None stands for all of them."""
     box = shapely.bounds(geometries)
     if not ((box[:, 2] > 180) | (box[:, 2] - box[:, 0] > 180)).any():
-        return geometries
+        return Cut(geometries=geometries)
     xy, owner = shapely.get_coordinates(geometries, return_index=True)
     lon = xy[:, 0]
+    faults: dict[int, str] = {}
     beyond = _beyond(xy, owner, len(geometries))
     if beyond.any() and lon.min() < 0:
-        findings.refuse_all(dict.fromkeys(np.flatnonzero(beyond).tolist(), _MIXED))
+        faults = dict.fromkeys(np.flatnonzero(beyond).tolist(), _MIXED)
         beyond[:] = False
     step = np.abs(np.diff(lon))
     # From -180 straight to 180 is the whole width of the map, not a crossing.
@@ -45,28 +55,26 @@ def cut(geometries: Geometries, findings: Findings) -> Geometries:
     crossing[owner[1:][jumps]] = True
     # Between two points or two parts nothing jumps.
     crossing &= np.isin(shapely.get_type_id(geometries), (1, 3, 5, 6))
-    crossing &= findings.fine
-    if not (beyond | crossing).any():
-        return geometries
+    crossing[list(faults)] = False
+    if fine is not None:
+        crossing &= fine
     out = geometries.copy()
+    rows: list[int] = []
     turned = 0
     for row in np.flatnonzero(beyond | crossing).tolist():
         found = _within(geometries[row])
-        if found is not None and found.normalize().equals_exact(geometries[row].normalize(), 0):
-            continue  # parts on both sides of the meridian, none of them across it
         if found is None:
-            findings.refuse(row, _POLE)
-        elif beyond[row] and shapely.get_num_geometries(found) == shapely.get_num_geometries(
-            geometries[row]
-        ):
+            faults[row] = _POLE
+            continue
+        if found.normalize().equals_exact(geometries[row].normalize(), 0):
+            continue  # parts on both sides of the meridian, none of them across it
+        parts = shapely.get_num_geometries(geometries[row])
+        if beyond[row] and shapely.get_num_geometries(found) == parts:
             turned += 1
         else:
-            findings.repair(row, "crosses the antimeridian: cut there")
-        if found is not None:
-            out[row] = found
-    if turned:
-        findings.repair(None, f"longitudes from 180 to 360 were written as -180 to 0: {turned}")
-    return out
+            rows.append(row)
+        out[row] = found
+    return Cut(geometries=out, faults=faults, cut=rows, turned=turned)
 
 
 def _beyond(xy: Floats, owner: NDArray[np.intp], rows: int) -> NDArray[np.bool_]:

@@ -1,0 +1,80 @@
+"""Values by another convention than ours load as ours and are told; --strict refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from layers import frames
+from layers.load import load
+from scratch import rolled_back
+from tests.layers.loading_words import LEVELS, csv, refusal, workbook
+
+TRIANGLE = '"POLYGON((105 40,105.1 40,105.1 40.1,105 40))"'
+
+
+@pytest.fixture
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        yield made
+
+
+@pytest.mark.parametrize("written", ["Cell", " cell ", "CELL", "c ell"])
+def test_a_level_in_other_letters_is_that_level(
+    connection: Connection, tmp_path: Path, written: str
+) -> None:
+    path = csv(tmp_path, "id,level,wkt", f"A,{written},{TRIANGLE}")
+    said = refusal(connection, "grids", path, strict=True)
+    assert f"--strict: row 1 (id 'A'): level {written!r} was read as cell" in said
+    report = load(connection, "grids", path, levels=LEVELS)
+    assert report.repaired == [f"row 1 (id 'A'): level {written!r} was read as cell"]
+    assert list(frames.places(connection, "grids")["level"]) == ["cell"]
+
+
+def test_a_level_that_there_is_not_is_refused_with_its_row_alone(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,level,wkt", f"A,cells,{TRIANGLE}", f"B,cell,{TRIANGLE}")
+    wrong = "row 1 (id 'A'): level is 'cells': the region has banner, sumu, cell"
+    assert refusal(connection, "grids", path) == f"x.csv: {wrong}"
+    report = load(connection, "grids", path, levels=LEVELS, skip_bad=True)
+    assert (report.inserted, report.refused) == (1, [wrong])
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"), [("-90", 270), ("-180", 180), ("-0.5", 359.5), ("-0.5°", 359.5)]
+)
+def test_a_bearing_west_of_north_is_counted_from_0_to_360(
+    connection: Connection, tmp_path: Path, given: str, stored: float
+) -> None:
+    path = csv(tmp_path, "id,bearing_deg,lon,lat", f"A,{given},105,40", "B,360,105,40")
+    report = load(connection, "cameras", path)
+    assert report.repaired == [f"row 1 (id 'A'): bearing_deg {given!r} was read as {stored:g}"]
+    assert list(frames.places(connection, "cameras")["bearing_deg"]) == [stored, 360]
+
+
+def test_a_bearing_beyond_the_compass_is_refused(connection: Connection, tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,bearing_deg,lon,lat", "A,-181,105,40")
+    assert "bearing_deg is -181" in refusal(connection, "cameras", path)
+
+
+@pytest.mark.parametrize("name", ['"Sarnai\nTown"', '"Sarnai \r\n Town"', "Sarnai\tTown"])
+def test_a_name_of_two_lines_becomes_one_line(
+    connection: Connection, tmp_path: Path, name: str
+) -> None:
+    path = csv(tmp_path, "id,name,lon,lat", f"A,{name},105,40", "B,x,105,40")
+    assert "has a line end or tab" in refusal(connection, "settlements", path, strict=True)
+    report = load(connection, "settlements", path)
+    assert len(report.repaired) == 1
+    assert list(frames.places(connection, "settlements")["name"]) == ["Sarnai Town", "x"]
+
+
+def test_a_spreadsheets_cell_of_two_lines_becomes_one_line(
+    connection: Connection, tmp_path: Path
+) -> None:
+    rows = [["id", "name", "lon", "lat"], ["A", "Sarnai&#10;Town", 105.0, 40.0]]
+    load(connection, "settlements", workbook(tmp_path / "x.xlsx", Sheet1=rows))
+    assert list(frames.places(connection, "settlements")["name"]) == ["Sarnai Town"]

@@ -1,0 +1,163 @@
+"""Columns headed in Chinese, Mongolian or Russian are ours where that is plain, and it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from layers import frames
+from layers.load import headers, load, persons
+from scratch import rolled_back
+from tests.layers.loading_words import LEVELS, csv, places_of
+
+TRIANGLE = '"POLYGON((105 40,105.1 40,105.1 40.1,105 40))"'
+
+
+@pytest.fixture
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ("编号,名称,户数,经度,纬度", "name_zh"),
+        ("код,нэр,өрх,уртраг,өргөрөг", "name_mn"),
+        ("Код,Название,Число дворов,Долгота,Широта", "name"),
+        ("行政区划代码,居民点名称,总户数,经度(°),纬度(°)", "name_zh"),
+        ("ИДЕНТИФИКАТОР,Населённый пункт,Количество домохозяйств,долгота,широта", "name"),
+    ],
+)
+def test_a_table_of_settlements_needs_no_map(
+    connection: Connection, tmp_path: Path, header: str, named: str
+) -> None:
+    report = load(connection, "settlements", csv(tmp_path, header, "A,Сэврэй,20,105,40"))
+    theirs = header.split(",")
+    names = named if named == "name" else f"{named} and name"
+    assert report.notes == [
+        f"column {theirs[0]!r} read as id",
+        *sorted(
+            [f"column {theirs[1]!r} read as {names}", f"column {theirs[2]!r} read as households"],
+            key=lambda note: "households" in note,
+        ),
+    ]
+    assert report.repaired == []
+    found = frames.places(connection, "settlements")
+    assert (list(found.index), list(found["name"]), list(found[named])) == (
+        ["A"], ["Сэврэй"], ["Сэврэй"],
+    )  # fmt: skip
+    assert list(found["households"]) == [20]
+    assert places_of(connection) == [(105.0, 40.0)]
+
+
+def test_levels_kinds_and_parents_are_told_from_their_words(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(
+        tmp_path, "网格编号,网格名称,级别,上级编号,类型,wkt",
+        f"1,甲,苏木,,农村,{TRIANGLE}", f"2,乙,网格,1,城镇,{TRIANGLE}",
+    )  # fmt: skip
+    titles = {"苏木": "sumu", "网格": "cell"}
+    report = load(connection, "grids", path, levels=LEVELS, level_titles=titles)
+    assert {"kind '农村' was read as rural", "level '苏木' was read as sumu"} <= set(report.notes)
+    found = frames.places(connection, "grids")
+    assert list(found["level"]) == ["sumu", "cell"]
+    assert list(found["parent"])[1] == "1"
+    assert list(found["kind"]) == ["rural", "urban"]
+
+
+def test_yes_and_no_of_a_road_are_understood(connection: Connection, tmp_path: Path) -> None:
+    path = csv(
+        tmp_path, "编号,路名,道路等级,路面,限速,单行线,桥梁,wkt",
+        '1,乙路,县道,沥青,60,否,是,"LINESTRING(105 40,105.1 40)"',
+    )  # fmt: skip
+    load(connection, "roads", path)
+    road = frames.places(connection, "roads").loc["1"]
+    assert (road["class"], road["surface"], road["speed_kmh"]) == ("县道", "沥青", 60)
+    assert (road["oneway"], road["bridge"], road["tunnel"]) == ("no", True, False)
+
+
+def test_two_columns_that_may_be_one_of_ours_are_not_read_but_named(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "编号,代码,lon,lat", "1,A,105,40")
+    report = load(connection, "settlements", path)
+    assert report.notes[0] == ("columns '编号', '代码' may be id: say which, such as --map id=编号")
+    assert report.dropped_columns == ["编号", "代码"]
+    load(connection, "settlements", path, mapping={"id": "代码"})
+    assert "A" in frames.places(connection, "settlements").index
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (["1,105,40", "1,105.1,40"], "it says the same in several rows"),
+        (["1,105,40", ",105.1,40"], "not every row has one"),
+    ],
+)
+def test_what_cannot_be_an_id_is_not_taken_for_one(
+    connection: Connection, tmp_path: Path, rows: list[str], why: str
+) -> None:
+    report = load(connection, "settlements", csv(tmp_path, "代码,lon,lat", *rows))
+    assert report.inserted == 2
+    assert report.notes[0].startswith(f"column '代码' was not read as id: {why}")
+    assert report.notes[0].endswith("--map id=代码 takes it all the same")
+    assert report.dropped_columns == ["代码"]
+
+
+def test_a_guess_that_the_values_contradict_refuses_no_file(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(
+        tmp_path, "id,类型,上级,级别,wkt", f"1,牧场,甲镇,特级,{TRIANGLE}",
+    )  # fmt: skip
+    report = load(connection, "grids", path, levels=LEVELS)
+    assert report.inserted == 1
+    assert report.dropped_columns == ["级别", "上级", "类型"]
+    assert [note.split(":")[0] for note in report.notes] == [
+        "column '级别' was not read as level",
+        "column '上级' was not read as parent",
+        "column '类型' was not read as kind",
+    ]
+    assert "there is no '甲镇' among the grids" in report.notes[1]
+
+
+def test_what_is_named_as_ours_or_mapped_comes_before_any_guess(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,编号,name,名称,lon,lat", "A,1,Sarnai,甲,105,40")
+    report = load(connection, "settlements", path, mapping={"name_mn": "名称"})
+    assert [note for note in report.notes if "read as" in note] == []
+    found = frames.places(connection, "settlements").loc["A"]
+    assert (found["name"], found["name_mn"]) == ("Sarnai", "甲")
+    assert report.dropped_columns == ["编号"]
+
+
+def test_mongolian_names_beside_telephones_are_not_read(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "код,нэр,утас,уртраг,өргөрөг", "A,Хүн,x,105,40")
+    report = load(connection, "settlements", path)
+    assert report.dropped_columns == ["нэр", "утас"]
+    assert "beside 'утас' it may name persons" in report.notes[0]
+    assert frames.places(connection, "settlements")["name"].isna().all()
+
+
+def test_no_word_of_ours_is_one_that_persons_are_listed_under() -> None:
+    words = [word for known in headers.WORDS.values() for word in known]
+    assert [word for word in words if persons.is_of_persons(word)] == []
+    assert len(words) > 150
+    # A word is of one column of a layer, or nothing could be told from it.
+    for ours, known in headers.WORDS.items():
+        assert len(known) == len({headers.plain(word) for word in known}), ours
+
+
+def test_population_is_no_number_of_households(connection: Connection, tmp_path: Path) -> None:
+    path = csv(tmp_path, "编号,人口,хүн ам,население,经度,纬度", "A,60,60,60,105,40")
+    report = load(connection, "settlements", path)
+    assert report.dropped_columns == ["人口", "хүн ам", "население"]
+    assert frames.places(connection, "settlements")["households"].isna().all()
