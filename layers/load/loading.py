@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,16 +19,7 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import (
-    belief,
-    conventions,
-    formats,
-    identity,
-    parse,
-    persons,
-    shaping,
-    writing,
-)
+from layers.load import belief, formats, judging, shaping, writing
 from layers.load.conventions import Levels
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
@@ -131,25 +121,13 @@ def _load(
     given = _given_ids(columns.pop("id", None), source.feature_ids)
     findings = _findings(source, given)
     findings.notes.extend(believed.notes)
-    rows = writing.Rows(ids=[], columns={}, geometries=source.geometries[:0], owner=[])
-    try:
-        rows = _rows(connection, file, plan, source, columns, given, findings, lowest_level, levels)
-        _judge(file, findings, skip_bad=skip_bad, strict=strict)
-        written = writing.write(
-            connection, plan.layer, rows, findings,
-            levels=levels.words, skip_bad=skip_bad, dry_run=dry_run,
-            advance=lambda done: tell("writing", done, len(rows.ids)),
-        )  # fmt: skip
-    except BadFeatureError as error:
-        writing.refuse(rows, error, findings)
-        # A file that is shifted contradicts what is there: that is the first thing to know.
-        perhaps = "".join(f"; {one}" for one in findings.suspicions)
-        raise RefusedRowsError(
-            f"{file.name}: {error}{perhaps}",
-            refused=findings.refused or [str(error)],
-            repaired=findings.repaired,
-            notes=findings.notes,
-        ) from error
+    task = judging.Task(
+        connection=connection, file=file.name, plan=plan, source=source, levels=levels,
+        lowest_level=lowest_level, findings=findings,
+    )  # fmt: skip
+    written = _written(
+        task, columns, given, skip_bad=skip_bad, strict=strict, dry_run=dry_run, tell=tell
+    )
     return Report(
         layer=plan.layer.name,
         file=file.name,
@@ -163,6 +141,39 @@ def _load(
         notes=findings.notes,
         dry_run=dry_run,
     )
+
+
+def _written(
+    task: judging.Task,
+    columns: dict[str, Sequence[Any]],
+    given: Sequence[Any] | None,
+    *,
+    skip_bad: bool,
+    strict: bool,
+    dry_run: bool,
+    tell: Progress,
+) -> places.Written:
+    """Judge the rows and store them. Raises RefusedRowsError."""
+    findings = task.findings
+    rows = writing.Rows(ids=[], columns={}, geometries=task.source.geometries[:0], owner=[])
+    try:
+        rows = judging.judge(task, columns, given)
+        _check(task.file, findings, skip_bad=skip_bad, strict=strict)
+        return writing.write(
+            task.connection, task.plan.layer, rows, findings,
+            levels=task.levels.words, skip_bad=skip_bad, dry_run=dry_run,
+            advance=lambda done: tell("writing", done, len(rows.ids)),
+        )  # fmt: skip
+    except BadFeatureError as error:
+        writing.refuse(rows, error, findings)
+        # A file that is shifted contradicts what is there: that is the first thing to know.
+        perhaps = "".join(f"; {one}" for one in findings.suspicions)
+        raise RefusedRowsError(
+            f"{task.file}: {error}{perhaps}",
+            refused=findings.refused or [str(error)],
+            repaired=findings.repaired,
+            notes=findings.notes,
+        ) from error
 
 
 def ground(
@@ -184,7 +195,7 @@ def ground(
     findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
     shaped = shaping.shape(file.name, plan, source, findings)
     found = shaping.hold(connection, file.name, plan, shaped, findings, None, None)
-    _judge(file, findings, skip_bad=False, strict=False)
+    _check(file.name, findings, skip_bad=False, strict=False)
     stored = shapes.spread(plan.layer, found.geometries).geometries
     return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
 
@@ -233,75 +244,21 @@ def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     return findings
 
 
-def _judge(file: Path, findings: Findings, *, skip_bad: bool, strict: bool) -> None:
+def _check(file: str, findings: Findings, *, skip_bad: bool, strict: bool) -> None:
     """Raise RefusedRowsError for refused rows, unless they may be left out, and where ``strict``
     for what was repaired."""
     refused, repaired = findings.refused, findings.repaired
     if refused and (not skip_bad or not findings.fine.any()):
         left = "; --skip-bad leaves them out, --dry-run lists them" if findings.fine.any() else ""
         raise RefusedRowsError(
-            f"{file.name}: {first_of(refused)}{left if len(refused) > 1 else ''}",
+            f"{file}: {first_of(refused)}{left if len(refused) > 1 else ''}",
             refused=refused,
             repaired=repaired,
         )
     if strict and repaired:
         raise RefusedRowsError(
-            f"{file.name}: --strict: {first_of(repaired, 'repair')}: mend the file, or load it"
+            f"{file}: --strict: {first_of(repaired, 'repair')}: mend the file, or load it"
             " without --strict",
             refused=refused,
             repaired=repaired,
         )
-
-
-def _rows(
-    connection: Connection,
-    file: Path,
-    plan: Plan,
-    source: Source,
-    columns: dict[str, Sequence[Any]],
-    given: Sequence[Any] | None,
-    findings: Findings,
-    lowest_level: str,
-    levels: Levels,
-) -> writing.Rows:
-    """The source's rows, judged and tidied. Raises BadFeatureError, BadFileError."""
-    of_shapes = findings.apart()
-    # Machine code and GEOS let go of the interpreter, which the texts need.
-    with ThreadPoolExecutor(1, thread_name_prefix="shapes") as thread:
-        looking = thread.submit(shaping.shape, file.name, plan, source, of_shapes)
-        mended = parse.mend_texts(columns, findings)
-        mended = conventions.tidy(plan.layer, mended, levels, findings)
-        parsed = parse.parse(plan, mended, findings)
-        if given is None:
-            ids = identity.made(plan.layer, source.geometries, columns)
-            findings.note("the file has no ids: made from content; name its own with --map id=…")
-        else:
-            ids = identity.given(given, findings)
-            persons.refuse("id", ids, findings)
-        shaped = looking.result()
-    findings.take(of_shapes)
-    judged = shaping.hold(
-        connection, file.name, plan, shaped, findings,
-        None if given is None else ids, parsed.get("name"),
-    )  # fmt: skip
-    found = judged.geometries
-    identity.check_unique(ids, found, parsed, findings)
-    identity.note_twins(ids, found, parsed, findings)
-    if not findings.fine.any():
-        return writing.Rows(ids=[], columns={}, geometries=found[:0], owner=[])
-    rows = findings.rows
-    rings = judged.rings if len(rows) == len(found) else None
-    stored = shapes.spread(plan.layer, found[rows], rings)
-    owner = rows[stored.owner].tolist()
-    part_ids = identity.part_ids(ids, owner) if len(owner) != len(rows) else [ids[n] for n in owner]
-    identity.check_parts(part_ids, owner, findings)
-    spread: Mapping[str, Sequence[Any]] = parsed
-    if len(owner) != len(ids) or len(rows) != len(ids):
-        spread = {name: [values[row] for row in owner] for name, values in parsed.items()}
-    return writing.settle(
-        connection, plan, source.row_word, findings, lowest_level,
-        writing.Rows(
-            ids=part_ids, columns=spread, owner=owner,
-            geometries=stored.geometries, rings=stored.rings,
-        ),
-    )  # fmt: skip
