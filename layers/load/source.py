@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,11 @@ def _none(values: Geometries) -> NDArray[np.bool_]:
 
 def check_file(path: Path) -> None:
     """Raise BadFileError unless there is a regular file at ``path``."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise BadFileError(f"{path.name[:40]}…: no file's name is as long") from error
     if path.is_dir():
         raise BadFileError(f"{path.name or path}: it is a folder: name a file")
     if not path.exists():

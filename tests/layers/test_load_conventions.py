@@ -78,3 +78,10 @@ def test_a_spreadsheets_cell_of_two_lines_becomes_one_line(
     rows = [["id", "name", "lon", "lat"], ["A", "Sarnai&#10;Town", 105.0, 40.0]]
     load(connection, "settlements", workbook(tmp_path / "x.xlsx", Sheet1=rows))
     assert list(frames.places(connection, "settlements")["name"]) == ["Sarnai Town"]
+
+
+def test_a_file_whose_name_is_longer_than_any_is_refused(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / ("x" * 300 + ".csv")
+    assert "no file's name is as long" in refusal(connection, "settlements", path)

@@ -259,7 +259,7 @@ PNG, OLE = b"\x89PNG\r\n\x1a\n" + bytes(50), b"\xd0\xcf\x11\xe0" + bytes(50)
         ("x.rar", b"Rar!", "x.rar: .rar is not read: unpack it, or pack it as .zip"),
         ("x.dbf", b"\3", "x.dbf: .dbf is not read: give the .shp that it belongs to"),
         ("x.geojson", b"null", "it is no GeoJSON but looks like text"),
-        ("x.gml", b"<a/>", "x.gml: it cannot be read"),
+        ("x.gml", b"<a/>", "x.gml: it is damaged, or no .gml file"),
         ("x.gml", b"<a>", "x.gml: it is no whole XML"),
         ("x.gz", b"\x1f\x8b", "x.gz: it cannot be unpacked"),
         ("x", TEXT.encode(), "x: files that end in 'nothing' are not read"),
