@@ -13,6 +13,8 @@ from layers.places.columns import shown
 
 #: Line ends and tabs; all other control characters are refused with their row.
 _BROKEN = re.compile(r"\s*[\t\n\v\f\r\x85\u2028\u2029]\s*")
+#: What shows nothing and joins nothing: blanks of no width, marks of direction, soft hyphens.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
 #: West of north by its sign, as half of all compasses have it.
 _WEST = re.compile(r"\s*-(\d{1,3}(?:[.,]\d+)?)\s*°?\s*")
 _FULL_DEG = 360.0
@@ -61,8 +63,8 @@ def tidy(
 
     A level that is none of ``levels`` is refused with its row; without these any may be.
     """
-    out = dict(columns)
-    for name, values in columns.items():
+    out = {name: visible(name, values, findings) for name, values in columns.items()}
+    for name, values in out.items():
         column = layer.columns.get(name)
         if (layer.name, name) in _WORDS:
             out[name] = _worded(name, values, _WORDS[layer.name, name], findings)
@@ -73,6 +75,18 @@ def tidy(
         elif column is not None and column.kind == "text":
             out[name] = _one_line(name, values, findings)
     return out
+
+
+def visible(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:
+    """Texts without what nobody sees: two that look the same are the same."""
+    texts = [value for value in values if isinstance(value, str)]
+    if not _INVISIBLE.search("".join(texts)):
+        return values
+    found = {text: _INVISIBLE.sub("", text) for text in set(texts) if _INVISIBLE.search(text)}
+    for row, value in enumerate(values):
+        if isinstance(value, str) and value in found:
+            findings.repair(row, f"{name} {shown(found[value])} held characters that nobody sees")
+    return _replaced(values, found)
 
 
 def _worded(

@@ -78,7 +78,7 @@ def _look(task: Task, columns: dict[str, Sequence[Any]], given: Sequence[Any] | 
             ids = identity.made(plan.layer, source.geometries, columns)
             findings.note("the file has no ids: made from content; name its own with --map id=…")
         else:
-            ids = identity.given(given, findings)
+            ids = identity.given(conventions.visible("id", given, findings), findings)
             persons.refuse("id", ids, findings)
         shaped = looking.result()
     findings.take(of_shapes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -150,7 +149,7 @@ def check(connection: Connection, ids: Sequence[str]) -> None:
 
     Raises BadFeatureError with the place; its ``features`` are grids among ``ids`` (of two
     siblings the one that lies on more of them, else whose id comes later) without which none of
-    these faults would be.
+    these faults would be. What lies on nothing but those is none.
     """
     written = by_id(connection, ids)
     refuse(faults(written, around(connection, written)))
@@ -186,16 +185,32 @@ def _overlaps(written: Grids, stored: Grids) -> list[Fault]:
         for one in ground.overlaps(beside.shapes, group, written=mine, rings=beside.rings)
     }
     found = list(both.values())
-    # One that lies on several others is at fault, not each of those.
-    times = Counter(n for one in found for n in (one.one, one.other))
+    spared = _spared([(one.one, one.other) for one in found], mine, beside.ids)
     for one in found:
-        pair = sorted((one.one, one.other), key=lambda n: (mine[n], times[n], beside.ids[n]))
-        other, at_fault = (beside.ids[n] for n in pair)
+        if (one.one in spared) == (one.other in spared):
+            continue  # both go, each for lying on another
+        other, at_fault = (one.one, one.other) if one.one in spared else (one.other, one.one)
         told.append(
             (
-                at_fault,
-                f"{at_fault!r}: {one.area_m2:,.0f} m² of it lie on {other!r}"
-                f" near {one.lon:.5f}, {one.lat:.5f}",
+                beside.ids[at_fault],
+                f"{beside.ids[at_fault]!r}: {one.area_m2:,.0f} m² of it lie on"
+                f" {beside.ids[other]!r} near {one.lon:.5f}, {one.lat:.5f}",
             )
         )
     return told
+
+
+def _spared(
+    pairs: Sequence[tuple[int, int]], mine: NDArray[np.bool_], ids: Sequence[str]
+) -> set[int]:
+    """Of grids that lie on each other those that may stay, no two of a pair: what is stored; of
+    the others first what lies on few, then what has the lower id."""
+    beside: dict[int, list[int]] = {}
+    for one, other in pairs:
+        beside.setdefault(one, []).append(other)
+        beside.setdefault(other, []).append(one)
+    spared: set[int] = set()
+    for n in sorted(beside, key=lambda n: (mine[n], len(beside[n]), ids[n])):
+        if spared.isdisjoint(beside[n]):
+            spared.add(n)
+    return spared

@@ -227,6 +227,19 @@ def test_of_two_who_store_overlapping_siblings_at_once_one_is_refused(engine: En
     assert any("of it lie on" in said for said in told.values())
 
 
+def test_of_a_chain_of_grids_on_each_other_every_second_may_stay(connection: Connection) -> None:
+    chain = [box(n * 0.6, 0, n * 0.6 + 1, 1) for n in range(7)]
+    frame = gpd.GeoDataFrame(
+        {"id": [f"g{n}" for n in range(7)], "level": "cell"}, geometry=chain, crs=4326
+    )
+    with pytest.raises(BadFeatureError) as refusal:
+        places.put_frame(connection, "grids", frame)
+    assert refusal.value.features == ("g1", "g3", "g5")
+    assert "'g1'" in refusal.value.reasons["g1"]
+    left = frame[~frame["id"].isin(refusal.value.features)]
+    assert places.put_frame(connection, "grids", left).inserted == 4
+
+
 def test_neighbours_edited_at_once_both_ways_end_without_a_deadlock(engine: Engine) -> None:
     with acting(engine, SYSTEM, "patrolgrid_write") as connection:
         create(connection, grid("a", box(0, 0, 1, 1)), grid("b", box(1, 0, 2, 1)))

@@ -85,3 +85,20 @@ def test_a_file_whose_name_is_longer_than_any_is_refused(
 ) -> None:
     path = tmp_path / ("x" * 300 + ".csv")
     assert "no file's name is as long" in refusal(connection, "settlements", path)
+
+
+def test_what_nobody_sees_makes_no_other_id_and_no_other_name(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,name_zh,name_mn,lon,lat", "A,达来,ᠮᠣᠩᠭᠣᠯ\u180e\u200d,105,40")
+    load(connection, "settlements", path)
+    path = csv(tmp_path, "id,name_zh,lon,lat", "\ufeffA\u200b,\u200e达\u2060来\u202c,105,40")
+    report = load(connection, "settlements", path)
+    assert (report.inserted, report.updated, report.unchanged) == (0, 0, 1)
+    assert report.repaired == [
+        r"row 1 (id '\ufeffA\u200b'): name_zh '达来' held characters that nobody sees",
+        r"row 1 (id '\ufeffA\u200b'): id 'A' held characters that nobody sees",
+    ]
+    # What joins letters is part of them.
+    assert list(frames.places(connection, "settlements")["name_mn"]) == ["ᠮᠣᠩᠭᠣᠯ\u180e\u200d"]
+    assert "--strict" in refusal(connection, "settlements", path, strict=True)
