@@ -40,8 +40,9 @@ clean:  ## remove what was built, and nothing of the data
 	@.ci/system python
 	@test -x $(PYTHON) || python3 -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
-	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	.venv/bin/uv pip install --system-certs --quiet --compile-bytecode --python $(PYTHON) --require-hashes -r requirements.lock
 	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
+	@$(PYTHON) -m compileall -q api geo layers
 	@echo "compiling what makes tiles and response areas (a minute, once)"
 	@$(PYTHON) -c "from geo import response, tiles; tiles.warm(); response.warm()"
 	@touch $@

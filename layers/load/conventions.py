@@ -80,7 +80,8 @@ def tidy(
 def visible(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:
     """Texts without what nobody sees: two that look the same are the same."""
     texts = [value for value in values if isinstance(value, str)]
-    if not _INVISIBLE.search("".join(texts)):
+    together = "".join(texts)
+    if together.isascii() or not _INVISIBLE.search(together):
         return values
     found = {text: _INVISIBLE.sub("", text) for text in set(texts) if _INVISIBLE.search(text)}
     for row, value in enumerate(values):
@@ -154,7 +155,8 @@ def _bearings(values: Sequence[Any], findings: Findings) -> Sequence[Any]:
 
 def _one_line(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:
     texts = [value for value in values if isinstance(value, str)]
-    if not _BROKEN.search("".join(texts)):
+    together = "".join(texts)
+    if together.isprintable() or not _BROKEN.search(together):
         return values
     broken = {
         text: _BROKEN.sub(" ", text.strip()) for text in set(texts) if _BROKEN.search(text.strip())
