@@ -9,12 +9,10 @@ from typing import Any
 
 from layers.load.findings import Findings
 from layers.places import Layer
-from layers.places.columns import shown
+from layers.places.columns import INVISIBLE, shown
 
 #: Line ends and tabs; all other control characters are refused with their row.
 _BROKEN = re.compile(r"\s*[\t\n\v\f\r\x85\u2028\u2029]\s*")
-#: What shows nothing and joins nothing: blanks of no width, marks of direction, soft hyphens.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
 #: West of north by its sign, as half of all compasses have it.
 _WEST = re.compile(r"\s*-(\d{1,3}(?:[.,]\d+)?)\s*°?\s*")
 _FULL_DEG = 360.0
@@ -81,9 +79,9 @@ def visible(name: str, values: Sequence[Any], findings: Findings) -> Sequence[An
     """Texts without what nobody sees: two that look the same are the same."""
     texts = [value for value in values if isinstance(value, str)]
     together = "".join(texts)
-    if together.isascii() or not _INVISIBLE.search(together):
+    if together.isascii() or not INVISIBLE.search(together):
         return values
-    found = {text: _INVISIBLE.sub("", text) for text in set(texts) if _INVISIBLE.search(text)}
+    found = {text: INVISIBLE.sub("", text) for text in set(texts) if INVISIBLE.search(text)}
     for row, value in enumerate(values):
         if isinstance(value, str) and value in found:
             findings.repair(row, f"{name} {shown(found[value])} held characters that nobody sees")

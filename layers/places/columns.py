@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _FALSE = {"false", "f", "no", "n", "0", "0.0"}
 #: PostgreSQL's int; no count of ours comes near it.
 _MOST_INTEGER = 2**31 - 1
 _MOST_CHARACTERS = 1000
+#: What shows nothing and joins nothing: blanks of no width, marks of direction, soft hyphens.
+INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
 _NO_LINE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of these
 
 
@@ -95,14 +98,19 @@ def shown(value: object) -> str:
 
 
 def text_of(value: object) -> str:
-    """A text; a whole number from a file loses its ``.0``. Raises ValueError for anything else."""
+    """A text without what nobody sees; a whole number from a file loses its ``.0``.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
     if isinstance(value, float | np.floating) and math.isfinite(value) and value == int(value):
         value = int(value)
     if not isinstance(value, str | int | float | np.number):
         raise ValueError("no text")
-    text = str(value).strip()
+    text = str(value)
+    # Two that look the same are the same.
+    text = (text if text.isascii() else INVISIBLE.sub("", text)).strip()
     if len(text) > _MOST_CHARACTERS or not is_line(text):
         raise ValueError("too long, or holds control characters")
     return text
