@@ -25,6 +25,8 @@ Bools = NDArray[np.bool_]
 TOLERANCE_M = 1.0
 #: Fewer pairs than this are GEOS's at once: numba's code takes longer to come from the disk.
 _FEW_PAIRS = 3_000
+#: Pairs whose common ground is computed together, and of how many that are found no more are.
+_PAIRS_AT_ONCE, MOST_OVERLAPS = 10_000, 100_000
 #: Shapes from which on it is worth to look first at the edges that nobody shares.
 _MANY = 2_000
 #: So many children of one parent are worth a raster of what surely lies in it, this wide.
@@ -47,15 +49,21 @@ def broad(
 ) -> tuple[shapely.Geometry, float] | None:
     """The largest part of a ground that is broader than the tolerance, and all such parts' m².
 
-    A strip's breadth is about twice its area over its perimeter. None where all is slivers.
+    None where all is slivers.
     """
     parts = shapely.get_parts(shape)
     parts = parts[shapely.get_type_id(parts) == 3]
-    area = earth.area_m2(parts)
-    wide = 2 * area > tolerance_m * earth.length_m(shapely.boundary(parts))
+    area, wide = _breadth(parts, tolerance_m)
     if not wide.any():
         return None
     return parts[wide][np.argmax(area[wide])], float(area[wide].sum())
+
+
+def _breadth(polygons: Geometries, tolerance_m: float) -> tuple[NDArray[np.float64], Bools]:
+    """The m² of polygons, and which are broader than the tolerance: a strip's breadth is about
+    twice its area over its perimeter."""
+    area = earth.area_m2(polygons)
+    return area, 2 * area > tolerance_m * earth.length_m(shapely.boundary(polygons))
 
 
 def overlaps(
@@ -66,7 +74,8 @@ def overlaps(
     rings: Rings | None = None,
     tolerance_m: float = TOLERANCE_M,
 ) -> list[Ground]:
-    """Ground that two shapes of one group have in common, in the order of the pairs.
+    """Ground that two shapes of one group have in common, in the order of the pairs; of more than
+    ``MOST_OVERLAPS`` not all.
 
     ``shapes`` are valid polygons in degrees, ``group`` numbers the siblings of each, and with
     ``written`` only pairs are looked at of which one is. ``rings`` are theirs, where known.
@@ -74,10 +83,18 @@ def overlaps(
     if len(shapes) >= _MANY and surely_apart(shapes, group, rings):
         return []
     one, two = _pairs(shapes, group, np.ones(len(shapes), bool) if written is None else written)
-    inside = shapely.relate_pattern(shapes[one], shapes[two], "T********")
-    one, two = one[inside], two[inside]
-    common = shapely.intersection(shapes[one], shapes[two])
-    return _told(zip(one, two, common, strict=True), tolerance_m)
+    found: list[Ground] = []
+    # Where many lie on each other, pairs are very many: a part of them at a time takes little
+    # memory, and with so many told nobody needs the rest.
+    for start in range(0, len(one), _PAIRS_AT_ONCE):
+        a, b = one[start : start + _PAIRS_AT_ONCE], two[start : start + _PAIRS_AT_ONCE]
+        inside = shapely.relate_pattern(shapes[a], shapes[b], "T********")
+        a, b = a[inside], b[inside]
+        common = shapely.intersection(shapes[a], shapes[b])
+        found += _told(zip(a, b, common, strict=True), tolerance_m)
+        if len(found) > MOST_OVERLAPS:
+            break
+    return found
 
 
 def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
@@ -126,14 +143,12 @@ def outside(
 def _told(rows, tolerance_m: float) -> list[Ground]:  # type: ignore[no-untyped-def]
     """Those of (one, other, ground) that are no slivers."""
     pairs = [(int(one), int(other), shape) for one, other, shape in rows]
-    # All at once, as ``broad`` does one: where many lie on each other, pairs are very many.
     parts, owner = shapely.get_parts(
         np.array([shape for _, _, shape in pairs], dtype=object), return_index=True
     )
     polygons = shapely.get_type_id(parts) == 3
     parts, owner = parts[polygons], owner[polygons]
-    area = earth.area_m2(parts)
-    wide = 2 * area > tolerance_m * earth.length_m(shapely.boundary(parts))
+    area, wide = _breadth(parts, tolerance_m)
     parts, owner, area = parts[wide], owner[wide], area[wide]
     largest = np.lexsort((-area, owner))
     found, first = np.unique(owner[largest], return_index=True)

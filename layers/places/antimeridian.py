@@ -1,7 +1,8 @@
 """Longitudes beyond 180, and shapes that cross the antimeridian, as RFC 7946 wants them.
 
-A shape that crosses the 180th meridian is cut there (section 3.1.9). In a file it shows as a jump
-of more than 180 degrees from one vertex to the next, or as longitudes of 0 to 360.
+A shape that crosses the 180th meridian is cut there (section 3.1.9). It shows by a jump of more
+than 180 degrees from one vertex to the next, all of them beyond 90 degrees east or west, or by
+longitudes of 0 to 360.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ from layers.places.shapes import Geometries
 
 Floats = NDArray[np.float64]
 _ROUND = 360.0
+#: Nothing that crosses the antimeridian has a longitude of less, east or west.
+_NEAR_DEG = 90.0
 _POLE = (
     "goes round a pole, or jumps so that its inside is not certain: cut it at the 180th meridian"
+)
+_FAR = (
+    "has an edge over more than 180 degrees of longitude, far from the antimeridian: if it is"
+    " meant to be so wide, write a vertex on the way; if not, mend it"
 )
 _MIXED = "has longitudes beyond 180 where others are below 0: write all of them within ±180"
 
@@ -58,6 +65,10 @@ def cut(geometries: Geometries, fine: NDArray[np.bool_] | None = None) -> Cut:
     crossing[list(faults)] = False
     if fine is not None:
         crossing &= fine
+    # A shape across the antimeridian lies on its side of the earth; any other is as it says.
+    near = np.full(len(geometries), np.inf)
+    np.minimum.at(near, owner, np.abs(lon))
+    far = crossing & ~beyond & (near < _NEAR_DEG)
     out = geometries.copy()
     rows: list[int] = []
     turned = 0
@@ -65,6 +76,9 @@ def cut(geometries: Geometries, fine: NDArray[np.bool_] | None = None) -> Cut:
         found = _within(geometries[row])
         if found is None:
             faults[row] = _POLE
+            continue
+        if far[row]:
+            faults[row] = _FAR
             continue
         if found.normalize().equals_exact(geometries[row].normalize(), 0):
             continue  # parts on both sides of the meridian, none of them across it

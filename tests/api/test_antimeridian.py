@@ -61,6 +61,8 @@ def test_a_put_across_the_antimeridian_is_cut_and_what_was_cut_stays(admin: http
          "store each side of it by itself"),
         ("grids", {"type": "Polygon", "coordinates": [[[0, 80], [90, 80], [180, 80], [-90, 80],
          [0, 80]]]}, {"level": "banner"}, "goes round a pole"),
+        ("fences", {"type": "Polygon", "coordinates": [[[-80, 10], [150, 10], [150, 20], [-80, 20],
+         [-80, 10]]]}, {"rule": "keep_in"}, "an edge over more than 180 degrees of longitude"),
         ("grids", {"type": "Polygon", "coordinates": [[[-170, 0], [190, 0], [190, 9], [-170, 0]]]},
          {"level": "banner"}, "longitudes beyond 180 where others are below 0"),
     ],

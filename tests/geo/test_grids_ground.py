@@ -134,3 +134,14 @@ def test_neighbours_of_a_large_load_overlap_where_one_was_moved():
         if i != 1830 and cells[i].intersection(cells[1830]).area > 1e-12
     ]
     assert len(found) == len(slow) >= 3
+
+
+def test_of_very_many_pairs_a_part_is_looked_at_at_a_time_and_not_all_are_told(monkeypatch):
+    pile = np.array([shapely.Point(100 + n / 100, 40).buffer(1) for n in range(12)], dtype=object)
+    group = np.zeros(12, dtype=np.int64)
+    whole = ground.overlaps(pile, group)
+    assert len(whole) == 12 * 11 // 2
+    monkeypatch.setattr(ground, "_PAIRS_AT_ONCE", 7)
+    assert ground.overlaps(pile, group) == whole
+    monkeypatch.setattr(ground, "MOST_OVERLAPS", 20)
+    assert ground.overlaps(pile, group) == whole[:21]
