@@ -104,7 +104,7 @@ def write(
             try:
                 written = places.put(
                     connection, of, rows.ids, rows.columns, rows.geometries,
-                    levels=levels, rings=rows.rings, advance=tell,
+                    levels=levels, rings=rows.rings, bars_readers=not dry_run, advance=tell,
                 )  # fmt: skip
                 break
             except BadFeatureError as error:

@@ -66,14 +66,16 @@ def put(
     *,
     levels: Sequence[str] = (),
     rings: Rings | None = None,
+    bars_readers: bool = True,
     advance: Advance = copying.no_advance,
 ) -> Written:
     """Insert features or, where their id is there, change them; the history has it as a load.
 
     Values and geometries must be parsed and settled; ``rings`` are theirs, where they are
     known: of many polygons that is a third of the time. A column that is not given keeps what it
-    has, and gets its default in a new row. ``advance`` is told of rows as they are sent. All or
-    nothing: BadFeatureError leaves the transaction as it was.
+    has, and gets its default in a new row. With ``bars_readers`` who reads an empty layer may have
+    to wait for a large load, which is quicker then. ``advance`` is told of rows as they are
+    sent. All or nothing: BadFeatureError leaves the transaction as it was.
     """
     of.check_writable()
     given = dict(columns)
@@ -90,7 +92,9 @@ def put(
     with connection.begin_nested():
         before = connection.execute(text(_BEGIN)).one()
         try:
-            written = _store(connection, of, ids, given, ready, levels, advance)
+            written = _store(
+                connection, of, ids, given, ready, levels, advance, bars_readers=bars_readers
+            )
         except psycopg.Error as error:
             raise _refusal(of, error) from error
         connection.execute(text(_END), {"timeout": before.timeout, "memory": before.memory})
@@ -152,6 +156,8 @@ def _store(
     ready: ewkb.Shapes,
     levels: Sequence[str],
     advance: Advance,
+    *,
+    bars_readers: bool,
 ) -> Written:
     """Write rows and hold them against what is stored."""
     with raw(connection).cursor() as cursor:
@@ -168,7 +174,7 @@ def _store(
             )
         many = of.name == "grids" and len(ids) > _MANY
         found: list[ground.Fault] = []
-        with indexing.after_rows(cursor, of, len(ids)):
+        with indexing.after_rows(cursor, of, len(ids) if bars_readers else 0):
             if many:
                 found = _copy_grids(connection, cursor, of, ids, columns, ready, advance)
             else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from sqlalchemy import Engine, text
 from layers import places
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFeatureError
+from layers.load import load
 from layers.places import indexing
 
 ROWS = indexing.MANY + 500
@@ -69,6 +72,23 @@ def test_a_refused_load_leaves_the_index_that_was_there(engine: Engine) -> None:
     with pytest.raises(BadFeatureError, match=r"'c0000': its parent 'gone' does not exist"):
         put(engine, cells(parent="gone"))
     assert index_of(engine) == before
+
+
+def test_a_dry_run_bars_nobody(engine: Engine, tmp_path: Path) -> None:
+    cells().to_file(tmp_path / "cells.fgb")
+    seen = []
+
+    def look(step: str, done: int, _: int) -> None:
+        if step == "writing" and done:
+            with engine.begin() as other:
+                other.execute(text("SET LOCAL lock_timeout = '1s'"))
+                seen.append(other.execute(text("SELECT count(*) FROM grids")).scalar_one())
+
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+        path = tmp_path / "cells.fgb"
+        assert load(connection, "grids", path, dry_run=True, progress=look).inserted == ROWS
+    assert seen
+    assert set(seen) == {0}
 
 
 def test_a_load_does_not_wait_for_who_reads_the_layer(engine: Engine) -> None:
