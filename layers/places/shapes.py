@@ -149,7 +149,8 @@ def spread(layer: Layer, geometries: Geometries, rings: Rings | None = None) -> 
     owner = np.arange(len(geometries))
     if layer.geometries in {("Point",), ("LineString",)}:
         parts, owner = shapely.get_parts(geometries, return_index=True)
-        return Spread(geometries=parts, owner=owner, rings=None)
+        there = ~shapely.is_empty(parts)  # a track may have a segment of nothing
+        return Spread(geometries=parts[there], owner=owner[there], rings=None)
     if rings is None:
         return Spread(geometries=shapely.orient_polygons(geometries), owner=owner, rings=None)
     turned = rings.misturned()

@@ -69,6 +69,12 @@ def test_a_line_across_the_antimeridian_becomes_two_in_its_direction(
     }
 
 
+def test_a_line_s_part_of_nothing_is_none(connection: Connection, tmp_path: Path) -> None:
+    path = csv(tmp_path / "x.csv", "id;wkt", "A;MULTILINESTRING ((1 1, 2 2), EMPTY)")
+    assert load(connection, "roads", path).inserted == 1
+    assert shapes(connection, "roads")["A"].wkt == "LINESTRING (1 1, 2 2)"
+
+
 def test_longitudes_of_0_to_360_are_turned_and_told(connection: Connection, tmp_path: Path) -> None:
     report = put(connection, "grids", "to_360.geojson")
     assert report.repaired == ["longitudes from 180 to 360 were written as -180 to 0: 1"]
