@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from layers import frames
+from layers import frames, places
 from layers.load import headers, load, persons
 from scratch import rolled_back
 from tests.layers.loading_words import LEVELS, csv, places_of
@@ -161,3 +161,51 @@ def test_population_is_no_number_of_households(connection: Connection, tmp_path:
     report = load(connection, "settlements", path)
     assert report.dropped_columns == ["人口", "хүн ам", "население"]
     assert frames.places(connection, "settlements")["households"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "header", "ours", "unit"),
+    [
+        ("fences", "停留时间(分钟)", "dwell_s", "seconds"),
+        ("fences", "停留时间（单位：小时）", "dwell_s", "seconds"),
+        ("fences", "время пребывания (мин.)", "dwell_s", "seconds"),
+        ("fences", "缓冲距离(公里)", "margin_m", "metres"),
+        ("fences", "буфер, [км]", "margin_m", "metres"),
+        ("border", "起点里程(m)", "chainage_start_km", "kilometres"),
+        ("roads", "限速(m/s)", "speed_kmh", "km/h"),
+        ("cameras", "方位角(弧度)", "bearing_deg", "degrees"),
+        ("settlements", "户数(百户)", "households", "households"),
+    ],
+)
+def test_a_column_in_another_unit_than_ours_is_named_and_not_read(
+    layer: str, header: str, ours: str, unit: str
+) -> None:
+    header = header.replace(",", "")
+    guessed = headers.guess([header], [*places.layer(layer).writable], persons.is_of_persons)
+    assert guessed.columns == {}
+    assert guessed.notes == [
+        f"column {header!r} was not read as {ours}, which is in {unit}: if it is so, too,"
+        f" --map {ours}={header}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "ours"),
+    [
+        ("停留时间(秒)", "dwell_s"), ("停留时间【单位：秒】", "dwell_s"),
+        ("停留时间(必填)(秒)", "dwell_s"), ("缓冲距离（米）", "margin_m"),
+        ("буфер (м)", "margin_m"),
+        ("буфер (обязательно)", "margin_m"), ("起点里程(km)", "chainage_start_km"),
+        ("限速(Km/h)", "speed_kmh"), ("скорость (км/ч)", "speed_kmh"), ("方位角(°)", "bearing_deg"),
+        ("азимут (град.)", "bearing_deg"), ("户数(户)", "households"), ("级别(必填)", "level"),
+    ],
+)  # fmt: skip
+def test_a_column_in_our_unit_or_with_a_remark_is_read(header: str, ours: str) -> None:
+    assert headers.guess([header], [ours], persons.is_of_persons).columns == {ours: header}
+
+
+def test_minutes_are_loaded_as_seconds_by_nobody(connection: Connection, tmp_path: Path) -> None:
+    rows = ("围栏编号,规则,停留时间(分钟),wkt", f"A,禁入,10,{TRIANGLE}")
+    report = load(connection, "fences", csv(tmp_path, *rows))
+    assert report.dropped_columns == ["停留时间(分钟)"]
+    assert list(frames.places(connection, "fences")["dwell_s"]) == [0]
