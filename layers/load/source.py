@@ -15,6 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from layers.errors import BadFileError
+from layers.load import nesting
 from layers.load.plan import Choice
 from layers.places.shapes import Geometries
 
@@ -65,7 +66,14 @@ def from_wkb(wkb: Sequence[bytes | None] | Geometries) -> Shapes:
 
 def read_shapes(given: Geometries, read: Callable[..., Any]) -> tuple[Geometries, dict[int, str]]:
     """What shapely's ``read`` makes of each text or WKB (None for none and for what is broken),
-    and the rows that have curves, which shapely does not know."""
+    and the rows that have curves, which shapely does not know, or are nested too deep for it."""
+    is_binary = read is shapely.from_wkb
+    deep = nesting.wkb_too_deep(given) if is_binary else nesting.texts_too_deep(given)
+    if deep:
+        flat = given.copy()
+        flat[deep] = None
+        found, broken = read_shapes(flat, read)
+        return found, broken | dict.fromkeys(deep, nesting.WHY)
     try:
         return np.asarray(read(given, on_invalid="ignore"), dtype=object), {}
     except NotImplementedError:

@@ -78,6 +78,8 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
     """
     decoded = decode(path.name, path.read_bytes(), encoding)
     text, separator = _separator(decoded.text.removeprefix("\ufeff"))
+    # A cell may be a polygon of any size; the module's own limit is 131,072 characters.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         read = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         return of_rows(path, [row for row in read if row], decoded.notes)
