@@ -88,7 +88,7 @@ def _against(
 
 def _trial(source: Source) -> Findings:
     """Findings that are told of the column alone."""
-    return Findings(len(source.geometries), lambda row: f"{source.row_word} {row + 1}")
+    return Findings(len(source.geometries), source.where)
 
 
 def _no_ids(source: Source, values: Sequence[Any], anyway: str) -> str | None:

@@ -227,7 +227,7 @@ def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     def where(row: int) -> str:
         feature_id = None if given is None else given[row]
         named = "" if is_missing(feature_id) else f" (id {shown(str(feature_id))})"
-        return f"{source.row_word} {row + 1}{named}"
+        return f"{source.where(row)}{named}"
 
     findings = Findings(len(source.geometries), where)
     findings.notes.extend(source.notes)

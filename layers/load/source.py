@@ -36,6 +36,16 @@ class Source:
     broken: Mapping[int, str] = field(default_factory=dict)  #: rows that cannot be read, and why
     guessed: Mapping[str, str] = field(default_factory=dict)  #: columns known by a word alone
     notes: list[str] = field(default_factory=list)
+    lines: Sequence[int] = ()  #: the file's line of each row, where its number does not tell it
+
+    def where(self, row: int) -> str:
+        """How messages call a row, by its number in the file from 0."""
+        return f"{self.row_word} {row + 1}{on_line(self.lines, row)}"
+
+
+def on_line(lines: Sequence[int], row: int) -> str:
+    """On which line of the file a row begins, for behind its number; nothing where none is said."""
+    return f" on line {lines[row]}" if lines else ""
 
 
 def named(choice: Choice, columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
