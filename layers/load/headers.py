@@ -105,7 +105,7 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
                   "公里每小时", "千米每小时", "км/ч", "км/час", "км/цаг"),
     **dict.fromkeys(("bearing_deg", "fov_deg"), (
         "degrees", "°", "deg", "degree", "度", "角度", "град", "градус", "градусы", "градусов")),
-    "households": ("households", "户", "өрх", "айл", "дворов", "шт", "ед"),
+    "households": ("single households", "households", "户", "өрх", "айл", "дворов", "шт", "ед"),
 }  # fmt: skip
 _UNIT_SAID = re.compile(r"^(?:单位|unit|units|in|в|ед\. ?изм)(?:\W+|(?=[^\x00-\u04ff]))")
 #: Signs that Chinese units are written with; units in letters are short, remarks are not.
@@ -115,7 +115,9 @@ _LONG_UNITS = re.compile(
     r"minute|second|hour|week|month|year|feet|inch|mile|yard|knot|radian|met(?:er|re)|thousand|"
     r"минут|секунд|недел|месяц|сантим|миллим|метр|радиан|градус|тысяч|фут|миля|хоног"
 )
-_BRACKETS = re.compile(r"[()\[\]【】]")
+_BRACKETS = re.compile(r"[()\[\]【】,;、]")
+#: When something was counted, which is no unit.
+_WHEN = re.compile(r"(?<!\d)(?:19|20)\d\d ?(?:年(?:\d{1,2}月)?[底末]?|г\b\.?|оны?\b)?(?!\d)")
 _OPEN, _CLOSE = "([【", ")]】"
 _BETWEEN = re.compile(r"[\s_.:：*-]+")
 
@@ -148,7 +150,7 @@ def _may_be_in_another_unit(ours: str, header: str) -> bool:
     own = _UNITS.get(ours)
     if own is None:
         return False
-    said = [_UNIT_SAID.sub("", part).rstrip(".") for part in _parts(header)[1]]
+    said = [_UNIT_SAID.sub("", _WHEN.sub("", part)).strip(" .") for part in _parts(header)[1]]
     return any(part not in own and _may_be_unit(part) for part in said)
 
 
@@ -178,7 +180,7 @@ def guess(
         fit = [h for h in headers if ours in _OURS.get(plain(h), ()) and h not in people]
         other = [h for h in fit if _may_be_in_another_unit(ours, h)]
         notes += [
-            f"column {h!r} was not read as {ours}, which is in {_UNITS[ours][0]}: if it is so,"
+            f"column {h!r} was not read as {ours}, which is in {_UNITS[ours][0]}: if this is,"
             f" too, --map {ours}={h}"
             for h in other
         ]

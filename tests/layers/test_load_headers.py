@@ -174,7 +174,7 @@ def test_population_is_no_number_of_households(connection: Connection, tmp_path:
         ("border", "起点里程(m)", "chainage_start_km", "kilometres"),
         ("roads", "限速(m/s)", "speed_kmh", "km/h"),
         ("cameras", "方位角(弧度)", "bearing_deg", "degrees"),
-        ("settlements", "户数(百户)", "households", "households"),
+        ("settlements", "户数(百户)", "households", "single households"),
     ],
 )
 def test_a_column_in_another_unit_than_ours_is_named_and_not_read(
@@ -184,7 +184,7 @@ def test_a_column_in_another_unit_than_ours_is_named_and_not_read(
     guessed = headers.guess([header], [*places.layer(layer).writable], persons.is_of_persons)
     assert guessed.columns == {}
     assert guessed.notes == [
-        f"column {header!r} was not read as {ours}, which is in {unit}: if it is so, too,"
+        f"column {header!r} was not read as {ours}, which is in {unit}: if this is, too,"
         f" --map {ours}={header}"
     ]
 
@@ -197,7 +197,9 @@ def test_a_column_in_another_unit_than_ours_is_named_and_not_read(
         ("буфер (м)", "margin_m"),
         ("буфер (обязательно)", "margin_m"), ("起点里程(km)", "chainage_start_km"),
         ("限速(Km/h)", "speed_kmh"), ("скорость (км/ч)", "speed_kmh"), ("方位角(°)", "bearing_deg"),
-        ("азимут (град.)", "bearing_deg"), ("户数(户)", "households"), ("级别(必填)", "level"),
+        ("азимут (град.)", "bearing_deg"), ("户数(户)", "households"),
+        ("户数(2023年底)", "households"), ("缓冲距离（必填，米）", "margin_m"),
+        ("级别(必填)", "level"),
     ],
 )  # fmt: skip
 def test_a_column_in_our_unit_or_with_a_remark_is_read(header: str, ours: str) -> None:
