@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, any_, func, select
 
-from layers.load import conventions, identity, parse
+from layers.load import conventions, identity, parse, persons
 from layers.load.conventions import Levels
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import LAYERS
-from layers.places.columns import is_missing, text_of
+from layers.places.columns import is_missing
 
-#: Numbers and times are told from words by most of them; one that is wrong is refused as ever.
+#: What a column is, most of its values tell; one that is wrong is refused as ever.
 _MOST = 0.5
 
 
@@ -34,7 +34,7 @@ def believe(connection: Connection, plan: Plan, source: Source, levels: Levels) 
     columns, notes = dict(source.columns), []
     against = {}
     for ours, theirs in source.guessed.items():
-        why = _against(connection, plan, source, ours, levels)
+        why = _against(connection, plan, source, ours, levels, columns)
         if why:
             del columns[ours]
             against[theirs] = ours
@@ -49,47 +49,61 @@ def believe(connection: Connection, plan: Plan, source: Source, levels: Levels) 
 
 
 def _against(
-    connection: Connection, plan: Plan, source: Source, ours: str, levels: Levels
+    connection: Connection,
+    plan: Plan,
+    source: Source,
+    ours: str,
+    levels: Levels,
+    believed: Mapping[str, Sequence[Any]],
 ) -> str | None:
-    """What speaks against a guess, with what to do; None for nothing."""
+    """What speaks against a guess, with what to do; None for nothing.
+
+    ``believed`` are the columns that nothing spoke against so far; that of ids comes first.
+    """
     theirs = source.guessed[ours]
     anyway = f"--map {ours}={theirs} takes it all the same"
     values = source.columns[ours]
     if ours == "id":
         if source.feature_ids is not None:
             return f"the features have ids of their own; {anyway}"
-        return _no_ids(values, anyway)
+        return _no_ids(source, values, anyway)
     column = plan.layer.columns[ours]
-    trial = Findings(len(values), lambda row: f"{source.row_word} {row + 1}")
-    tidied = conventions.tidy(plan.layer, {ours: values}, levels, trial)
-    parse.column(plan, ours, tidied[ours], trial)
-    least = 1.0 if column.kind in ("text", "boolean", "json") else _MOST
-    if trial.fine.mean() < least:
+    trial = _trial(source)
+    known = parse.without_unknown(plan, {ours: values})[ours]
+    tidied = conventions.tidy(plan.layer, {ours: known}, levels, trial)[ours]
+    parsed = parse.column(plan, ours, tidied, trial)
+    # The values of a column that is nearly empty speak for themselves.
+    present = [row for row, value in enumerate(known) if not is_missing(value)]
+    if present and trial.fine[present].mean() < _MOST:
         return f"{trial.refused[0]}; {anyway}"
     if column.refers is not None:
-        return _no_reference(connection, plan, source, ours, column.refers, anyway)
+        own: set[str] = set()
+        if column.refers == plan.layer.name:
+            given = identity.chosen(believed.get("id"), source.feature_ids) or ()
+            own = set(identity.given(conventions.visible("id", given, trial), trial))
+        named = {value for value in parsed if value is not None}
+        return _no_reference(connection, named - own, column.refers, anyway)
     return None
 
 
-def _no_ids(values: Sequence[Any], anyway: str) -> str | None:
+def _trial(source: Source) -> Findings:
+    """Findings that are told of the column alone."""
+    return Findings(len(source.geometries), source.where)
+
+
+def _no_ids(source: Source, values: Sequence[Any], anyway: str) -> str | None:
     if any(map(is_missing, values)):
         return f"not every row has one; {anyway}"
-    trial = Findings(len(values), str)
-    ids = identity.given(values, trial)
+    trial = _trial(source)
+    ids = identity.given(conventions.visible("id", values, trial), trial)
     if not trial.fine.all() or len(set(ids)) < len(ids):
         return f"it says the same in several rows, or what can be no id; {anyway}"
-    return None
+    persons.refuse("id", ids, trial)
+    return f"{trial.refused[0]}; {anyway}" if trial.refused else None
 
 
-def _no_reference(
-    connection: Connection, plan: Plan, source: Source, ours: str, refers: str, anyway: str
-) -> str | None:
-    """Whether a column names what is neither in the file nor stored: names of parents, say."""
-    named = {text_of(value) for value in source.columns[ours] if not is_missing(value)}
-    if refers == plan.layer.name:
-        own: Mapping[str, Sequence[Any]] = source.columns
-        given = own.get("id") or source.feature_ids or ()
-        named -= {text_of(value) for value in given if not is_missing(value)}
+def _no_reference(connection: Connection, named: set[str], refers: str, anyway: str) -> str | None:
+    """Whether a column names what is not stored (nor in the file): names of parents, say."""
     table = LAYERS[refers].table
     query = select(table.c.id).where(
         table.c.id == any_(func.string_to_array("\n".join(named), "\n"))

@@ -12,7 +12,7 @@ from layers.places import Layer
 from layers.places.columns import INVISIBLE, shown
 
 #: Line ends and tabs; all other control characters are refused with their row.
-_BROKEN = re.compile(r"\s*[\t\n\v\f\r\x85\u2028\u2029]\s*")
+_BROKEN = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
 #: West of north by its sign, as half of all compasses have it.
 _WEST = re.compile(r"\s*-(\d{1,3}(?:[.,]\d+)?)\s*°?\s*")
 _FULL_DEG = 360.0
@@ -157,7 +157,9 @@ def _one_line(name: str, values: Sequence[Any], findings: Findings) -> Sequence[
     if together.isprintable() or not _BROKEN.search(together):
         return values
     broken = {
-        text: _BROKEN.sub(" ", text.strip()) for text in set(texts) if _BROKEN.search(text.strip())
+        text: " ".join(filter(None, map(str.strip, _BROKEN.split(text))))
+        for text in set(texts)
+        if _BROKEN.search(text.strip())
     }
     for row, value in enumerate(values):
         if isinstance(value, str) and value in broken:

@@ -38,8 +38,8 @@ _SHIFTED = {
     **dict.fromkeys(("bd09", "bd_", "baidu", "百度"), "BD-09"),
 }
 _HEX = re.compile(r"(?:\\x|0x)?((?:00|01)[0-9a-f]{8,})", re.IGNORECASE)
-_SRID = re.compile(r"\s*SRID\s*=\s*(\d+)\s*;\s*(.*)", re.IGNORECASE | re.DOTALL)
-_HALVES = re.compile(r"\s*[,，;；|/、]\s*")
+_SRID = re.compile(r"\s*SRID\s*=\s*(\d{1,6})\s*;\s*(.*)", re.IGNORECASE | re.DOTALL)
+_HALVES = re.compile("[,，;；|/、]")
 _NO_PAIR = "{!r} is no pair of longitude and latitude, such as 105.25,41.5: mend it"
 _EITHER = "{!r} may be longitude or latitude first: name the column lonlat or latlon"
 
@@ -127,7 +127,7 @@ def _halves(cell: str) -> tuple[str, str] | None:
     plain = re.sub(r"^\s*point\s*(?=\()", "", cell, flags=re.IGNORECASE).strip(" []()（）\t")
     if not plain:
         return "", ""
-    parts = _HALVES.split(plain)
+    parts = [part.strip() for part in _HALVES.split(plain)]
     if len(parts) == 4 and "." not in plain:  # 104,5, 41,5
         parts = [f"{parts[0]}.{parts[1]}", f"{parts[2]}.{parts[3]}"]
     if len(parts) == 1:
@@ -200,9 +200,11 @@ def _texts(path: Path, cells: list[str]) -> tuple[Shapes, CRS | None]:
         found[is_hex] = binary.found[is_hex]
         srid = np.where(is_hex, np.maximum(shapely.get_srid(found), 0), srid)
         broken, closed = broken | binary.broken, closed + binary.closed
+    if is_json.any():
+        found[is_json], odd = read_shapes(given[is_json], shapely.from_geojson)
+        broken |= {int(np.flatnonzero(is_json)[n]): why for n, why in odd.items()}
     for row in np.flatnonzero(is_json).tolist():
-        found[row] = shapely.from_geojson(given[row], on_invalid="ignore")
-        if found[row] is None:
+        if found[row] is None and row not in broken:
             broken[row] = f"{given[row][:40]!r} is no GeoJSON geometry: mend it"
     named = sorted(set(srid[srid > 0].tolist()))
     if len(named) > 1:

@@ -20,7 +20,7 @@ from shapely.errors import ShapelyError
 from layers.errors import BadFileError
 from layers.load.encoding import decode
 from layers.load.plan import Plan
-from layers.load.source import LONLAT, Shapes, Source, declared_crs, named
+from layers.load.source import LONLAT, Shapes, Source, declared_crs, named, read_shapes
 
 _NULL = msgspec.Raw(b"null")
 _LINES = {".geojsonl", ".geojsons", ".geojsonseq", ".ndjson"}
@@ -124,10 +124,10 @@ def _crs(path: Path, said: dict[str, Any] | msgspec.UnsetType | None) -> CRS | N
 def _geometries(texts: list[bytes]) -> Shapes:
     given = np.empty(len(texts), dtype=object)
     given[:] = texts
-    found = np.asarray(shapely.from_geojson(given, on_invalid="ignore"), dtype=object)
-    closed, broken = [], {}
+    found, broken = read_shapes(given, shapely.from_geojson)
+    closed = []
     for row in np.flatnonzero(shapely.is_missing(found)).tolist():
-        if texts[row].strip() == b"null":
+        if texts[row].strip() == b"null" or row in broken:
             continue
         found[row], was_open = _mended(texts[row])
         if found[row] is None:

@@ -4,7 +4,8 @@ A header counts when it is one of the words here, whole, but for case, blanks an
 brackets behind it. Of two that may be the same column none is taken, and neither is what persons
 are listed by: the words for *name* of places and of persons are one in Mongolian and Russian. What
 was taken is told, and what was not, with the ``--map`` that would take it. No serial number
-(序号, №, п/п) is an id: it is another after the next sorting.
+(序号, №, п/п) is an id: it is another after the next sorting. What may be in another unit than ours
+(``停留时间(分钟)`` beside our seconds) is not taken either.
 """
 
 from __future__ import annotations
@@ -92,7 +93,32 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 #: Called so, a column may be of places or of persons: what else is in the table tells.
 _EITHER = {"нэр", "имя"}
 _NAMES = ("name_zh", "name_mn", "name_en")
-_BEHIND = re.compile(r"\s*[(（\[【].*[)）\]】]\s*$")
+#: What our columns are in: as messages say it, then as headers do, in brackets.
+_UNITS: Mapping[str, tuple[str, ...]] = {
+    "dwell_s": ("seconds", "s", "sec", "second", "秒", "秒钟", "с", "сек", "секунда", "секунды",
+                "секунд"),
+    **dict.fromkeys(("margin_m", "range_m"), (
+        "metres", "m", "meter", "meters", "metre", "米", "公尺", "м", "метр", "метры", "метров")),
+    "chainage_start_km": ("kilometres", "km", "kilometer", "kilometers", "公里", "千米", "км",
+                          "километр", "километры", "километров"),
+    "speed_kmh": ("km/h", "kmh", "kph", "公里/小时", "千米/小时", "公里/时", "千米/时",
+                  "公里每小时", "千米每小时", "км/ч", "км/час", "км/цаг"),
+    **dict.fromkeys(("bearing_deg", "fov_deg"), (
+        "degrees", "°", "deg", "degree", "度", "角度", "град", "градус", "градусы", "градусов")),
+    "households": ("single households", "households", "户", "өрх", "айл", "дворов", "шт", "ед"),
+}  # fmt: skip
+_UNIT_SAID = re.compile(r"^(?:单位|unit|units|in|в|ед\. ?изм)(?:\W+|(?=[^\x00-\u04ff]))")
+#: Signs that Chinese units are written with; units in letters are short, remarks are not.
+_UNIT_SIGNS = re.compile("[秒分时天日周月年米里度尺丈寸码节厘毫千万百十亿英密弧]|[°'\"′″%‰/²³]")
+_MOST_UNIT_LETTERS = 4
+_LONG_UNITS = re.compile(
+    r"minute|second|hour|week|month|year|feet|inch|mile|yard|knot|radian|met(?:er|re)|thousand|"
+    r"минут|секунд|недел|месяц|сантим|миллим|метр|радиан|градус|тысяч|фут|миля|хоног"
+)
+_BRACKETS = re.compile(r"[()\[\]【】,;、]")
+#: When something was counted, which is no unit.
+_WHEN = re.compile(r"(?<!\d)(?:19|20)\d\d ?(?:年(?:\d{1,2}月)?[底末]?|г\b\.?|оны?\b)?(?!\d)")
+_OPEN, _CLOSE = "([【", ")]】"
 _BETWEEN = re.compile(r"[\s_.:：*-]+")
 
 
@@ -106,8 +132,32 @@ class Guessed:
 
 def plain(header: str) -> str:
     """A header without case, brackets behind it, and what stands between its words."""
-    narrow = unicodedata.normalize("NFKC", header).casefold().replace("ё", "е")
-    return _BETWEEN.sub(" ", _BEHIND.sub("", narrow)).strip()
+    return _BETWEEN.sub(" ", _parts(header)[0]).strip()
+
+
+def _parts(header: str) -> tuple[str, list[str]]:
+    """A header before the brackets at its end, and what each of these holds."""
+    narrow = unicodedata.normalize("NFKC", header).casefold().replace("ё", "е").strip()
+    opened = min((at for one in _OPEN if (at := narrow.find(one)) >= 0), default=-1)
+    if opened < 0 or not narrow.endswith(tuple(_CLOSE)):
+        return narrow, []
+    held = [part.strip() for part in _BRACKETS.split(narrow[opened:])]
+    return narrow[:opened], [part for part in held if part]
+
+
+def _may_be_in_another_unit(ours: str, header: str) -> bool:
+    """Whether what stands in a header's brackets may be a unit that is not that of our column."""
+    own = _UNITS.get(ours)
+    if own is None:
+        return False
+    said = [_UNIT_SAID.sub("", _WHEN.sub("", part)).strip(" .") for part in _parts(header)[1]]
+    return any(part not in own and _may_be_unit(part) for part in said)
+
+
+def _may_be_unit(text: str) -> bool:
+    words = re.findall(r"[a-zа-яөү]+", text)
+    short = any(len(word) <= _MOST_UNIT_LETTERS for word in words)
+    return short or bool(_UNIT_SIGNS.search(text) or _LONG_UNITS.search(text))
 
 
 _OURS: dict[str, list[str]] = {}
@@ -128,6 +178,13 @@ def guess(
     notes = []
     for ours in wanted:
         fit = [h for h in headers if ours in _OURS.get(plain(h), ()) and h not in people]
+        other = [h for h in fit if _may_be_in_another_unit(ours, h)]
+        notes += [
+            f"column {h!r} was not read as {ours}, which is in {_UNITS[ours][0]}: if this is,"
+            f" too, --map {ours}={h}"
+            for h in other
+        ]
+        fit = [h for h in fit if h not in other]
         if len(fit) > 1:
             listed = ", ".join(map(repr, fit))
             notes.append(

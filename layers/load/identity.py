@@ -23,6 +23,14 @@ _CUT_SHORT = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 _PLAIN_LINES = re.compile(r"(?:[A-Za-z0-9_-]{1,100}\n)+")
 
 
+def chosen(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
+    """The first of some columns that says anything."""
+    for values in candidates:
+        if values is not None and not all(map(is_missing, values)):
+            return values
+    return None
+
+
 def given(values: Sequence[Any], findings: Findings) -> list[str]:
     """Ids from a column; a row whose id is missing or cannot be is refused."""
     if _all_plain(values):

@@ -72,7 +72,8 @@ def _look(task: Task, columns: dict[str, Sequence[Any]], given: Sequence[Any] | 
     with ThreadPoolExecutor(1, thread_name_prefix="shapes") as thread:
         looking = thread.submit(shaping.shape, task.file, plan, source, of_shapes)
         mended = parse.mend_texts(columns, findings)
-        mended = conventions.tidy(plan.layer, mended, task.levels, findings)
+        known = parse.without_unknown(plan, mended)
+        mended = conventions.tidy(plan.layer, known, task.levels, findings)
         parsed = parse.parse(plan, mended, findings)
         if given is None:
             ids = identity.made(plan.layer, source.geometries, columns)

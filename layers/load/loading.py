@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import belief, formats, judging, shaping, writing
+from layers.load import belief, formats, identity, judging, shaping, writing
 from layers.load.conventions import Levels
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
@@ -118,7 +118,7 @@ def _load(
     tell("checking", 0, 0)
     believed = belief.believe(connection, plan, source, levels)
     columns = believed.columns
-    given = _given_ids(columns.pop("id", None), source.feature_ids)
+    given = identity.chosen(columns.pop("id", None), source.feature_ids)
     findings = _findings(source, given)
     findings.notes.extend(believed.notes)
     task = judging.Task(
@@ -192,7 +192,7 @@ def ground(
         places.layer("grids"), mapping={}, settings={}, crs=crs, source_layer=source_layer
     )
     source = _source(file, plan)
-    findings = _findings(source, _given_ids(source.columns.get("id"), source.feature_ids))
+    findings = _findings(source, identity.chosen(source.columns.get("id"), source.feature_ids))
     shaped = shaping.shape(file.name, plan, source, findings)
     found = shaping.hold(connection, file.name, plan, shaped, findings, None, None)
     _check(file.name, findings, skip_bad=False, strict=False)
@@ -223,19 +223,11 @@ def _source(file: Path, plan: Plan) -> Source:
     return source
 
 
-def _given_ids(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
-    """The first of some columns that says anything."""
-    for values in candidates:
-        if values is not None and not all(map(is_missing, values)):
-            return values
-    return None
-
-
 def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     def where(row: int) -> str:
         feature_id = None if given is None else given[row]
         named = "" if is_missing(feature_id) else f" (id {shown(str(feature_id))})"
-        return f"{source.row_word} {row + 1}{named}"
+        return f"{source.where(row)}{named}"
 
     findings = Findings(len(source.geometries), where)
     findings.notes.extend(source.notes)

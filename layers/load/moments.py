@@ -30,7 +30,6 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _EXCEL_DAYS = (20_000, 80_000)  #: 1954 to 2119
 _EXCEL_EPOCH = date(1899, 12, 30)
 _UNIX_S, _UNIX_MS = (10**9, 4 * 10**9), (10**12, 4 * 10**12)
-_AFTER_NOON = {"下午", "晚上"}
 
 
 def read(name: str, text: str, order: Order | None) -> datetime | None:
@@ -48,10 +47,12 @@ def read(name: str, text: str, order: Order | None) -> datetime | None:
     _check_number(name, plain)
     found = _YEAR_FIRST.fullmatch(plain)
     if found is not None:
+        _check_night(name, text, found)
         return _time(found, int(found["month"]), int(found["day"]))
     found = _YEAR_LAST.fullmatch(plain)
     if found is None:
         return None
+    _check_night(name, text, found)
     first, then = int(found["first"]), int(found["then"])
     said = "day-first" if found["sep"] == "." else order
     if said == "day-first" or (said is None and (first > 12 or first == then)):
@@ -72,8 +73,11 @@ def _time(found: re.Match[str], month: int, day: int) -> datetime | None:
         return None
     if ampm:
         hour = hour % 12 + 12 * (ampm == "pm")
-    elif found["half"] in _AFTER_NOON and hour < 12:
-        hour += 12
+    elif found["half"]:
+        said = _hour(found["half"], hour)
+        if said is None:
+            return None
+        hour = said
     part = (found["part"] or "").ljust(6, "0")[:6]
     text = (
         f"{found['year']}-{month:02}-{day:02}T{hour:02}:{int(found['minute'] or 0):02}"
@@ -84,6 +88,26 @@ def _time(found: re.Match[str], month: int, day: int) -> datetime | None:
         return datetime.fromisoformat(text + zone)
     except ValueError:
         return None
+
+
+def _hour(half: str, hour: int) -> int | None:
+    """The hour of 24 that one of twelve is with a word before it; None where the two contradict
+    each other. One of 24 stays."""
+    if half in ("上午", "凌晨"):
+        return hour % 12 if hour <= 12 else None
+    if half == "中午":
+        return hour if 10 <= hour <= 14 else hour + 12 if 1 <= hour <= 3 else None
+    return hour + 12 if hour < 12 else hour
+
+
+def _check_night(name: str, text: str, found: re.Match[str]) -> None:
+    """Raise BadValueError for midnight and after by the word of the evening: of which day it is
+    nobody can tell."""
+    if found["half"] == "晚上" and int(found["hour"]) in (*range(5), 12, 24):
+        raise BadValueError(
+            f"{name} is {shown(text)}, which may be of that day or of the next: write 0:30 or"
+            " 凌晨0:30 with its day"
+        )
 
 
 def _check_number(name: str, plain: str) -> None:

@@ -27,12 +27,17 @@ _WIDE = re.compile("[０-９]")
 #: Letters of other scripts stand beside a number without a blank.
 _NOT_AFTER, _NOT_BEFORE = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
 _NO_LETTER = r"(?<![^\W\d_])"
+#: A day of a recent year, which hardly any number of a person is.
+_DAY = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_DAY_APART = r"(?:19|20)\d\d([- ])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])(?![\d-])"
 _CHINESE = re.compile(
     rf"{_NOT_AFTER}([1-9]\d{{5}}(?:18|19|20)\d{{2}}[01]\d[0-3]\d{{4}}[\dXx]){_NOT_BEFORE}"
 )
 #: Two letters, then year, month (20 more in this century) and day of birth.
 _MONGOLIAN = re.compile(r"(?<![\dА-яЁёӨөҮү])([А-яЁёӨөҮү]{2} ?(\d{2})(\d{2})(\d{2})\d{2})(?!\w)")
-_PASSPORT = re.compile(rf"{_NOT_AFTER}(?:[EGDSP]\d{{8}}|E[A-HJ-NP-Z]\d{{7}}){_NOT_BEFORE}")
+_PASSPORT = re.compile(
+    rf"{_NOT_AFTER}(?:[EGDSP](?!{_DAY})\d{{8}}|E[A-HJ-NP-Z]\d{{7}}){_NOT_BEFORE}"
+)
 _PASSPORT_SAID = re.compile(
     rf"(?:{_NO_LETTER}(?:паспорт\w*|passport|регистр\w*|рд)|护照|身份证|证件)"
     r"(?: ?(?:№|no\.?|号码?|номер))?"
@@ -48,26 +53,29 @@ _MONGOLIAN_MOBILE = re.compile(
     rf"(?!-?[0-9A-Za-z]){_NOT_BEFORE}"
 )
 _ABROAD = re.compile(
-    r"\+\d{1,3}[ (-]*\d[\d ()-]{6,}\d|(?<!\w)89\d{9}(?!\w)|"
+    # No chainage (K12+300), and no heights from and to in brackets.
+    r"(?<!\d)\+(?!\d{4,} ?\(\d+-\d+\)|\d{3} ?\(\d{1,3}-\d{1,3}\))\d{1,3}[ (-]*\d[\d ()-]{6,}\d|"
+    r"(?<!\w)89\d{9}(?!\w)|"
     r"(?<!\w)8[ (-]{1,2}9\d\d[) -]{1,2}\d{3}[ -]?\d"
 )
 _LANDLINE = re.compile(r"(?<![\w.-])\(?0(?:10|2\d|[3-9]\d{2})[)-] ?[2-8]\d{6,7}(?![\w.-])")
 _TELEPHONE_SAID = re.compile(
     rf"(?:{_NO_LETTER}(?:утас\w*(?: дугаар)?|тел(?:ефон)?|моб|tel(?:ephone)?|phone|mobile)"
     r"|(?:手机|电话)(?:号码?)?|☎|📞)"
-    r"[^\w+]{0,3}\+?\d[\d() -]{4,}\d",
+    rf"[^\w+]{{0,3}}(?!{_DAY_APART})\+?\d[\d() -]{{4,}}\d",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(r"\bimei\W{0,3}\d{14,16}(?!\w)", re.IGNORECASE)
 _IMEI = re.compile(r"(?<!\w)\d{15}(?!\w)")
 _MAC = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?!\w)")
-#: The first two letters of a Mongolian plate are a province's.
+#: The first two letters of a Mongolian plate are a province's; ХОТ behind a year is a town.
 _PROVINCES = (
     "УБ|УН|УК|УА|УЕ|УО|УЗ|УС|УХ|АР|БӨ|БУ|БЯ|БХ|ГА|ГС|ДА|ДО|ДД|ДУ|ДГ|ЗА|ӨВ|ӨМ|СҮ|СЭ|ТӨ|УВ|ХӨ|ХЭ|ОР"
 )
 _PLATE = re.compile(
     rf"{_NOT_AFTER}[{_HOME}][A-HJ-Z][·•. ]?(?=[A-Z]*\d)[A-HJ-NP-Z0-9]{{5,6}}{_NOT_BEFORE}"
-    rf"|^\d{{4}}[ -]?(?:{_PROVINCES}|ХО)[А-ЯӨҮ]$|(?<!\w)\d{{4}}[ -]?(?:{_PROVINCES})[А-ЯӨҮ](?!\w)"
+    rf"|^(?!(?:19|20)\d\d ХОТ$)\d{{4}}[ -]?(?:{_PROVINCES}|ХО)[А-ЯӨҮ]$"
+    rf"|(?<!\w)\d{{4}}[ -]?(?:{_PROVINCES})[А-ЯӨҮ](?!\w)"
     r"|^[АВЕКМНОРСТУХ]\d{3}[АВЕКМНОРСТУХ]{2} ?\d{2,3}$"
 )
 #: Codes of administrative divisions of the provinces whose numbers mobile phones have, too.

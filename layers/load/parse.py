@@ -11,7 +11,7 @@ from layers.errors import BadFeatureError, BadValueError
 from layers.load import encoding, moments, persons
 from layers.load.findings import Findings
 from layers.load.plan import Plan
-from layers.places.columns import Column, is_missing, shown
+from layers.places.columns import Column, is_missing, shown, text_of
 
 
 def mend_texts(
@@ -59,6 +59,36 @@ def column(plan: Plan, name: str, values: Sequence[Any], findings: Findings) -> 
     if plan.layer.columns[name].kind == "text" and not plan.layer.columns[name].choices:
         persons.refuse(name, parsed, findings)
     return parsed
+
+
+def without_unknown(plan: Plan, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Columns with nothing where they have what was said to mean missing, as the file writes it:
+    what stands for nothing is neither read in another way nor refused."""
+    out: dict[str, Sequence[Any]] = dict(columns)
+    for name in plan.unknown.keys() & columns.keys():
+        words = plan.unknown_texts(name)
+        if plan.layer.columns[name].kind in ("integer", "number"):
+            numbers = {_number(word) for word in words} - {None}
+        else:
+            numbers = set()
+        out[name] = [None if _says(one, words, numbers) else one for one in columns[name]]
+    return out
+
+
+def _says(value: Any, words: set[str], numbers: set[float | None]) -> bool:
+    """Whether a cell is one of some words, or one of some numbers."""
+    try:
+        text = "" if is_missing(value) else text_of(value)
+    except (ValueError, OverflowError):
+        return False
+    return bool(text) and (text in words or (bool(numbers) and _number(text) in numbers))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 #: What people write into a cell for a number or time that nobody knows.

@@ -15,6 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from layers.errors import BadFileError
+from layers.load import nesting
 from layers.load.plan import Choice
 from layers.places.shapes import Geometries
 
@@ -35,6 +36,16 @@ class Source:
     broken: Mapping[int, str] = field(default_factory=dict)  #: rows that cannot be read, and why
     guessed: Mapping[str, str] = field(default_factory=dict)  #: columns known by a word alone
     notes: list[str] = field(default_factory=list)
+    lines: Sequence[int] = ()  #: the file's line of each row, where its number does not tell it
+
+    def where(self, row: int) -> str:
+        """How messages call a row, by its number in the file from 0."""
+        return f"{self.row_word} {row + 1}{on_line(self.lines, row)}"
+
+
+def on_line(lines: Sequence[int], row: int) -> str:
+    """On which line of the file a row begins, for behind its number; nothing where none is said."""
+    return f" on line {lines[row]}" if lines else ""
 
 
 def named(choice: Choice, columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
@@ -65,7 +76,14 @@ def from_wkb(wkb: Sequence[bytes | None] | Geometries) -> Shapes:
 
 def read_shapes(given: Geometries, read: Callable[..., Any]) -> tuple[Geometries, dict[int, str]]:
     """What shapely's ``read`` makes of each text or WKB (None for none and for what is broken),
-    and the rows that have curves, which shapely does not know."""
+    and the rows that have curves, which shapely does not know, or are nested too deep for it."""
+    is_binary = read is shapely.from_wkb
+    deep = nesting.wkb_too_deep(given) if is_binary else nesting.texts_too_deep(given)
+    if deep:
+        flat = given.copy()
+        flat[deep] = None
+        found, broken = read_shapes(flat, read)
+        return found, broken | dict.fromkeys(deep, nesting.WHY)
     try:
         return np.asarray(read(given, on_invalid="ignore"), dtype=object), {}
     except NotImplementedError:

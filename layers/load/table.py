@@ -15,7 +15,7 @@ from layers.errors import BadFileError
 from layers.load import coordinates
 from layers.load.encoding import decode
 from layers.load.plan import Plan
-from layers.load.source import LONLAT, Source, named
+from layers.load.source import LONLAT, Source, named, on_line
 
 _QUOTED = re.compile('"[^"]*"')
 _SEPARATORS = ",;\t|"
@@ -33,6 +33,8 @@ class Table:
     names: list[str]
     rows: list[list[str]]  #: each as long as the header
     notes: list[str]  #: which code page it was in, where that had to be found out
+    #: the file's line on which each row begins; none where they follow the header line by line
+    lines: Sequence[int] = ()
 
 
 def read(path: Path, plan: Plan) -> Source:
@@ -57,6 +59,7 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         crs=crs if crs is not None else None if plan.crs else LONLAT,
         dropped=choice.dropped,
         row_word="row",
+        lines=table.lines,
         closed=shapes.closed,
         broken=shapes.broken,
         guessed=choice.guessed,
@@ -78,20 +81,35 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
     """
     decoded = decode(path.name, path.read_bytes(), encoding)
     text, separator = _separator(decoded.text.removeprefix("\ufeff"))
+    # A cell may be a polygon of any size; the module's own limit is 131,072 characters.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         read = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        return of_rows(path, [row for row in read if row], decoded.notes)
+        # Blank lines, and cells of several, count as lines of the file; Excel's own first, too.
+        line = first = 1 + decoded.text.count("\n") - text.count("\n")
+        cells, lines = [], []
+        for row in read:
+            if row:
+                cells.append(row)
+                lines.append(line)
+            line = first + read.line_num
+        return of_rows(path, cells, decoded.notes, lines)
     except csv.Error as error:
         raise BadFileError(f"{path.name}: it is no CSV ({error}): mend it") from error
 
 
-def of_rows(path: Path, cells: Sequence[list[str]], notes: Sequence[str] = ()) -> Table:
-    """A table of rows of texts, the header first but for titles above it. Raises BadFileError."""
+def of_rows(
+    path: Path, cells: Sequence[list[str]], notes: Sequence[str] = (), lines: Sequence[int] = ()
+) -> Table:
+    """A table of rows of texts, the header first but for titles above it; ``lines`` are those of
+    the file where they are known. Raises BadFileError."""
     above, told = _titles(cells), list(notes)
     if above:
         told.append(f"{_lines(above)} above the header left out: {cells[0][0].strip()[:40]!r}")
     given, *rows = cells[above:] or [[]]
-    rows = [[_plain(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    filled = [n for n, row in enumerate(rows) if any(cell.strip() for cell in row)]
+    rows = [[_plain(cell) for cell in rows[n]] for n in filled]
+    lines = _told([lines[above + 1 + n] for n in filled] if lines else ())
     names = [name.strip() for name in given]
     while names and not names[-1] and all(len(r) < len(names) or not r[-1] for r in rows):
         names.pop()
@@ -105,10 +123,16 @@ def of_rows(path: Path, cells: Sequence[list[str]], notes: Sequence[str] = ()) -
             row.pop()
         if len(row) != len(names):
             raise BadFileError(
-                f"{path.name}: row {n + 1} has {len(row)} cells, the header {len(names)}: mend it"
+                f"{path.name}: row {n + 1}{on_line(lines, n)} has {len(row)} cells, the header"
+                f" {len(names)}: mend it"
                 " (write numbers with a point, and quote what holds a separator)"
             )
-    return Table(names=names, rows=rows, notes=told)
+    return Table(names=names, rows=rows, notes=told, lines=lines)
+
+
+def _told(lines: Sequence[int]) -> Sequence[int]:
+    """Lines, unless they are those that anybody expects: the header's is the first."""
+    return () if all(line == n for n, line in enumerate(lines, start=2)) else lines
 
 
 def _plain(cell: str) -> str:

@@ -103,3 +103,22 @@ def test_what_nobody_sees_makes_no_other_id_and_no_other_name(
     assert list(frames.places(connection, "settlements")["name_mn"]) == ["ᠮᠣᠩᠭᠣᠯ\u180e\u200d"]
     with pytest.raises(RefusedRowsError, match="--strict"):
         load(connection, "settlements", path, strict=True)
+
+
+@pytest.mark.parametrize(("written", "said"), [("-1", "-1"), ("-1.0", "-1"), (" -1 ", "-1")])
+def test_a_bearing_that_means_unknown_is_not_counted_from_north(
+    connection: Connection, tmp_path: Path, written: str, said: str
+) -> None:
+    path = csv(tmp_path, "id,bearing_deg,lon,lat", f"A,{written},105,40", "B,-90,105.1,40")
+    report = load(connection, "cameras", path, unknown={"bearing_deg": said})
+    assert report.repaired == ["row 2 (id 'B'): bearing_deg '-90' was read as 270"]
+    found = frames.places(connection, "cameras")["bearing_deg"]
+    assert (found.isna().tolist(), found["B"]) == ([True, False], 270)
+
+
+def test_a_level_that_means_unknown_is_no_level_that_there_is_not(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,level,wkt", f"A,?,{TRIANGLE}")
+    load(connection, "grids", path, levels=LEVELS, unknown={"level": "?"})
+    assert list(frames.places(connection, "grids")["level"]) == ["cell"]

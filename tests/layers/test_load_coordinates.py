@@ -198,3 +198,28 @@ def test_metres_with_blanks_between_thousands_are_no_degrees_and_minutes(
 ) -> None:
     path = csv(tmp_path, "id;lon;lat", "A;100 000;40 000")
     assert "000' is no number" in refusal(connection, "settlements", path, crs="EPSG:32648")
+
+
+@pytest.mark.parametrize(
+    ("lines", "where"),
+    [
+        (("id,lon,lat", "A,105,40", "B,105,91"), "row 2 (id 'B')"),
+        (("id,lon,lat", "A,105,40", "", "", "B,105,91"), "row 2 on line 5 (id 'B')"),
+        (("", "id,lon,lat", ",,", "A,105,40", "B,105,91"), "row 2 on line 5 (id 'B')"),
+        (("sep=,", "id,lon,lat", "B,105,91"), "row 1 on line 3 (id 'B')"),
+        (("Posts", "id,lon,lat", "B,105,91"), "row 1 on line 3 (id 'B')"),
+        (("id,name,lon,lat", 'A,"a', 'b",105,40', "B,b,105,91"), "row 2 on line 4 (id 'B')"),
+    ],
+)
+def test_a_row_is_called_by_its_line_where_its_number_does_not_tell_it(
+    connection: Connection, tmp_path: Path, lines: tuple[str, ...], where: str
+) -> None:
+    said = refusal(connection, "settlements", csv(tmp_path, *lines))
+    assert said.startswith(f"x.csv: {where}: ")
+
+
+def test_a_row_of_too_many_cells_is_called_by_its_line(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,lon,lat", "", "A,105,40", "", "B,105,40,x")
+    assert "row 2 on line 5 has 4 cells, the header 3" in refusal(connection, "settlements", path)

@@ -31,6 +31,10 @@ def connection(cluster_url: str, template_database: str) -> Iterator[Connection]
     [
         ("13812345678", TELEPHONE), ("138-1234-5678", TELEPHONE), ("+86 138 1234 5678", TELEPHONE),
         ("Somebody 13812345678", TELEPHONE), ("+976 9911 2233", TELEPHONE),
+        ("+7(912)345-67-89", TELEPHONE),
+        ("+976 (9911-2233)", TELEPHONE), ("тел+97699112233", TELEPHONE),
+        ("Mobile 9911-2233", TELEPHONE), ("Mobile 2024-0512", TELEPHONE), ("2024 УБА", PLATE),
+        ("1234 ХОА", PLATE),
         ("8 (912) 345-67-89", TELEPHONE),
         # 1·7+1·9+… of the 17 digits, taken by GB 11643's weights, leave 2: the check digit is X.
         ("11010519491231002X", IDENTITY), ("No. 11010519491231002x", IDENTITY),
@@ -70,6 +74,9 @@ def test_a_number_of_a_person_or_device_is_refused_with_its_row(
         # Letters of a province and pairs of digits: two have no date, two begin alike.
         ["УБ01010100", "УБ00150100"], ["УБ01010101", "УБ01010102"], ["УБ00150100"],
         ["98765432", "12345678", "45612378"], ["E105.123456"], ["Hotel 12345678"], ["20240315"],
+        ["Height +1200 (1250-1300)"], ["+800 (750-900)"], ["K12+300-450000"],
+        ["Mobile 2024-05-12"], ["2024 ХОТ"],
+        ["G20240112"], ["post G20240112"],
     ],
 )  # fmt: skip
 def test_names_and_codes_of_places_are_taken(

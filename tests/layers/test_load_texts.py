@@ -200,6 +200,25 @@ def test_a_time_may_be_written_so(connection: Connection, tmp_path: Path, text: 
 
 
 @pytest.mark.parametrize(
+    ("text", "kept"),
+    [("上午12:30", "00:30"), ("凌晨12点30分", "00:30"), ("凌晨0:30", "00:30"),
+     ("上午8:00", "08:00"),
+     ("中午1:20", "13:20"), ("中午12点", "12:00"), ("中午11:50", "11:50"), ("中午13:20", "13:20"),
+     ("下午12:30", "12:30"), ("下午3点", "15:00"), ("下午15:00", "15:00"), ("晚上8点", "20:00"),
+     ("晚上11:59", "23:59"), ("晚上20:00", "20:00")],
+)  # fmt: skip
+def test_a_half_of_the_day_says_which_of_two_hours_it_is(
+    connection: Connection, tmp_path: Path, text: str, kept: str
+) -> None:
+    path = tmp_path / "x.csv"
+    row = f"A,105,40,2026年3月1日 {text}"
+    path.write_text(f"id,lon,lat,last_heartbeat\n{row}\n", encoding="utf-8")
+    load(connection, "checkpoints", path, time_zone="UTC")
+    found = places.feature(connection, "checkpoints", "A")["properties"]
+    assert found["last_heartbeat"] == f"2026-03-01T{kept}:00Z"
+
+
+@pytest.mark.parametrize(
     ("text", "dates", "kept"),
     [("03/01/2026", "day-first", "2026-01-03"), ("03/01/2026", "month-first", "2026-03-01"),
      ("13/01/2026", None, "2026-01-13"), ("01/13/2026", None, "2026-01-13"),
@@ -221,6 +240,9 @@ def test_day_and_month_are_told_apart_or_said(
      ("13/01/2026", "month-first", "give a time with its zone"),
      ("2026/2/30", None, "give a time with its zone"), ("01.03.26", None, "give a time"),
      ("46082.33", None, r"a spreadsheet's number of a day \(2026-03-01, or four years later\)"),
+     ("2026年3月1日 晚上12点", None, "may be of that day or of the next"),
+     ("2026年3月1日 晚上0:30", None, "may be of that day or of the next"),
+     ("2026年3月1日 上午13:00", None, "give a time"), ("2026年3月1日 中午8点", None, "give a time"),
      ("1767225600", None, "looks like seconds or milliseconds since 1970"),
      ("1/2/2026", "year-first", "--dates year-first: it is none of day-first, month-first")],
 )  # fmt: skip
