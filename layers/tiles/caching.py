@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cramjam
 from anyio import CapacityLimiter, to_thread
@@ -28,6 +30,16 @@ _CODED: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: bytes(cramjam.brotli.compress(body, level=4)),
     "zstd": lambda body: bytes(cramjam.zstd.compress(body, level=3)),
 }
+_Of = TypeVar("_Of")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A tile's bytes as they are before they are compressed."""
+
+    body: bytes
+    version: versions.DataVersion
 
 
 class Tiles:
@@ -44,9 +56,12 @@ class Tiles:
         self.hearing = Hearing(
             conninfo(engine.url.render_as_string(hide_password=False)), self._heard
         )
+        #: What is under way, by the number of changes that were known when it began: tiles as
+        #: somebody is given them, and what these are compressed from, by who sees what.
         self._making: dict[tuple[Key, int], asyncio.Future[Kept]] = {}
+        self._cutting: dict[tuple[Key, int], asyncio.Future[Cut]] = {}
         self._limit: CapacityLimiter | None = None
-        self.made = 0  #: how many tiles were made
+        self.made = 0  #: how many tiles were made, however many codings each has
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -68,19 +83,15 @@ class Tiles:
         return self.store.get(key) or await self._make_once(principal, key)
 
     async def _make_once(self, principal: Principal, key: Key) -> Kept:
-        turn = (key, self._log.heard)
-        making = self._making.get(turn)
-        if making is None:
-            making = asyncio.ensure_future(self._make(principal, key, self._log.heard))
-            self._making[turn] = making
-            making.add_done_callback(lambda _: self._making.pop(turn, None))
-        return await asyncio.shield(making)
+        heard = self._log.heard
+        return await _shared(self._making, (key, heard), lambda: self._make(principal, key, heard))
 
     async def _make(self, principal: Principal, key: Key, heard: int) -> Kept:
-        if self._limit is None:
-            self._limit = CapacityLimiter(_AT_ONCE)
-        tile = await to_thread.run_sync(self._cut, principal, key, limiter=self._limit)
-        self.made += 1
+        # Not by the right that the key names: scopes say what one may do, and what one may see
+        # is of area and team alone.
+        seen = replace(key, right=principal.sees, coding="")
+        cut = await _shared(self._cutting, (seen, heard), lambda: self._cut_once(principal, seen))
+        tile = await to_thread.run_sync(_finished, cut, key, limiter=self._limiter())
         since = self._log.since(heard)
         if since is not None and not any(
             touches(change, name) for change in since for name in key.layers
@@ -88,21 +99,45 @@ class Tiles:
             self.store.put(key, tile)
         return tile
 
-    def _cut(self, principal: Principal, key: Key) -> Kept:
-        # Scopes say what one may do; what one may see is of area and team alone.
-        sees = f"{principal.area}|{principal.team}"
-        copies = {name: self._copies.get(principal, sees, name) for name in key.layers}
+    async def _cut_once(self, principal: Principal, key: Key) -> Cut:
+        cut = await to_thread.run_sync(self._cut, principal, key, limiter=self._limiter())
+        self.made += 1
+        return cut
+
+    def _limiter(self) -> CapacityLimiter:
+        if self._limit is None:
+            self._limit = CapacityLimiter(_AT_ONCE)
+        return self._limit
+
+    def _cut(self, principal: Principal, key: Key) -> Cut:
+        copies = {name: self._copies.get(principal, principal.sees, name) for name in key.layers}
         share = reading.share(len(copy) for copy in copies.values())
         body = b"".join(
             copy.layer(name, key.z, key.x, key.y, share) for name, copy in copies.items()
         )
-        secret = hashlib.md5(key.right.encode(), usedforsecurity=False).digest()
-        digest = hashlib.blake2b(body, digest_size=12, key=secret).hexdigest()
-        return Kept(
-            body=_CODED[key.coding](body) if body else b"",
-            etag=f'"{digest}{key.coding and "-"}{key.coding}"',
-            version=versions.joined([copy.version for copy in copies.values()]),
-        )
+        return Cut(body=body, version=versions.joined([copy.version for copy in copies.values()]))
+
+
+def _finished(cut: Cut, key: Key) -> Kept:
+    """The tile as somebody is given it: compressed, and with the tag of its right."""
+    secret = hashlib.md5(key.right.encode(), usedforsecurity=False).digest()
+    digest = hashlib.blake2b(cut.body, digest_size=12, key=secret).hexdigest()
+    return Kept(
+        body=_CODED[key.coding](cut.body) if cut.body else b"",
+        etag=f'"{digest}{key.coding and "-"}{key.coding}"',
+        version=cut.version,
+    )
+
+
+async def _shared(
+    under_way: dict[_Of, asyncio.Future[_Made]], of: _Of, make: Callable[[], Awaitable[_Made]]
+) -> _Made:
+    """What is made of this once for all who ask while it is; it goes on when one of them goes."""
+    making = under_way.get(of)
+    if making is None:
+        making = under_way[of] = asyncio.ensure_future(make())
+        making.add_done_callback(lambda _: under_way.pop(of, None))
+    return await asyncio.shield(making)
 
 
 def accepted(header: str, order: Sequence[str] = ("zstd", "br", "gzip")) -> str:

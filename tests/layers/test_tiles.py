@@ -15,8 +15,9 @@ from sqlalchemy import Engine, text
 from geo.errors import OutOfRangeError
 from layers import tiles
 from layers.db.engine import SYSTEM, Principal, acting
-from layers.errors import DatabaseUnavailableError, NoSuchLayerError
-from layers.tiles import Kept, Key, Tiles
+from layers.errors import NoSuchLayerError
+from layers.tiles import Key, Tiles
+from layers.tiles.caching import Cut
 from tests.layers.tile_words import area, decoded, fence, run, settle, tile_at
 
 
@@ -33,7 +34,7 @@ class Halting(Tiles):
         self.halt: threading.Event | None = None
         self.halted = threading.Event()
 
-    def _cut(self, principal: Principal, wanted: Key) -> Kept:
+    def _cut(self, principal: Principal, wanted: Key) -> Cut:
         halt, self.halt = self.halt, None
         made = super()._cut(principal, wanted)
         if halt is not None:
@@ -197,7 +198,7 @@ def test_a_tile_that_cannot_be_made_fails_all_who_wait_and_is_tried_again(engine
     served(engine, scenario)
 
 
-def test_a_tile_without_a_database_is_refused_and_given_after_it(engine: Engine) -> None:
+def test_tiles_come_after_the_database_ended_every_connection(engine: Engine) -> None:
     settle(engine, "s", 0.5, 0.5)
 
     async def scenario(made: Halting) -> None:
@@ -209,9 +210,46 @@ def test_a_tile_without_a_database_is_refused_and_given_after_it(engine: Engine)
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
-        with pytest.raises(DatabaseUnavailableError):
-            await made.get(SYSTEM, key("settlements"))
         assert await made.get(SYSTEM, key("settlements")) is first
+        assert (await made.get(SYSTEM, key("roads"))).body == b""
+
+    served(engine, scenario)
+
+
+def test_four_codings_at_once_of_a_cold_tile_are_of_one_that_is_made_once(engine: Engine) -> None:
+    settle(engine, "s", 0.5, 0.5)
+    writer = Principal(name="w", scopes=frozenset({"read", "ingest"}))
+
+    async def scenario(made: Halting) -> None:
+        asked = [
+            (who, key("settlements", coding=coding))
+            for who in (SYSTEM, writer)
+            for coding in ("", "gzip", "br", "zstd")
+        ]
+        answers = await asyncio.gather(*(made.get(who, one) for who, one in asked * 3))
+        assert made.made == 1
+        plain, packed, *_ = answers
+        assert list(decoded(plain.body)["settlements"]) == ["s"]
+        assert gzip.decompress(packed.body) == plain.body
+        assert len({one.etag for one in answers}) == 4
+
+    served(engine, scenario)
+
+
+def test_who_sees_otherwise_is_given_a_tile_that_was_made_for_it(engine: Engine) -> None:
+    # An area may be called anything, what stands in other keys too.
+    rights = [Principal(name="a", area=area, team=team) for area, team in
+              [(None, None), ("None", None), (None, "None"), ("a|b", None), ("a", "b|None"),
+               ("a', 'b", None), ("a", "b")]]  # fmt: skip
+    assert len({one.sees for one in rights}) == len(rights)
+
+    async def scenario(made: Halting) -> None:
+        z, x, y = tile_at(10, 0.5, 0.5)
+        await asyncio.gather(
+            *(made.get(one, Key(right=one.sees, layers=("roads",), z=z, x=x, y=y))
+              for one in rights)
+        )  # fmt: skip
+        assert (made.made, len(made.store)) == (len(rights), len(rights))
 
     served(engine, scenario)
 

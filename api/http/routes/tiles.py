@@ -81,7 +81,7 @@ async def tile(
     tiles.check(named, z, x, y)
     made = service.tiles.made
     stored = await service.tiles.get(
-        principal, Key(right=right_of(principal), layers=named, z=z, x=x, y=y)
+        principal, Key(right=principal.sees, layers=named, z=z, x=x, y=y)
     )
     asked = Asked.of(service, window, level, swath_m)
     body, version, kept = await to_thread.run_sync(
