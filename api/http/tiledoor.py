@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, whole
+from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of, whole
 from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
 from layers.access import tokens
@@ -38,6 +38,7 @@ _MOST_REMEMBERED = 10_000
 @dataclass(frozen=True, kw_only=True)
 class _Known:
     principal: Principal
+    right: str
     ends_s: float  #: by the monotonic clock
 
 
@@ -66,7 +67,9 @@ class Rights:
         left_s = _REMEMBER_S
         if principal.until is not None:
             left_s = min(left_s, (principal.until - datetime.now(UTC)).total_seconds())
-        found = _Known(principal=principal, ends_s=time.monotonic() + left_s)
+        found = _Known(
+            principal=principal, right=right_of(principal), ends_s=time.monotonic() + left_s
+        )
         # What was looked up while a token changed may be what it was before.
         if before is self._known:
             if len(before) >= _MOST_REMEMBERED:
@@ -107,8 +110,7 @@ class TileDoor:
             if known is None or not known.principal.scopes & CARRIED_BY["read"]:
                 return False
             coding = accepted(whole(headers, "accept-encoding"))
-            right = known.principal.sees
-            key = Key(right=right, layers=layers, z=z, x=x, y=y, coding=coding)
+            key = Key(right=known.right, layers=layers, z=z, x=x, y=y, coding=coding)
             kept = self._tiles.store.get(key)
             tile = kept or await self._tiles.get(known.principal, key)
         except (LayersError, ValueError):
@@ -143,14 +145,13 @@ async def tile_answer(
     x: int,
     y: int,
 ) -> Response:
-    """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.get`` do."""
+    """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.ask`` do."""
     check(layers, z, x, y)
     coding = accepted(whole(request.headers, "accept-encoding"))
-    key = Key(right=principal.sees, layers=layers, z=z, x=x, y=y, coding=coding)
-    made = service.tiles.made
-    tile = await service.tiles.get(principal, key)
+    key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
+    tile, hit = await service.tiles.ask(principal, key)
     known = known_as(request, tile.etag)
-    told = headers_of(tile, key, hit=made == service.tiles.made, known=known)
+    told = headers_of(tile, key, hit=hit, known=known)
     headers = {name.decode(): value.decode() for name, value in told}
     return Response(tile.body if known is None else b"", 200 if known is None else 304, headers)
 

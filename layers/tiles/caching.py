@@ -79,16 +79,21 @@ class Tiles:
         Requests for one tile that is not kept make it once; one that was begun before a change is
         not given to who came after it. Raises DatabaseUnavailableError.
         """
+        return (await self.ask(principal, key))[0]
+
+    async def ask(self, principal: Principal, key: Key) -> tuple[Kept, bool]:
+        """As ``get``, and whether the tile was kept: not made for this request or another's."""
         await self.hearing.fresh()
-        return self.store.get(key) or await self._make_once(principal, key)
+        kept = self.store.get(key)
+        return kept or await self._make_once(principal, key), kept is not None
 
     async def _make_once(self, principal: Principal, key: Key) -> Kept:
         heard = self._log.heard
         return await _shared(self._making, (key, heard), lambda: self._make(principal, key, heard))
 
     async def _make(self, principal: Principal, key: Key, heard: int) -> Kept:
-        # Not by the right that the key names: scopes say what one may do, and what one may see
-        # is of area and team alone.
+        # Tags are of the whole right; what is drawn is of what the principal sees, and scopes say
+        # only what one may do.
         seen = replace(key, right=principal.sees, coding="")
         cut = await _shared(self._cutting, (seen, heard), lambda: self._cut_once(principal, seen))
         tile = await to_thread.run_sync(_finished, cut, key, limiter=self._limiter())

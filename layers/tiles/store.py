@@ -26,7 +26,7 @@ _ENTRY_BYTES = 600
 class Key:
     """Which tile, of which layers, for whom, and how it is compressed."""
 
-    right: str  #: what may be seen: ``Principal.sees``
+    right: str
     layers: tuple[str, ...]
     z: int
     x: int

@@ -166,6 +166,42 @@ def test_coverage_is_a_layer_of_tiles_with_the_figures_of_the_json(admin: httpx.
     assert shown(admin, path, "coverage") == again
 
 
+def test_a_tile_with_coverage_is_a_hit_whatever_is_made_for_others_meanwhile(
+    admin: httpx.Client, tiles: Tiles
+) -> None:
+    enrol(admin, "v1")
+    put(admin, "grids", feature("c", box(100.01, 40, 0.02), level="cell"))
+    send(admin, [fix("v1", 0, 100.01), fix("v1", 5, 100.02)])
+    window = f"from={at(0)}&to={at(20)}&level=cell&swath_m=100"
+    alone, both = (f"{HERE}?layers={names}&{window}" for names in ("coverage", "coverage,grids"))
+    for path in (both, alone):
+        admin.get(path)
+    begun, over = threading.Event(), threading.Event()
+
+    def others() -> None:
+        with httpx.Client(base_url=admin.base_url, headers=admin.headers) as client:
+            for n in range(2_000):
+                client.get(f"/tiles/13/{n}/0.mvt?layers=grids").raise_for_status()
+                begun.set()
+                if over.is_set():
+                    return
+
+    made = tiles.made
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(others)
+        assert begun.wait(20)
+        told = {admin.get(path).headers["Cache-Status"] for path in (both, alone) * 50}
+        over.set()
+        busy.result(20)
+    assert tiles.made > made + 10
+    assert told == {"patrolgrid; hit"}
+    # Another tile of the same figures: its stored layer is drawn first.
+    other = both.replace("3186", "3187")
+    assert [admin.get(other).headers["Cache-Status"] for _ in range(2)] == [
+        "patrolgrid; fwd=miss", "patrolgrid; hit",
+    ]  # fmt: skip
+
+
 def test_cells_of_a_version_that_was_told_are_those_of_that_answer_while_fixes_come_in(
     admin: httpx.Client, token: Callable[[str], str]
 ) -> None:
