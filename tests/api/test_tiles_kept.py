@@ -11,14 +11,14 @@ import httpx
 import mapbox_vector_tile
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from api.http.app import create_app
 from api.settings import Settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
 from layers.region import Region
-from layers.tiles import Tiles
+from layers.tiles import Tiles, copies
 from tests.api.api_words import at, box, enrol, feature, fix, put, send
 from tests.api.conftest import serving
 
@@ -200,6 +200,20 @@ def test_a_tile_with_coverage_is_a_hit_whatever_is_made_for_others_meanwhile(
     assert [admin.get(other).headers["Cache-Status"] for _ in range(2)] == [
         "patrolgrid; fwd=miss", "patrolgrid; hit",
     ]  # fmt: skip
+
+
+def test_a_layer_that_is_locked_is_a_503_that_says_when_and_others_come(
+    admin: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_WAIT", text("SET LOCAL lock_timeout = '300ms'"))
+    put(admin, "grids", feature("here", box(100.015, 40, 0.01), level="cell"))
+    with engine.connect() as connection:
+        connection.execute(text("LOCK TABLE roads IN ACCESS EXCLUSIVE MODE"))
+        refused = admin.get(f"{HERE}?layers=grids,roads")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+        assert refused.json()["detail"].startswith("roads: the layer is being loaded")
+        assert list(shown(admin, f"{HERE}?layers=grids")) == ["here"]
+    assert list(shown(admin, f"{HERE}?layers=grids,roads")) == ["here"]
 
 
 def test_cells_of_a_version_that_was_told_are_those_of_that_answer_while_fixes_come_in(
