@@ -92,8 +92,8 @@ def answer(
 
 
 def right_of(principal: Principal) -> str:
-    """What ``principal`` may see, as part of a key: equal rights see equal answers."""
-    return f"{sorted(principal.scopes)}|{principal.area}|{principal.team}"
+    """What ``principal`` may do and see, as part of a key: equal rights get equal answers."""
+    return f"{sorted(principal.scopes)}|{principal.sees}"
 
 
 def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Response:

@@ -209,12 +209,13 @@ class Download(Response):
 
     async def _send(self, transfer: _Transfer, send: Send) -> None:
         piece = await self._first(transfer, send)
-        await transfer.start(send)
+        await transfer.start(send, self.stalled_s)
         while piece is not None:
             with anyio.fail_after(self.stalled_s):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             piece = await to_thread.run_sync(transfer.next)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with anyio.fail_after(self.stalled_s):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _first(self, transfer: _Transfer, send: Send) -> bytes | None:
         """The first piece; the headers leave before it only where it takes long."""
@@ -234,7 +235,10 @@ class Download(Response):
             with anyio.move_on_after(self.patient_s):
                 await done.wait()
             if not done.is_set():
-                await transfer.start(send)
+                try:
+                    await transfer.start(send, self.stalled_s)
+                except TimeoutError as error:
+                    failures.append(error)
         if failures:
             raise failures[0]
         return pieces[0]
@@ -248,15 +252,16 @@ class _Transfer:
     headers: dict[str, str]
     started: bool = field(default=False)  #: whether the client was told of it
 
-    async def start(self, send: Send) -> None:
-        """Send the headers, once."""
+    async def start(self, send: Send, stalled_s: float) -> None:
+        """Send the headers, once. Raises TimeoutError where the client does not take them."""
         if self.started:
             return
         self.started = True
         headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in self.headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        # What packs holds the headers back until there is a body.
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        with anyio.fail_after(stalled_s):
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            # What packs holds the headers back until there is a body.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
 
     def next(self) -> bytes | None:
         """The next piece; None at the end."""

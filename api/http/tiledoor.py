@@ -145,14 +145,13 @@ async def tile_answer(
     x: int,
     y: int,
 ) -> Response:
-    """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.get`` do."""
+    """The tile as a route answers it. Raises what ``layers.tiles.check`` and ``Tiles.ask`` do."""
     check(layers, z, x, y)
     coding = accepted(whole(request.headers, "accept-encoding"))
     key = Key(right=right_of(principal), layers=layers, z=z, x=x, y=y, coding=coding)
-    made = service.tiles.made
-    tile = await service.tiles.get(principal, key)
+    tile, hit = await service.tiles.ask(principal, key)
     known = known_as(request, tile.etag)
-    told = headers_of(tile, key, hit=made == service.tiles.made, known=known)
+    told = headers_of(tile, key, hit=hit, known=known)
     headers = {name.decode(): value.decode() for name, value in told}
     return Response(tile.body if known is None else b"", 200 if known is None else 304, headers)
 

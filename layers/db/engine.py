@@ -39,6 +39,12 @@ class Principal:
     team: str | None = None  #: id of the team whose subtree may be seen; None: every team
     until: datetime | None = None  #: when the identity ends; None: until it is taken back
 
+    @property
+    def sees(self) -> str:
+        """What may be seen, as part of a key: the same for all who see the same, and no others."""
+        # Quoted: an area that is called None is not the whole region.
+        return repr((self.area, self.team))
+
 
 SYSTEM = Principal(name="system", scopes=frozenset({"read", "ingest", "plan", "admin"}))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import psycopg
 import shapely
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from geo.tiles.encoding import wide_bounds
 from layers import versions
 from layers.db.engine import Principal, acting
+from layers.errors import DatabaseUnavailableError
 from layers.tiles import reading
 from layers.tiles.log import Log
 
@@ -21,6 +25,8 @@ from layers.tiles.log import Log
 _MOST_COPIES = 64
 #: Features that were changed since the layer was read as a whole; with more it is read anew.
 _MOST_CHANGED = 5_000
+#: How long another transaction may keep a tile from being read; whoever asks is told to come back.
+_WAIT = text("SET LOCAL lock_timeout = '5s'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +94,8 @@ class Copies:
     def get(self, principal: Principal, sees: str, name: str) -> Copy:
         """The layer as ``principal`` sees it, no older than what was heard before the call.
 
-        ``sees`` is the same for all who see the same.
+        ``sees`` is the same for all who see the same. Raises DatabaseUnavailableError, too where
+        another transaction keeps readers from the layer for long, as its first load does.
         """
         key = (sees, name)
         with self._lock:
@@ -106,11 +113,21 @@ class Copies:
                     self._locks.pop(self._copies.popitem(last=False)[0], None)
             return held
 
+    def held(self, sees: str, name: str, heard: int) -> Copy | None:
+        """The layer's copy, if there is one as good as one read after ``heard`` changes."""
+        with self._lock:
+            copy = self._copies.get((sees, name))
+            if copy is None or not (copy.heard >= heard or self._log.quiet(name, copy.heard)):
+                return None
+            self._copies.move_to_end((sees, name))
+            return copy
+
     def _read(self, principal: Principal, name: str, held: Copy | None, heard: int) -> Copy:
         """The layer anew, or only what changed of it."""
         ids = self._log.ids(name, held.heard) if held is not None else None
         changed = None if ids is None or held is None else held.changed | ids
-        with acting(self._engine, principal, "patrolgrid_read") as connection:
+        with _patiently(name), acting(self._engine, principal, "patrolgrid_read") as connection:
+            connection.execute(_WAIT)
             version = versions.read(connection, [name])
             if held is None or changed is None or len(changed) > _MOST_CHANGED:
                 block = _Block.of(reading.read(connection, name))
@@ -118,3 +135,16 @@ class Copies:
             newer = _Block.of(reading.read(connection, name, ids=sorted(changed)))
         older = held.blocks[0].without(changed)
         return Copy(blocks=(older, newer), version=version, heard=heard, changed=changed)
+
+
+@contextlib.contextmanager
+def _patiently(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        beneath = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(beneath, psycopg.errors.LockNotAvailable):
+            raise DatabaseUnavailableError(
+                f"{name}: the layer is being loaded or changed as a whole; try again shortly"
+            ) from error
+        raise

@@ -82,7 +82,7 @@ class Hearing:
             waiting, self._waiting = self._waiting, None
             try:
                 async with asyncio.timeout(_ANSWER_S):
-                    await self._look()
+                    await self._look_or_again()
             except (psycopg.Error, OSError, TimeoutError) as error:
                 await self._forget_connection()
                 logger.warning("tiles cannot look for changes: %s", str(error).partition("\n")[0])
@@ -99,6 +99,18 @@ class Hearing:
                 waiting.exception()
             else:
                 waiting.set_result(None)
+
+    async def _look_or_again(self) -> None:
+        """Look; once more where the connection that was open before is lost, as idle ones are."""
+        was_open = self._connection is not None
+        try:
+            await self._look()
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            if not was_open:
+                raise
+            logger.info("tiles connect anew: %s", str(error).partition("\n")[0])
+            await self._forget_connection()
+            await self._look()
 
     async def _look(self) -> None:
         if self._connection is None:

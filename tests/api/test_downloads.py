@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -11,15 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import httpx
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
-from api.http.downloads import Download
+from api.http.downloads import Download, TransferBrokenError
 from layers.load import load
 from tests.api.api_words import box, code, feature, put
 
@@ -240,6 +243,43 @@ def test_a_client_that_takes_nothing_is_let_go(
     with contextlib.closing(_begun(admin, f"{ROADS}?f=ndjson")):
         assert _within(20, lambda: _cursors(engine) == 1)
         assert _within(20, lambda: _cursors(engine) == 0)
+
+
+@pytest.mark.parametrize("patient_s", [0.0, 20.0])
+@pytest.mark.parametrize("taken", [0, 1])
+def test_a_client_that_takes_no_headers_is_let_go(
+    application: FastAPI, two: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch,
+    patient_s: float, taken: int,
+) -> None:  # fmt: skip
+    """The server's own side: sockets take a few headers whatever the client does."""
+    monkeypatch.setattr(Download, "stalled_s", 0.3)
+    monkeypatch.setattr(Download, "patient_s", patient_s)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        if len(sent) == taken:
+            await asyncio.Event().wait()
+        sent.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    token = two.headers["Authorization"].encode()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": ROADS, "raw_path": ROADS.encode(), "root_path": "",
+        "query_string": b"f=ndjson", "server": ("x", 80), "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"x"), (b"authorization", token)],
+    }  # fmt: skip
+
+    async def ask() -> None:
+        async with asyncio.timeout(20):
+            await application(scope, receive, send)
+
+    with pytest.raises(TransferBrokenError, match="roads"):
+        asyncio.run(ask())
+    assert [one["type"] for one in sent] == ["http.response.start"][:taken]
+    assert _cursors(engine) == 0
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])

@@ -11,14 +11,14 @@ import httpx
 import mapbox_vector_tile
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from api.http.app import create_app
 from api.settings import Settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
 from layers.region import Region
-from layers.tiles import Tiles
+from layers.tiles import Tiles, copies
 from tests.api.api_words import at, box, enrol, feature, fix, put, send
 from tests.api.conftest import serving
 
@@ -164,6 +164,56 @@ def test_coverage_is_a_layer_of_tiles_with_the_figures_of_the_json(admin: httpx.
     path = document["tiles"][0].replace(str(admin.base_url).rstrip("/"), "")
     path = path.format(z=12, x=3186, y=1550)
     assert shown(admin, path, "coverage") == again
+
+
+def test_a_tile_with_coverage_is_a_hit_whatever_is_made_for_others_meanwhile(
+    admin: httpx.Client, tiles: Tiles
+) -> None:
+    enrol(admin, "v1")
+    put(admin, "grids", feature("c", box(100.01, 40, 0.02), level="cell"))
+    send(admin, [fix("v1", 0, 100.01), fix("v1", 5, 100.02)])
+    window = f"from={at(0)}&to={at(20)}&level=cell&swath_m=100"
+    alone, both = (f"{HERE}?layers={names}&{window}" for names in ("coverage", "coverage,grids"))
+    for path in (both, alone):
+        admin.get(path)
+    begun, over = threading.Event(), threading.Event()
+
+    def others() -> None:
+        with httpx.Client(base_url=admin.base_url, headers=admin.headers) as client:
+            for n in range(2_000):
+                client.get(f"/tiles/13/{n}/0.mvt?layers=grids").raise_for_status()
+                begun.set()
+                if over.is_set():
+                    return
+
+    made = tiles.made
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(others)
+        assert begun.wait(20)
+        told = {admin.get(path).headers["Cache-Status"] for path in (both, alone) * 50}
+        over.set()
+        busy.result(20)
+    assert tiles.made > made + 10
+    assert told == {"patrolgrid; hit"}
+    # Another tile of the same figures: its stored layer is drawn first.
+    other = both.replace("3186", "3187")
+    assert [admin.get(other).headers["Cache-Status"] for _ in range(2)] == [
+        "patrolgrid; fwd=miss", "patrolgrid; hit",
+    ]  # fmt: skip
+
+
+def test_a_layer_that_is_locked_is_a_503_that_says_when_and_others_come(
+    admin: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_WAIT", text("SET LOCAL lock_timeout = '300ms'"))
+    put(admin, "grids", feature("here", box(100.015, 40, 0.01), level="cell"))
+    with engine.connect() as connection:
+        connection.execute(text("LOCK TABLE roads IN ACCESS EXCLUSIVE MODE"))
+        refused = admin.get(f"{HERE}?layers=grids,roads")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+        assert refused.json()["detail"].startswith("roads: the layer is being loaded")
+        assert list(shown(admin, f"{HERE}?layers=grids")) == ["here"]
+    assert list(shown(admin, f"{HERE}?layers=grids,roads")) == ["here"]
 
 
 def test_cells_of_a_version_that_was_told_are_those_of_that_answer_while_fixes_come_in(

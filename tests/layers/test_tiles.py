@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import cramjam
@@ -16,7 +18,9 @@ from geo.errors import OutOfRangeError
 from layers import tiles
 from layers.db.engine import SYSTEM, Principal, acting
 from layers.errors import DatabaseUnavailableError, NoSuchLayerError
-from layers.tiles import Kept, Key, Tiles
+from layers.tiles import Key, Tiles, copies
+from layers.tiles.caching import Cut
+from layers.tiles.copies import Copy
 from tests.layers.tile_words import area, decoded, fence, run, settle, tile_at
 
 
@@ -33,9 +37,9 @@ class Halting(Tiles):
         self.halt: threading.Event | None = None
         self.halted = threading.Event()
 
-    def _cut(self, principal: Principal, wanted: Key) -> Kept:
+    def _cut(self, copies: Mapping[str, Copy], wanted: Key) -> Cut:
         halt, self.halt = self.halt, None
-        made = super()._cut(principal, wanted)
+        made = super()._cut(copies, wanted)
         if halt is not None:
             self.halted.set()
             assert halt.wait(20)
@@ -197,7 +201,7 @@ def test_a_tile_that_cannot_be_made_fails_all_who_wait_and_is_tried_again(engine
     served(engine, scenario)
 
 
-def test_a_tile_without_a_database_is_refused_and_given_after_it(engine: Engine) -> None:
+def test_tiles_come_after_the_database_ended_every_connection(engine: Engine) -> None:
     settle(engine, "s", 0.5, 0.5)
 
     async def scenario(made: Halting) -> None:
@@ -209,9 +213,105 @@ def test_a_tile_without_a_database_is_refused_and_given_after_it(engine: Engine)
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
-        with pytest.raises(DatabaseUnavailableError):
-            await made.get(SYSTEM, key("settlements"))
         assert await made.get(SYSTEM, key("settlements")) is first
+        assert (await made.get(SYSTEM, key("roads"))).body == b""
+
+    served(engine, scenario)
+
+
+def test_four_codings_at_once_of_a_cold_tile_are_of_one_that_is_made_once(engine: Engine) -> None:
+    settle(engine, "s", 0.5, 0.5)
+    writer = Principal(name="w", scopes=frozenset({"read", "ingest"}))
+
+    async def scenario(made: Halting) -> None:
+        asked = [
+            (who, key("settlements", coding=coding))
+            for who in (SYSTEM, writer)
+            for coding in ("", "gzip", "br", "zstd")
+        ]
+        answers = await asyncio.gather(*(made.get(who, one) for who, one in asked * 3))
+        assert made.made == 1
+        plain, packed, *_ = answers
+        assert list(decoded(plain.body)["settlements"]) == ["s"]
+        assert gzip.decompress(packed.body) == plain.body
+        assert len({one.etag for one in answers}) == 4
+
+    served(engine, scenario)
+
+
+@contextlib.contextmanager
+def locked(engine: Engine, layer: str) -> Iterator[None]:
+    """A layer that nobody else can read, as while its first load builds its indexes."""
+    with engine.connect() as connection:
+        connection.execute(text(f"LOCK TABLE {layer} IN ACCESS EXCLUSIVE MODE"))
+        yield
+        connection.rollback()
+
+
+def test_tiles_of_other_layers_come_while_one_is_locked(engine: Engine) -> None:
+    settle(engine, "s", 0.5, 0.5)
+
+    async def scenario(made: Halting) -> None:
+        others = [Principal(name=f"p{n}", area=f"a{n}") for n in range(5)]
+        with locked(engine, "roads"):
+            waiting = [
+                asyncio.ensure_future(made.get(who, replace(key("roads", x=x / 2), right=who.sees)))
+                for who in (SYSTEM, *others)
+                for x in range(6)
+            ]
+            await asyncio.sleep(0.5)
+            tile = await asyncio.wait_for(made.get(SYSTEM, key("settlements")), 2)
+            assert list(decoded(tile.body)["settlements"]) == ["s"]
+            # An edit meanwhile is no reason to read what is locked once more.
+            await asyncio.to_thread(settle, engine, "t", 0.51, 0.5)
+            both = asyncio.ensure_future(made.get(SYSTEM, key("settlements", "roads")))
+            tile = await asyncio.wait_for(made.get(SYSTEM, key("settlements")), 2)
+            assert set(decoded(tile.body)["settlements"]) == {"s", "t"}
+            assert not any(one.done() for one in (*waiting, both))
+            with engine.connect() as connection:
+                stuck = connection.execute(
+                    text(
+                        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+                        " WHERE datname = current_database() AND NOT granted"
+                    )
+                )
+                assert stuck.scalar_one() == 2
+        assert {one.body for one in await asyncio.gather(*waiting)} == {b""}
+        assert set(decoded((await both).body)["settlements"]) == {"s", "t"}
+
+    served(engine, scenario)
+
+
+def test_a_layer_that_stays_locked_is_said_and_read_afterwards(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_WAIT", text("SET LOCAL lock_timeout = '300ms'"))
+
+    async def scenario(made: Halting) -> None:
+        with locked(engine, "roads"):
+            asked = [made.get(SYSTEM, key("roads", x=x / 2)) for x in range(6)]
+            for refused in await asyncio.gather(*asked, return_exceptions=True):
+                assert isinstance(refused, DatabaseUnavailableError)
+                assert str(refused).startswith("roads: the layer is being loaded")
+        assert (await made.get(SYSTEM, key("roads"))).body == b""
+
+    served(engine, scenario)
+
+
+def test_who_sees_otherwise_is_given_a_tile_that_was_made_for_it(engine: Engine) -> None:
+    # An area may be called anything, what stands in other keys too.
+    rights = [Principal(name="a", area=area, team=team) for area, team in
+              [(None, None), ("None", None), (None, "None"), ("a|b", None), ("a", "b|None"),
+               ("a', 'b", None), ("a", "b")]]  # fmt: skip
+    assert len({one.sees for one in rights}) == len(rights)
+
+    async def scenario(made: Halting) -> None:
+        z, x, y = tile_at(10, 0.5, 0.5)
+        await asyncio.gather(
+            *(made.get(one, Key(right=one.sees, layers=("roads",), z=z, x=x, y=y))
+              for one in rights)
+        )  # fmt: skip
+        assert (made.made, len(made.store)) == (len(rights), len(rights))
 
     served(engine, scenario)
 

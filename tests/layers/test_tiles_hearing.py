@@ -116,24 +116,50 @@ def test_who_stops_waiting_takes_nothing_from_the_others(database_url: str) -> N
     asyncio.run(scenario())
 
 
-def test_a_lost_connection_is_said_and_what_was_missed_is_told_afterwards(
+def test_a_lost_connection_is_replaced_and_what_was_missed_is_told(
     engine: Engine, database_url: str
 ) -> None:
     async def scenario() -> None:
         ear = Ear(database_url)
         await ear.fresh()
-        assert ear._connection is not None
-        pid = ear._connection.info.backend_pid
-        settle(engine, "before")
-        with engine.begin() as connection:
-            connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-        with pytest.raises(DatabaseUnavailableError):
-            await ear.fresh()
-        settle(engine, "after")
-        assert await ear.news() == [("settlements", ("before",)), ("settlements", ("after",))]
+        for name in ("one", "other"):  # as often as it happens
+            await asyncio.to_thread(settle, engine, name)
+            await _lose(ear, engine)
+            assert await ear.news() == [("settlements", (name,))]
         await ear.close()
 
     asyncio.run(scenario())
+
+
+def test_a_lost_connection_that_cannot_be_replaced_is_said(
+    engine: Engine, database_url: str
+) -> None:
+    async def scenario() -> None:
+        ear = Ear(database_url)
+        await ear.fresh()
+        there, ear._conninfo = ear._conninfo, conninfo(database_url.replace("/test_", "/no_such_"))
+        await _lose(ear, engine)
+        looks = ear.looks
+        with pytest.raises(DatabaseUnavailableError):
+            await ear.fresh()
+        assert ear.looks == looks + 2
+        with pytest.raises(DatabaseUnavailableError):
+            await ear.fresh()
+        assert ear.looks == looks + 3  # no connection was open: once is enough
+        await asyncio.to_thread(settle, engine, "after")
+        ear._conninfo = there
+        assert await ear.news() == [("settlements", ("after",))]
+        await ear.close()
+
+    asyncio.run(scenario())
+
+
+async def _lose(ear: Ear, engine: Engine) -> None:
+    """End the connection from the server's side."""
+    assert ear._connection is not None
+    pid = ear._connection.info.backend_pid
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
 
 
 def test_a_server_that_is_not_there_is_said(database_url: str) -> None:

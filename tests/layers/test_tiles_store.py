@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from geo.earth import MERCATOR_HALF_M
 from geo.tiles.encoding import wide_bounds
 from layers.tiles.hearing import EVERYTHING, Change
+from layers.tiles.log import touches
 from layers.tiles.store import Kept, Key, Store
 from layers.versions import DataVersion
 
@@ -79,6 +81,57 @@ def test_exactly_the_tiles_that_a_change_meets_are_forgotten(
     }
     assert left(store, keys) == set(keys) - met
     assert store.bytes == 1000 * len(set(keys) - met)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["grids", "roads", "posts", "post_areas", "breaches", "tokens"]),
+            st.one_of(places, places, st.none()),
+        ),
+        max_size=5,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_many_changes_take_out_what_a_walk_over_every_tile_finds(
+    told: list[tuple[str, shapely.Geometry | None]], chance: random.Random
+) -> None:
+    sets = [("grids",), ("roads",), ("grids", "roads"), ("unattended",), ("breaches",),
+            ("unattended", "post_areas"), ("posts", "breaches")]  # fmt: skip
+    keys = set()
+    for _ in range(60):
+        z = chance.choice([0, 1, 2, 4, 7])
+        x, y = chance.randrange(1 << z), chance.randrange(1 << z)
+        keys.add(key(z, x, y, *chance.choice(sets), right=chance.choice("ab")))
+    store = Store(10**9)
+    for one in keys:
+        store.put(one, TILE)
+    changes = [change(place, layer) for layer, place in told]
+    lost = {one for one in keys if any(_shows(change, one) for change in changes)}
+    assert store.forget(changes) == len(lost)
+    assert left(store, list(keys)) == keys - lost
+
+
+def _shows(change: Change, one: Key) -> bool:
+    """Whether a change shows in a tile, in no hurry."""
+    touched = {name for name in one.layers if touches(change, name)}
+    if change.place is None or touched - {change.layer}:
+        return bool(touched)
+    box = shapely.box(*wide_bounds(one.z, one.x, one.y))
+    parts = shapely.get_parts(shapely.get_parts(change.place))
+    return bool(touched) and any(shapely.intersects(part, box) for part in parts)
+
+
+def test_fifty_changes_among_a_hundred_thousand_tiles_take_no_second() -> None:
+    store = Store(10**9)
+    for n in range(100_000):
+        layers = ("grids", "roads") if n % 2 else ("breaches",)
+        store.put(key(12, n % 400 * 10, n // 400 * 10, *layers), TILE)
+    changes = [change(shapely.Point(n * 90_000, n * 90_000), "breaches") for n in range(50)]
+    begun_s = time.perf_counter()
+    store.forget(changes)
+    assert time.perf_counter() - begun_s < 1  # some milliseconds; the walk over each took seconds
 
 
 def test_a_fence_that_holds_the_whole_tile_before_and_after_takes_it_out() -> None:

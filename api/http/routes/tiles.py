@@ -79,8 +79,7 @@ async def tile(
     if not with_coverage:
         return await tile_answer(request, service, principal, named, z, x, y)
     tiles.check(named, z, x, y)
-    made = service.tiles.made
-    stored = await service.tiles.get(
+    stored, drawn_before = await service.tiles.ask(
         principal, Key(right=right_of(principal), layers=named, z=z, x=x, y=y)
     )
     asked = Asked.of(service, window, level, swath_m)
@@ -92,7 +91,7 @@ async def tile(
         "Data-Version": whole.data_version,
         "As-Of": rfc3339(whole.as_of) or "",
         # A hit: neither was anything measured, nor a stored layer drawn.
-        "Cache-Status": cache_status(hit=kept and made == service.tiles.made),
+        "Cache-Status": cache_status(hit=kept and (drawn_before or not named)),
     }
     return tagged(request, stored.body + body, MVT, **headers)
 
