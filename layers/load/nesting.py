@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 #: Collections in collections that are read; files have two or three.
 MOST_NESTED = 20
-WHY = f"its geometry is nested more than {MOST_NESTED} deep: write its parts as geometries"
+WHY = f"its geometry is nested more than {MOST_NESTED} deep: unwrap its collections"
 
 _PARTED = frozenset((4, 5, 6, 7, 9, 10, 11, 12, 15, 16))  #: WKB's types of geometries in geometries
 _LINES, _AREAS = frozenset((2, 8, 13)), frozenset((3, 14, 17))
