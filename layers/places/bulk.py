@@ -141,11 +141,16 @@ def _check_rules(
     if "rule" not in columns:
         raise BadFeatureError("fences need the column 'rule': map or set it")
     kinds = shapes.type_names(geometries)
+    wrong: dict[str, str] = {}
     for feature_id, rule, kind in zip(ids, columns["rule"], kinds, strict=True):
         try:
             fences.check_shape(rule, str(kind))
         except BadFeatureError as error:
-            raise BadFeatureError(f"fences {feature_id!r}: {error}") from error
+            wrong.setdefault(feature_id, f"fences {feature_id!r}: {error}")
+    if wrong:
+        first = next(iter(wrong.values()))
+        more = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
+        raise BadFeatureError(f"{first}{more}", features=tuple(wrong), reasons=wrong)
 
 
 def _store(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from layers import export, frames
 from layers.errors import BadFileError
-from layers.load import Report, load
+from layers.load import RefusedRowsError, Report, load
 from scratch import rolled_back
 
 HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
@@ -148,3 +148,17 @@ def test_what_was_mended_is_exported_and_loaded_again_without_a_change(
             assert there.drop(columns="geometry").equals(stored.drop(columns="geometry")), suffix
             assert shapely.equals_exact(there.geometry, stored.geometry, 0).all(), suffix
             savepoint.rollback()
+
+
+def test_fences_whose_rule_wants_another_shape_are_left_out_each_for_its_own_reason(
+    connection: Connection, tmp_path: Path
+) -> None:
+    rows = ["id;rule;wkt", "A;keep_out;POLYGON ((1 1, 2 1, 2 2, 1 1))"]
+    rows += [f"{name};keep_in;LINESTRING (1 1, 2 {n})" for n, name in enumerate("BC")]
+    path = tmp_path / "fences.csv"
+    path.write_text("\n".join(rows) + "\n")
+    with pytest.raises(RefusedRowsError, match=r"fences 'B': .*\(1 more like it\)"):
+        load(connection, "fences", path)
+    report = load(connection, "fences", path, skip_bad=True)
+    assert report.inserted == 1
+    assert [said.split(":")[0] for said in report.refused] == ["row 2 (id 'B')", "row 3 (id 'C')"]
