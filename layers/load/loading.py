@@ -232,7 +232,7 @@ def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     findings = Findings(len(source.geometries), where)
     findings.notes.extend(source.notes)
     findings.refuse_all(source.broken)
-    findings.repair_all(dict.fromkeys(source.closed, "a ring was not closed"))
+    findings.repair_all(source.mended)
     return findings
 
 

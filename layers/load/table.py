@@ -60,7 +60,7 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         dropped=choice.dropped,
         row_word="row",
         lines=table.lines,
-        closed=shapes.closed,
+        mended=shapes.mended,
         broken=shapes.broken,
         guessed=choice.guessed,
         notes=table.notes + notes + coordinates.note_shifted(where, plan.datum) + choice.notes,

@@ -160,9 +160,9 @@ def test_tables_and_geojson_may_be_packed(connection: Connection, tmp_path: Path
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["a.csv", "b.csv"], "it has several files (a.csv, b.csv): give an archive with one"),
-        (["a.doc"], "it has 0 geographic files: give an archive with one"),
-        (["a.gpkg", "b.gpkg"], "it has 2 geographic files (a.gpkg, b.gpkg)"),
+        (["a.csv", "b.csv"], "it has several files (a.csv, b.csv): say which with --layer-name"),
+        (["a.doc"], "it has no file that can be loaded: give an archive with one"),
+        (["a.gpkg", "b.gpkg"], "it has several files (a.gpkg, b.gpkg): say which with"),
     ],
 )
 def test_an_archive_of_several_files_or_of_none_is_refused(

@@ -71,7 +71,7 @@ REFUSED = [
     ("settlements", "no_file.zip", "it is an empty zip archive"),
     ("roads", "oneway_sideways.csv", "oneway is 'sideways': give one of no, forward, backward"),
     ("roads", "not_an_extract.osm.pbf", "it is no OpenStreetMap extract"),
-    ("roads", "no_length.geojson", "encloses or spans nothing"),
+    ("roads", "no_length.geojson", "has a line that spans nothing: all of it is at 105.000000"),
     ("grids", "empty_geometry.geojson", "feature 1 (id 'A'): has no geometry"),
     ("grids", "point_as_grid.geojson", "is a Point: grids takes MultiPolygon or Polygon"),
     ("grids", "no_area.geojson", "feature 1 (id 'A'): has a geometry that encloses"),
