@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,9 @@ _NO_PAIR = "{!r} is no pair of longitude and latitude, such as 105.25,41.5: mend
 _EITHER = "{!r} may be longitude or latitude first: name the column lonlat or latlon"
 
 
-def columns(path: Path, plan: Plan, names: list[str]) -> list[str]:
-    """The column of geometry or of pairs, or those of longitude and latitude. BadFileError."""
+def columns(path: Path, plan: Plan, names: list[str], below: Sequence[list[str]] = ()) -> list[str]:
+    """The column of geometry or of pairs, or those of longitude and latitude; ``below`` are the
+    first rows beneath the header, one of which may be what should be it. Raises BadFileError."""
     mapped = plan.mapping
     if "wkt" in mapped:
         return [mapped["wkt"]]
@@ -53,6 +55,12 @@ def columns(path: Path, plan: Plan, names: list[str]) -> list[str]:
     lat = mapped.get("lat") or _first(names, _LAT)
     if lon is not None and lat is not None:
         return [lon, lat]
+    for n, row in enumerate(below, start=1):
+        if _first(row, _LON) is not None and _first(row, _LAT) is not None:
+            raise BadFileError(
+                f"{path.name}: row {n} beneath its header looks like the header"
+                f" ({', '.join(filter(None, row))}): take out what stands above it"
+            )
     one = _first(names, _WKT) or _first(names, _PAIR + _PAIR_LAT_FIRST + _PAIR_EITHER)
     if one is not None:
         return [one]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layers.errors import BadFileError
-from layers.load import archive, geojson, osm, packed, parquet, sheet, table, vector
+from layers.load import archive, encoding, geojson, osm, packed, parquet, sheet, table, vector
 from layers.load.plan import Plan
 from layers.load.source import Source, check_file
 
@@ -28,15 +28,26 @@ class Format:
     starts: Callable[[bytes], bool]  #: whether a file's first bytes are of this kind
 
 
+def _is_wide(head: bytes) -> bool:
+    return head.startswith(_UTF16) or encoding.unmarked(head) is not None
+
+
+def _plain(head: bytes) -> bytes:
+    """A head without the mark of its code page, and in UTF-16 without the noughts."""
+    narrow = head.removeprefix(b"\xef\xbb\xbf")
+    if _is_wide(head):
+        narrow = narrow.removeprefix(_UTF16[0]).removeprefix(_UTF16[1]).replace(b"\0", b"")
+    return narrow.lstrip(b" \t\r\n\x1e")
+
+
 def _json(head: bytes) -> bool:
-    plain = head[2:].replace(b"\0", b"") if head.startswith(_UTF16) else head
-    return plain.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x1e")[:1] in (b"{", b"[")
+    return _plain(head)[:1] in (b"{", b"[")
 
 
 def _text(head: bytes) -> bool:
     known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF, _GZIP, _OLE, _RAR, _PDF)
-    narrow = b"\0" not in head or head.startswith(_UTF16)
-    return narrow and not head.startswith(known + _PICTURES) and not _markup(head)
+    readable = b"\0" not in head or _is_wide(head)
+    return readable and not head.startswith(known + _PICTURES) and not _markup(head)
 
 
 def _any(_: bytes) -> bool:
@@ -44,7 +55,7 @@ def _any(_: bytes) -> bool:
 
 
 def _markup(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    return _plain(head)[:1] == b"<"
 
 
 def _starts(*marks: bytes) -> Callable[[bytes], bool]:
@@ -180,7 +191,7 @@ def _looks_like(head: bytes) -> str:
         "FlatGeobuf": head.startswith(_FLATGEOBUF),
         "an OpenStreetMap extract": _OSM in head,
         "JSON": _json(head),
-        "text in UTF-16": head.startswith(_UTF16),
+        "text in UTF-16": _is_wide(head),
         "a gzip file": head.startswith(_GZIP),
         "a RAR archive": head.startswith(_RAR),
         "a picture": head.startswith(_PICTURES),

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import belief, formats, identity, judging, shaping, writing
+from layers.load import belief, formats, identity, judging, odd_rows, shaping, writing
 from layers.load.conventions import Levels
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
@@ -232,6 +232,7 @@ def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     findings = Findings(len(source.geometries), where)
     findings.notes.extend(source.notes)
     findings.refuse_all(source.broken)
+    findings.refuse_all(odd_rows.totals(source.geometries, source.columns.values()))
     findings.repair_all(source.mended)
     return findings
 

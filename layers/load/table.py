@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from layers.errors import BadFileError
-from layers.load import coordinates
+from layers.load import coordinates, odd_rows
 from layers.load.encoding import decode
 from layers.load.plan import Plan
 from layers.load.source import LONLAT, Source, named, on_line
@@ -45,7 +45,7 @@ def read(path: Path, plan: Plan) -> Source:
 def of_cells(path: Path, plan: Plan, table: Table) -> Source:
     """The rows of a table, each with its place. Raises BadFileError."""
     names, rows = table.names, table.rows
-    where = coordinates.columns(path, plan, names)
+    where = coordinates.columns(path, plan, names, rows[:_MOST_TITLES])
     choice = plan.choose(path, names, geometry=where)
     place = {name: n for n, name in enumerate(names)}
     columns: dict[str, Sequence[Any]] = {
@@ -53,6 +53,9 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
     }
     cells = [[row[place[name]] for row in rows] for name in where]
     shapes, crs, notes = coordinates.read(path, where, cells)
+    # More than the columns that are kept: totals stand under any, such as a number of the row.
+    odd = odd_rows.totals(shapes.found, ([row[n] for row in rows] for n in place.values()))
+    odd |= odd_rows.heading(where, cells, shapes.broken)
     return Source(
         geometries=shapes.found,
         columns=named(choice, columns),
@@ -61,7 +64,7 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         row_word="row",
         lines=table.lines,
         mended=shapes.mended,
-        broken=shapes.broken,
+        broken={**shapes.broken, **odd},
         guessed=choice.guessed,
         notes=table.notes + notes + coordinates.note_shifted(where, plan.datum) + choice.notes,
     )

@@ -195,7 +195,9 @@ def test_names_of_files_may_be_chinese_and_have_blanks(
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"]
+)
 def test_tables_in_every_way_that_offices_save_them(
     connection: Connection, tmp_path: Path, separator: str, encoding: str
 ) -> None:
