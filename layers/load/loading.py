@@ -247,6 +247,7 @@ def _check(file: str, findings: Findings, *, skip_bad: bool, strict: bool) -> No
             f"{file}: {first_of(refused)}{left if len(refused) > 1 else ''}",
             refused=refused,
             repaired=repaired,
+            notes=findings.notes,
         )
     if strict and repaired:
         raise RefusedRowsError(
@@ -254,4 +255,5 @@ def _check(file: str, findings: Findings, *, skip_bad: bool, strict: bool) -> No
             " without --strict",
             refused=refused,
             repaired=repaired,
+            notes=findings.notes,
         )
