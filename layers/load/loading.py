@@ -193,8 +193,9 @@ def ground(
     )
     source = _source(file, plan)
     findings = _findings(source, identity.chosen(source.columns.get("id"), source.feature_ids))
-    shaped = shaping.shape(file.name, plan, source, findings)
-    found = shaping.hold(connection, file.name, plan, shaped, findings, None, None)
+    region = places.extent(connection)
+    shaped = shaping.shape(file.name, plan, source, findings, region)
+    found = shaping.hold(connection, file.name, plan, shaped, findings, region, None, None)
     _check(file.name, findings, skip_bad=False, strict=False)
     stored = shapes.spread(plan.layer, found.geometries).geometries
     return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
