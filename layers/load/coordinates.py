@@ -33,6 +33,7 @@ _PAIR_EITHER = ("coords", "coord", "coordinates", "coordinate", "gps", "point", 
                 "координаты", "солбицол", "坐标点", "地理坐标")  # fmt: skip
 #: What stands behind a name: a unit, or a letter of the axis.
 _BEHIND = re.compile(r"\s*(?:[(（\[].*[)）\]]|[,_\s]\s*(?:deg|degrees|град|градусы|dms|wgs84)\.?)$")
+_LONGEST_NAME = 40  #: of a column of places; a cell may be a polygon of megabytes
 _DATUM = {"GCJ-02": "gcj02", "BD-09": "bd09"}
 _SHIFTED = {
     **dict.fromkeys(("gcj", "火星", "高德", "amap", "腾讯", "mars"), "GCJ-02"),
@@ -55,7 +56,8 @@ def columns(path: Path, plan: Plan, names: list[str], below: Sequence[list[str]]
     lat = mapped.get("lat") or _first(names, _LAT)
     if lon is not None and lat is not None:
         return [lon, lat]
-    for n, row in enumerate(below, start=1):
+    for n, cells in enumerate(below, start=1):
+        row = [cell for cell in cells if len(cell) <= _LONGEST_NAME]
         if _first(row, _LON) is not None and _first(row, _LAT) is not None:
             raise BadFileError(
                 f"{path.name}: row {n} beneath its header looks like the header"
