@@ -189,6 +189,8 @@ def _mended(text: bytes) -> tuple[shapely.Geometry | None, str]:
     """
     try:
         given = json.loads(text)
+        if given["type"] == "GeometryCollection":
+            return _mended_parts(given["geometries"])
         kind, coordinates = given["type"], given["coordinates"]
         leaves = list(_positions(coordinates))
         for n, one in enumerate(leaves, start=1):
@@ -203,6 +205,16 @@ def _mended(text: bytes) -> tuple[shapely.Geometry | None, str]:
         return shapely.from_geojson(json.dumps({**given, "coordinates": closed})), "; ".join(whats)
     except (KeyError, TypeError, IndexError, ValueError, ShapelyError, RecursionError):
         return None, ""
+
+
+def _mended_parts(parts: list[Any]) -> tuple[shapely.Geometry | None, str]:
+    """A collection of geometries, each as ``_mended`` gives it."""
+    mended = [_mended(json.dumps(part).encode()) for part in parts]
+    lost = next((what for shape, what in mended if shape is None), None)
+    if lost is not None:
+        return None, lost
+    whats = "; ".join(what for _, what in mended if what)
+    return shapely.GeometryCollection([shape for shape, _ in mended]), whats
 
 
 def _positions(coordinates: list[Any]) -> Iterator[list[Any]]:

@@ -147,3 +147,23 @@ def test_wkb_with_single_positions_written_twice_is_what_it_was_but_for_those(
 def test_what_is_no_wkb_is_none(junk: bytes) -> None:
     written = single.wkb(b"\x01\x05\x00\x00\x00" + junk)
     assert written is None or len(written) >= 5 + len(junk)
+
+
+def test_what_is_wrong_in_a_collection_is_mended_or_told_part_by_part(
+    connection: Connection, tmp_path: Path
+) -> None:
+    def collection(last: list[Any]) -> Path:
+        lines = [[[105, 40, None], [105, 41]], [[106, 40], last]]
+        parts = [{"type": "LineString", "coordinates": one} for one in lines]
+        shape = {"type": "GeometryCollection", "geometries": parts}
+        feature = {"type": "Feature", "properties": {"id": "A"}, "geometry": shape}
+        (tmp_path / "x.geojson").write_text(json.dumps(feature))
+        return tmp_path / "x.geojson"
+
+    assert "(position 2 is '[106]'): mend it" in refusal(connection, "roads", collection([106]))
+    report = load(connection, "roads", collection([106, 41]))
+    assert report.repaired == [
+        "feature 1 (id 'A'): a height is null",
+        "feature 1 (id 'A'): a collection of 2 parts, kept as one",
+    ]
+    assert report.inserted == 2
