@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, any_, func, select
 
 from layers.load import conventions, identity, parse, persons
 from layers.load.conventions import Levels
 from layers.load.findings import Findings
+from layers.load.moments import ORDERS, Order
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import LAYERS
-from layers.places.columns import is_missing
+from layers.places.columns import Column, is_missing
 
 #: What a column is, most of its values tell; one that is wrong is refused as ever.
 _MOST = 0.5
+#: Numbers that are all as small are in another unit than ours: the most, and that unit.
+_SMALL = {
+    "bearing_deg": (2 * math.pi, "radians"),
+    "fov_deg": (2 * math.pi, "radians"),
+    "range_m": (10.0, "kilometres"),
+}
+_ANY_ZONE = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +78,11 @@ def _against(
             return f"the features have ids of their own; {anyway}"
         return _no_ids(source, values, anyway)
     column = plan.layer.columns[ours]
-    trial = _trial(source)
     known = parse.without_unknown(plan, {ours: values})[ours]
-    tidied = conventions.tidy(plan.layer, {ours: known}, levels, trial)[ours]
-    parsed = parse.column(plan, ours, tidied, trial)
+    if odd := _in_another_unit(ours, known):
+        return f"{odd}; {anyway}"
+    tried = [_try(one, source, ours, known, levels) for one in _plans(plan, column)]
+    parsed, trial = max(tried, key=lambda one: int(one[1].fine.sum()))
     # The values of a column that is nearly empty speak for themselves.
     present = [row for row, value in enumerate(known) if not is_missing(value)]
     if present and trial.fine[present].mean() < _MOST:
@@ -84,6 +95,45 @@ def _against(
         named = {value for value in parsed if value is not None}
         return _no_reference(connection, named - own, column.refers, anyway)
     return None
+
+
+def _plans(plan: Plan, column: Column) -> list[Plan]:
+    """How the values may be read. Times without a zone, or with the day or the month first, are
+    times: what is missing is asked for, as it is for a column that was mapped."""
+    if column.kind != "time":
+        return [plan]
+    orders: Sequence[Order] = ORDERS if plan.dates is None else [plan.dates]
+    return [replace(plan, zone=plan.zone or _ANY_ZONE, dates=order) for order in orders]
+
+
+def _try(
+    plan: Plan, source: Source, ours: str, known: Sequence[Any], levels: Levels
+) -> tuple[list[Any], Findings]:
+    """A column's values, and what speaks against which."""
+    trial = _trial(source)
+    tidied = conventions.tidy(plan.layer, {ours: known}, levels, trial)[ours]
+    return parse.column(plan, ours, tidied, trial), trial
+
+
+def _in_another_unit(ours: str, values: Sequence[Any]) -> str | None:
+    """Whether numbers are too small for what our column is in; what they may be in."""
+    if ours not in _SMALL:
+        return None
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    most, unit = _SMALL[ours]
+    small = bool(numbers) and max(map(abs, numbers)) <= most
+    # Bearings of 0, 1 and 5 degrees there may be.
+    if not small or (unit == "radians" and all(map(float.is_integer, numbers))):
+        return None
+    return f"its values, up to {max(map(abs, numbers)):g}, look like {unit}"
+
+
+def _number(value: Any) -> float | None:
+    try:
+        found = float(str(value).replace(",", "."))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _trial(source: Source) -> Findings:

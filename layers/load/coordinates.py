@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from layers.errors import BadFileError
-from layers.load import angle
+from layers.load import angle, single
 from layers.load.plan import Plan
-from layers.load.source import Shapes, declared_crs, from_wkb, read_shapes
+from layers.load.source import OPEN, Shapes, declared_crs, from_wkb, read_shapes
 from layers.places.columns import is_missing
 
 _LON = ("lon", "lng", "long", "longitude", "x", "经度", "东经", "долгота", "уртраг", "point_x",
@@ -32,6 +33,7 @@ _PAIR_EITHER = ("coords", "coord", "coordinates", "coordinate", "gps", "point", 
                 "координаты", "солбицол", "坐标点", "地理坐标")  # fmt: skip
 #: What stands behind a name: a unit, or a letter of the axis.
 _BEHIND = re.compile(r"\s*(?:[(（\[].*[)）\]]|[,_\s]\s*(?:deg|degrees|град|градусы|dms|wgs84)\.?)$")
+_LONGEST_NAME = 40  #: of a column of places; a cell may be a polygon of megabytes
 _DATUM = {"GCJ-02": "gcj02", "BD-09": "bd09"}
 _SHIFTED = {
     **dict.fromkeys(("gcj", "火星", "高德", "amap", "腾讯", "mars"), "GCJ-02"),
@@ -44,8 +46,9 @@ _NO_PAIR = "{!r} is no pair of longitude and latitude, such as 105.25,41.5: mend
 _EITHER = "{!r} may be longitude or latitude first: name the column lonlat or latlon"
 
 
-def columns(path: Path, plan: Plan, names: list[str]) -> list[str]:
-    """The column of geometry or of pairs, or those of longitude and latitude. BadFileError."""
+def columns(path: Path, plan: Plan, names: list[str], below: Sequence[list[str]] = ()) -> list[str]:
+    """The column of geometry or of pairs, or those of longitude and latitude; ``below`` are the
+    first rows beneath the header, one of which may be what should be it. Raises BadFileError."""
     mapped = plan.mapping
     if "wkt" in mapped:
         return [mapped["wkt"]]
@@ -53,6 +56,13 @@ def columns(path: Path, plan: Plan, names: list[str]) -> list[str]:
     lat = mapped.get("lat") or _first(names, _LAT)
     if lon is not None and lat is not None:
         return [lon, lat]
+    for n, cells in enumerate(below, start=1):
+        row = [cell for cell in cells if len(cell) <= _LONGEST_NAME]
+        if _first(row, _LON) is not None and _first(row, _LAT) is not None:
+            raise BadFileError(
+                f"{path.name}: row {n} beneath its header looks like the header"
+                f" ({', '.join(filter(None, row))}): take out what stands above it"
+            )
     one = _first(names, _WKT) or _first(names, _PAIR + _PAIR_LAT_FIRST + _PAIR_EITHER)
     if one is not None:
         return [one]
@@ -119,7 +129,7 @@ def _pairs(path: Path, name: str, cells: list[str]) -> tuple[Shapes, CRS | None,
     lon, lat = (second, first) if order == "lat" else (first, second)
     shapes = _points(path, [name, name], lon, lat)
     notes = [] if order == "lon" else [f"{name!r} was read as latitude first, then longitude"]
-    return Shapes(found=shapes.found, closed=[], broken=odd | shapes.broken), None, notes
+    return Shapes(found=shapes.found, mended={}, broken=odd | shapes.broken), None, notes
 
 
 def _halves(cell: str) -> tuple[str, str] | None:
@@ -177,7 +187,7 @@ def _points(path: Path, names: list[str], lon: list[str], lat: list[str]) -> Sha
         elif any(blank):
             which = "longitude" if blank[0] else "latitude"
             broken.setdefault(row, f"its {which} is empty: give it one, or take the row out")
-    return Shapes(found=points, closed=[], broken=broken)
+    return Shapes(found=points, mended={}, broken=broken)
 
 
 def _texts(path: Path, cells: list[str]) -> tuple[Shapes, CRS | None]:
@@ -194,12 +204,12 @@ def _texts(path: Path, cells: list[str]) -> tuple[Shapes, CRS | None]:
     plain = given.copy()
     plain[is_hex | is_json] = None
     shapes = _from_wkt(plain)
-    found, broken, closed = shapes.found, shapes.broken, shapes.closed
+    found, broken, mended = shapes.found, shapes.broken, dict(shapes.mended)
     if is_hex.any():
         binary = _from_hex(given, np.flatnonzero(is_hex))
         found[is_hex] = binary.found[is_hex]
         srid = np.where(is_hex, np.maximum(shapely.get_srid(found), 0), srid)
-        broken, closed = broken | binary.broken, closed + binary.closed
+        broken, mended = broken | binary.broken, mended | dict(binary.mended)
     if is_json.any():
         found[is_json], odd = read_shapes(given[is_json], shapely.from_geojson)
         broken |= {int(np.flatnonzero(is_json)[n]): why for n, why in odd.items()}
@@ -213,7 +223,7 @@ def _texts(path: Path, cells: list[str]) -> tuple[Shapes, CRS | None]:
             " write all in one"
         )
     crs = declared_crs(path, f"EPSG:{named[0]}") if named else None
-    return Shapes(found=found, closed=sorted(closed), broken=broken), crs
+    return Shapes(found=found, mended=mended, broken=broken), crs
 
 
 def _from_hex(given: NDArray[np.object_], rows: NDArray[np.intp]) -> Shapes:
@@ -226,21 +236,24 @@ def _from_hex(given: NDArray[np.object_], rows: NDArray[np.intp]) -> Shapes:
         except binascii.Error:
             odd[row] = "its geometry is no whole WKB: mend it"
     shapes = from_wkb(binary)
-    return Shapes(found=shapes.found, closed=shapes.closed, broken=odd | shapes.broken)
+    return Shapes(found=shapes.found, mended=shapes.mended, broken=odd | shapes.broken)
 
 
 def _from_wkt(given: NDArray[np.object_]) -> Shapes:
     found, broken = read_shapes(given, shapely.from_wkt)
-    closed = []
+    mended = {}
     for row in np.flatnonzero(shapely.is_missing(found)).tolist():
         if given[row] is None or row in broken:
+            continue
+        found[row] = shapely.from_wkt(single.wkt(given[row]), on_invalid="ignore")
+        if found[row] is not None:
             continue
         found[row] = shapely.from_wkt(_closed(given[row]), on_invalid="ignore")
         if found[row] is None:
             broken[row] = f"{given[row][:40]!r} is no WKT: mend it"
         else:
-            closed.append(row)
-    return Shapes(found=found, closed=closed, broken=broken)
+            mended[row] = OPEN
+    return Shapes(found=found, mended=mended, broken=broken)
 
 
 def _closed(text: str) -> str:

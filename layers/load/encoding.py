@@ -24,6 +24,7 @@ _MARKS = (
 )  # fmt: skip
 #: What messages call them.
 _NAMES = {"gb18030": "GBK (GB 18030)", "cp1251": "Windows-1251", "utf-16": "UTF-16",
+          "utf-16-le": "UTF-16 without a mark", "utf-16-be": "UTF-16 without a mark",
           "utf-32": "UTF-32", "utf-8": "UTF-8"}  # fmt: skip
 #: Of a text in its own code page nearly all is plausible, of one in another little.
 _CERTAIN, _DOUBTFUL = 0.85, 0.6
@@ -40,6 +41,10 @@ _FEWEST_LETTERS = 4
 #: What was once read as Latin-1 has as many different letters, or it may be what it is.
 _FEWEST_DISTINCT = 6
 _LONGEST_LOOK = 4_000_000  # bytes; enough to know what a file is in
+#: Signs that every table and document has: in UTF-16 with a byte of nought before or behind.
+_ASCII = b'\t\n\r ,;|"{}[]:' + bytes(range(ord("0"), ord("9") + 1))
+#: As many of these must be so, and this part of all bytes of nought; of the first so many bytes.
+_FEWEST_WIDE, _MOST_WIDE, _WIDE_LOOK = 4, 0.8, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +73,26 @@ def codec_of(asked: str) -> str:
     return "gb18030" if found in {"gbk", "gb2312", "gb18030"} else found
 
 
+def unmarked(data: bytes) -> str | None:
+    """``utf-16-le`` or ``utf-16-be`` for text in it that has no mark; None for anything else.
+
+    Bytes of nought are in no other text, and there they stand on one side of the plain signs.
+    """
+    if b"\0" not in data[:_WIDE_LOOK] or data.startswith(tuple(mark for mark, _ in _MARKS)):
+        return None
+    look = data[: min(len(data), _WIDE_LOOK) // 2 * 2]
+    for codec, low, high in (("utf-16-le", look[::2], look[1::2]),
+                             ("utf-16-be", look[1::2], look[::2])):  # fmt: skip
+        plain = sum(b == 0 and a in _ASCII for a, b in zip(low, high, strict=True))
+        if plain >= _FEWEST_WIDE and high.count(0) >= _MOST_WIDE * look.count(0):
+            return codec
+    return None
+
+
 def decode(name: str, data: bytes, asked: str | None) -> Decoded:
     """The text of a file called ``name``. Raises BadFileError for an uncertain code page."""
     marked = next((codec for mark, codec in _MARKS if data.startswith(mark)), None)
+    marked = marked or unmarked(data)
     if asked is not None or marked is not None:
         codec = marked or codec_of(asked or "")
         try:
@@ -82,7 +104,9 @@ def decode(name: str, data: bytes, asked: str | None) -> Decoded:
             ) from error
         if marked is None:
             check_asked(name, data, asked or "", codec)
-        notes = [f"read as {named(codec)}"] if marked in {"utf-16", "utf-32"} else []
+        notes = (
+            [f"read as {named(codec)}"] if (marked or "").startswith(("utf-16", "utf-32")) else []
+        )
         return Decoded(text=text, notes=notes + _stand_ins(codec, text))
     try:
         return Decoded(text=data.decode("utf-8"), notes=[])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layers.errors import BadFileError
-from layers.load import geojson, osm, packed, parquet, sheet, table, vector
+from layers.load import archive, encoding, geojson, osm, packed, parquet, sheet, table, vector
 from layers.load.plan import Plan
 from layers.load.source import Source, check_file
 
@@ -29,15 +28,26 @@ class Format:
     starts: Callable[[bytes], bool]  #: whether a file's first bytes are of this kind
 
 
+def _is_wide(head: bytes) -> bool:
+    return head.startswith(_UTF16) or encoding.unmarked(head) is not None
+
+
+def _plain(head: bytes) -> bytes:
+    """A head without the mark of its code page, and in UTF-16 without the noughts."""
+    narrow = head.removeprefix(b"\xef\xbb\xbf")
+    if _is_wide(head):
+        narrow = narrow.removeprefix(_UTF16[0]).removeprefix(_UTF16[1]).replace(b"\0", b"")
+    return narrow.lstrip(b" \t\r\n\x1e")
+
+
 def _json(head: bytes) -> bool:
-    plain = head[2:].replace(b"\0", b"") if head.startswith(_UTF16) else head
-    return plain.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\x1e")[:1] == b"{"
+    return _plain(head)[:1] in (b"{", b"[")
 
 
 def _text(head: bytes) -> bool:
     known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF, _GZIP, _OLE, _RAR, _PDF)
-    narrow = b"\0" not in head or head.startswith(_UTF16)
-    return narrow and not head.startswith(known + _PICTURES) and not _markup(head)
+    readable = b"\0" not in head or _is_wide(head)
+    return readable and not head.startswith(known + _PICTURES) and not _markup(head)
 
 
 def _any(_: bytes) -> bool:
@@ -45,7 +55,7 @@ def _any(_: bytes) -> bool:
 
 
 def _markup(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    return _plain(head)[:1] == b"<"
 
 
 def _starts(*marks: bytes) -> Callable[[bytes], bool]:
@@ -68,23 +78,13 @@ def _read_gzip(path: Path, plan: Plan) -> Source:
 
 
 def _read_zip(path: Path, plan: Plan) -> Source:
-    """What GDAL reads from the archive as it is packed; of the rest the one file that loads."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            there = [one for one in archive.namelist() if not vector.is_of_macos(one)]
-    except (zipfile.BadZipFile, OSError):
-        there = []  # vector.read says so
-    found = [one for one in there if _suffix(one) in _UNPACKED]
-    # Beside data a .txt is what one should read first.
-    found = [one for one in found if _suffix(one) != ".txt"] or found
-    if not found or any(vector.is_packed(one) for one in there):
-        return vector.read(path, plan)
-    if len(found) > 1:
-        raise BadFileError(
-            f"{path.name}: it has several files ({', '.join(found[:5])}): give an archive with one"
-        )
-    with packed.unpacked(path, found[0]) as inside:
-        return of(inside).read(inside, plan)
+    """The one file of an archive that loads, or the one that was asked for."""
+    chosen = archive.choose(path, plan.source_layer)
+    asked = replace(plan, source_layer=chosen.layer)
+    if chosen.in_place:
+        return vector.read(path, asked, chosen.name)
+    with packed.unpacked(path, chosen.name) as inside:
+        return of(inside).read(inside, asked)
 
 
 _GEOJSON = Format(name="GeoJSON", read=geojson.read, starts=_json)
@@ -95,9 +95,6 @@ _OTHERS = re.compile(
 )
 _FEATURES = re.compile(rb'"type"\s*:\s*"Feature(?:Collection)?"')
 _CSV = Format(name="CSV", read=table.read, starts=_text)
-#: What a zip archive may hold that GDAL does not read there as we do.
-_UNPACKED = {".csv", ".tsv", ".txt", ".geojson", ".json", ".geojsonl", ".parquet", ".xlsx", ".ods",
-             ".gml", ".gpx", ".topojson", ".dxf"}  # fmt: skip
 _FORMATS = {
     ".geojson": _GEOJSON,
     ".json": _GEOJSON,
@@ -194,7 +191,7 @@ def _looks_like(head: bytes) -> str:
         "FlatGeobuf": head.startswith(_FLATGEOBUF),
         "an OpenStreetMap extract": _OSM in head,
         "JSON": _json(head),
-        "text in UTF-16": head.startswith(_UTF16),
+        "text in UTF-16": _is_wide(head),
         "a gzip file": head.startswith(_GZIP),
         "a RAR archive": head.startswith(_RAR),
         "a picture": head.startswith(_PICTURES),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
+from layers.load import zones
 from layers.load.source import LONLAT
 from layers.places import Bounds
 
@@ -25,13 +26,15 @@ def looks_like(xy: Floats, region: Bounds | None) -> str:
     come to lie in it.
     """
     some = xy[:: max(len(xy) // 500, 1)]
-    fits = [name for name, at in _projected(some) if _fits(at(some), region)]
+    if not len(some) or not np.isfinite(some).all():
+        return ""
+    fits = _projected(some, region)
     # Any whole number may be degrees times something; a projection's are more telling.
     if not fits and (region is not None or np.abs(some).max() > 1e5):
         fits = [name for name, at in _scaled(some) if _fits(at(some), region)]
-    if not fits or len(fits) > _MOST_NAMED:
-        return ""
-    return "; they look like " + " or ".join(fits)
+        if len(fits) > _MOST_NAMED:
+            return ""
+    return "; they look like " + " or ".join(fits) if fits else ""
 
 
 def _fits(lonlat: Floats, region: Bounds | None) -> bool:
@@ -56,31 +59,18 @@ def _scaled(xy: Floats) -> Iterator[_Reading]:
         yield "kilometres of web Mercator: write metres, --crs EPSG:3857", _kilometres
 
 
-def _projected(xy: Floats) -> Iterator[_Reading]:
+def _projected(xy: Floats, region: Bounds | None) -> list[str]:
     """Projections that have coordinates of this size, in either order."""
-    for crs, what in _codes(xy):
-        yield f"{what} (--crs {crs})", _from(crs)
-    for crs, what in _codes(xy[:, ::-1]):
-        yield f"{what} (--crs {crs}) with northing first: write easting first", _swapped(crs)
-
-
-def _codes(xy: Floats) -> Iterator[tuple[str, str]]:
-    """Projections whose eastings and northings look so."""
-    x, y = xy[:, 0], xy[:, 1]
-    if not ((y > 1e6) & (y < 9.4e6)).all():
-        return
-    zones = set((x // 1e6).astype(int).tolist())
-    zone = zones.pop() if len(zones) == 1 else 0
-    if ((x % 1e6 > 1e5) & (x % 1e6 < 9e5)).all():
-        if 13 <= zone <= 23:
-            yield f"EPSG:{4478 + zone}", f"CGCS2000 / Gauss-Kruger zone {zone}"
-        if 25 <= zone <= 45:
-            yield f"EPSG:{4488 + zone}", f"CGCS2000 / 3-degree Gauss-Kruger zone {zone}"
-        if zone == 0:
-            for number in range(43, 54):
-                yield f"EPSG:{32600 + number}", f"UTM zone {number}N"
-    if ((x > 7e6) & (x < 1.6e7) & (y > 1.5e6)).all():
-        yield "EPSG:3857", "web Mercator"
+    found = []
+    for read, behind in ((xy, ""), (xy[:, ::-1], " with northing first: write easting first")):
+        fit = [zone for zone in zones.of(read) if _fits(zone.roughly(read), region)]
+        told = zones.named(fit)
+        x, y = read[:, 0], read[:, 1]
+        is_mercator = ((x > 7e6) & (x < 1.6e7) & (y > 1.5e6)).all()
+        if is_mercator and _fits(_from("EPSG:3857")(read), region):
+            told.append("web Mercator (--crs EPSG:3857)")
+        found += [one + behind for one in told]
+    return found
 
 
 def _from(crs: str) -> Callable[[Floats], Floats]:
@@ -92,10 +82,6 @@ def _from(crs: str) -> Callable[[Floats], Floats]:
             return np.full_like(xy, np.nan)
 
     return read
-
-
-def _swapped(crs: str) -> Callable[[Floats], Floats]:
-    return lambda xy: _from(crs)(xy[:, ::-1])
 
 
 def _divided(by: float) -> Callable[[Floats], Floats]:

@@ -1,4 +1,5 @@
-"""Columns headed in Chinese, Mongolian or Russian: which of ours they are, where that is plain.
+"""Columns headed in Chinese, Mongolian or Russian, or a camera's in other English words: which of
+ours they are, where that is plain.
 
 A header counts when it is one of the words here, whole, but for case, blanks and what stands in
 brackets behind it. Of two that may be the same column none is taken, and neither is what persons
@@ -66,9 +67,12 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "сүүлийн холболт", "последняя связь", "последний сигнал",
     ),
     "site": ("点位", "安装点位", "安装地点", "байрлал", "объект", "площадка"),
-    "bearing_deg": ("方位角", "朝向", "азимут", "азимут камеры"),
-    "fov_deg": ("视场角", "水平视场角", "视角", "харах өнцөг", "угол обзора"),
-    "range_m": ("可视距离", "监控距离", "视距", "харах зай", "дальность", "дальность обзора"),
+    "bearing_deg": ("bearing", "heading", "azimuth", "azimuth deg", "heading deg", "方位角", "朝向",
+                    "азимут", "азимут камеры"),
+    "fov_deg": ("fov", "hfov", "field of view", "horizontal field of view", "angle of view",
+                "view angle", "视场角", "水平视场角", "视角", "харах өнцөг", "угол обзора"),
+    "range_m": ("range", "view range", "viewing range", "max range", "可视距离",
+                "监控距离", "视距", "харах зай", "дальность", "дальность обзора"),
     "class": (
         "道路等级", "公路等级", "道路类型", "技术等级", "等级", "замын ангилал", "ангилал",
         "класс", "класс дороги", "категория", "категория дороги",

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from layers import places
 from layers.load import conventions, identity, parse, persons, shaping, writing
 from layers.load.conventions import Levels
 from layers.load.findings import Findings
@@ -37,6 +38,7 @@ class _Looked:
     ids: list[str]
     columns: Mapping[str, Sequence[Any]]
     shaped: shaping.Shaped
+    region: places.Bounds | None  #: where all that is loaded lies
 
 
 def judge(
@@ -50,7 +52,7 @@ def judge(
     findings = task.findings
     looked = _look(task, columns, given)
     judged = shaping.hold(
-        task.connection, task.file, task.plan, looked.shaped, findings,
+        task.connection, task.file, task.plan, looked.shaped, findings, looked.region,
         None if given is None else looked.ids, looked.columns.get("name"),
     )  # fmt: skip
     found = judged.geometries
@@ -69,8 +71,9 @@ def _look(task: Task, columns: dict[str, Sequence[Any]], given: Sequence[Any] | 
     interpreter, which the texts need."""
     plan, source, findings = task.plan, task.source, task.findings
     of_shapes = findings.apart()
+    region = places.extent(task.connection)
     with ThreadPoolExecutor(1, thread_name_prefix="shapes") as thread:
-        looking = thread.submit(shaping.shape, task.file, plan, source, of_shapes)
+        looking = thread.submit(shaping.shape, task.file, plan, source, of_shapes, region)
         mended = parse.mend_texts(columns, findings)
         known = parse.without_unknown(plan, mended)
         mended = conventions.tidy(plan.layer, known, task.levels, findings)
@@ -83,7 +86,7 @@ def _look(task: Task, columns: dict[str, Sequence[Any]], given: Sequence[Any] | 
             persons.refuse("id", ids, findings)
         shaped = looking.result()
     findings.take(of_shapes)
-    return _Looked(ids=ids, columns=parsed, shaped=shaped)
+    return _Looked(ids=ids, columns=parsed, shaped=shaped, region=region)
 
 
 def _fine(task: Task, looked: _Looked, judged: shapes.Judged) -> writing.Rows:

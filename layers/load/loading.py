@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from geo import earth
 from layers import places
 from layers.errors import BadFeatureError, BadFileError
-from layers.load import belief, formats, identity, judging, shaping, writing
+from layers.load import belief, formats, identity, judging, odd_rows, shaping, writing
 from layers.load.conventions import Levels
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
@@ -193,8 +193,9 @@ def ground(
     )
     source = _source(file, plan)
     findings = _findings(source, identity.chosen(source.columns.get("id"), source.feature_ids))
-    shaped = shaping.shape(file.name, plan, source, findings)
-    found = shaping.hold(connection, file.name, plan, shaped, findings, None, None)
+    region = places.extent(connection)
+    shaped = shaping.shape(file.name, plan, source, findings, region)
+    found = shaping.hold(connection, file.name, plan, shaped, findings, region, None, None)
     _check(file.name, findings, skip_bad=False, strict=False)
     stored = shapes.spread(plan.layer, found.geometries).geometries
     return gpd.GeoDataFrame(geometry=shapes.multi(stored), crs=earth.LONLAT), findings.repaired
@@ -232,7 +233,8 @@ def _findings(source: Source, given: Sequence[Any] | None) -> Findings:
     findings = Findings(len(source.geometries), where)
     findings.notes.extend(source.notes)
     findings.refuse_all(source.broken)
-    findings.repair_all(dict.fromkeys(source.closed, "a ring was not closed"))
+    findings.refuse_all(odd_rows.totals(source.geometries, source.columns.values()))
+    findings.repair_all(source.mended)
     return findings
 
 
@@ -246,6 +248,7 @@ def _check(file: str, findings: Findings, *, skip_bad: bool, strict: bool) -> No
             f"{file}: {first_of(refused)}{left if len(refused) > 1 else ''}",
             refused=refused,
             repaired=repaired,
+            notes=findings.notes,
         )
     if strict and repaired:
         raise RefusedRowsError(
@@ -253,4 +256,5 @@ def _check(file: str, findings: Findings, *, skip_bad: bool, strict: bool) -> No
             " without --strict",
             refused=refused,
             repaired=repaired,
+            notes=findings.notes,
         )

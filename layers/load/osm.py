@@ -62,7 +62,7 @@ def read(path: Path, plan: Plan) -> Source:
         crs=LONLAT,
         dropped=["all other tags"],
         row_word="way",
-        closed=shapes.closed,
+        mended=shapes.mended,
         broken=shapes.broken,
         notes=[f"left out {left} of {len(ways)} ways: {_WHY_NOT}"] if left else [],
     )

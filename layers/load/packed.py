@@ -19,6 +19,8 @@ from layers.load import encoding
 MOST_BYTES = 4 * 1024**3
 #: Up to the code page that an XML file says it is in.
 _DECLARED = re.compile(rb"(<\?xml[^>]*encoding\s*=\s*[\"'])([A-Za-z0-9._-]+)")
+_ENCODING = re.compile(r"\A(<\?xml[^>]*?)\s+encoding\s*=\s*[\"'][A-Za-z0-9._-]+[\"']")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _KNOWN = {b"utf-8", b"utf-16", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1"}
 _CHUNK = 1024 * 1024
 
@@ -50,13 +52,18 @@ def unpacked(path: Path, inside: str | None = None) -> Iterator[Path]:
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
     """An XML file under its name in a folder of its own: who reads it may write beside it. One in
-    a code page that no XML parser has to know is there in UTF-8. Raises BadFileError.
+    UTF-16, or in a code page that no XML parser has to know, is there in UTF-8. Raises
+    BadFileError.
     """
     with tempfile.TemporaryDirectory(prefix="patrolgrid-") as folder:
         target = Path(folder) / path.name
         with path.open("rb") as file:
-            said = _DECLARED.match(file.read(200))
-        if said is None or said[2].lower() in _KNOWN:
+            head = file.read(1024)
+        said = _DECLARED.match(head)
+        if head.startswith(_UTF16) or encoding.unmarked(head) is not None:
+            text = encoding.decode(path.name, path.read_bytes(), None).text
+            target.write_bytes(_ENCODING.sub(r"\1", text.removeprefix("\ufeff")).encode())
+        elif said is None or said[2].lower() in _KNOWN:
             target.symlink_to(path.absolute())
         else:
             codec = encoding.codec_of(said[2].decode("ascii"))

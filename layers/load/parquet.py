@@ -44,7 +44,7 @@ def read(path: Path, plan: Plan) -> Source:
         crs=_crs(path, about),
         dropped=choice.dropped,
         row_word="row",
-        closed=shapes.closed,
+        mended=shapes.mended,
         broken=shapes.broken,
         guessed=choice.guessed,
         notes=choice.notes,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.enums import TransformDirection
 from pyproj.exceptions import CRSError, ProjError
 
 from geo.datum import Datum, to_wgs84
@@ -20,6 +23,9 @@ from layers.places.shapes import Geometries
 #: A region is some hundred kilometres wide; a file that is farther off is of another, or its CRS
 #: is another.
 FAR_M = 300_000.0
+#: What is beside the region, and not just as far away.
+BESIDE_M = 50_000.0
+_MOST_SWAPPED = 2_000  #: vertices that are tried the other way round
 #: Of a CRS's area of use, what counts as in it; of places, what is nearly all of them.
 _AROUND_DEG, _NEARLY_ALL = 3.0, 0.9
 _ROUGH_M = 5.0
@@ -28,8 +34,9 @@ _FAR_DATUMS = {"Xian 1980", "Beijing 1954", "New Beijing", "Pulkovo 1942"}
 Floats = NDArray[np.float64]
 
 
-def crs_of(name: str, declared: CRS | None, given: str | None) -> CRS:
-    """The CRS that a file is in: what it declares, else what the caller says.
+def crs_of(name: str, declared: CRS | None, given: str | None, looks: str = "") -> CRS:
+    """The CRS that a file is in: what it declares, else what the caller says; ``looks``, what its
+    coordinates look like, goes into the message where neither does.
 
     Raises BadFileError for neither, for both when they differ, and for one nobody knows.
     """
@@ -37,7 +44,7 @@ def crs_of(name: str, declared: CRS | None, given: str | None) -> CRS:
         if declared is None:
             raise BadFileError(
                 f"{name}: it declares no CRS: say which with --crs EPSG:… (EPSG:4326 for"
-                " longitude and latitude in WGS 84)"
+                f" longitude and latitude in WGS 84){looks}"
             )
         return _of_places(f"{name}: it declares {declared.name}", declared)
     try:
@@ -123,11 +130,17 @@ def _share_in_use(crs: CRS, lonlat: Floats) -> float:
     return float(((lonlat >= low) & (lonlat <= high)).all(axis=1).mean())
 
 
+def looks_like(geometries: Geometries, region: Bounds | None) -> str:
+    """What coordinates that are no degrees look like, as ``guess.looks_like`` says it."""
+    xy = shapely.get_coordinates(geometries)
+    return guess.looks_like(xy, region) if (np.abs(xy) > (180, 90)).any() else ""
+
+
 def look(
     name: str, geometries: Geometries, region: Bounds | None, crs: CRS, findings: Findings
 ) -> None:
     """Tell what makes the CRS doubtful. Raises BadFileError where the axes look swapped."""
-    check_axes(name, geometries, region)
+    check_axes(name, geometries, region, crs)
     note_use(geometries, crs, findings)
     note_far(geometries, region, crs, findings)
 
@@ -194,17 +207,29 @@ def note_far(geometries: Geometries, region: Bounds | None, crs: CRS, findings: 
     present = geometries[~shapely.is_missing(geometries)]
     if region is None or not len(present):
         return
-    west, south, east, north = shapely.total_bounds(present)
-    # The region may be nearer across the antimeridian.
+    apart_m = _apart_m(shapely.total_bounds(present), region)
+    if apart_m <= FAR_M:
+        return
+    swapped = _swapped(present, crs)
+    perhaps = ""
+    if swapped is not None and _apart_m(swapped, region) <= BESIDE_M:
+        perhaps = f"; with {_axes(crs)} swapped it would be beside it"
+    told = (
+        f"it lies {apart_m / 1000:.0f} km from everything that is loaded{perhaps}: is {crs.name}"
+        " its CRS, and is it of this region?"
+    )
+    findings.notes.append(told)
+    if perhaps:
+        findings.suspicions.append(told)
+
+
+def _apart_m(bounds: Sequence[float], region: Bounds) -> float:
+    """How far a box lies from the region, which may be nearer across the antimeridian."""
+    west, south, east, north = bounds
     ways = [_nearest(west, east, region[0] + turn, region[2] + turn) for turn in (0, -360, 360)]
     lon = min(ways, key=lambda way: abs(way[0] - way[1]))
     lat = _nearest(south, north, region[1], region[3])
-    apart_m = float(geodesic_m(lon[0], lat[0], lon[1], lat[1]))
-    if apart_m > FAR_M:
-        findings.note(
-            f"it lies {apart_m / 1000:.0f} km from everything that is loaded: is {crs.name} its"
-            " CRS, and is it of this region?"
-        )
+    return float(geodesic_m(lon[0], lat[0], lon[1], lat[1]))
 
 
 def _nearest(low: float, high: float, other_low: float, other_high: float) -> tuple[float, float]:
@@ -216,18 +241,42 @@ def _nearest(low: float, high: float, other_low: float, other_high: float) -> tu
     return max(low, other_low), max(low, other_low)
 
 
-def check_axes(name: str, geometries: Geometries, region: Bounds | None) -> None:
+def check_axes(name: str, geometries: Geometries, region: Bounds | None, crs: CRS) -> None:
     """Raise BadFileError where the whole file lies outside the region, but swapped within it."""
     present = geometries[~shapely.is_missing(geometries)]
     if region is None or not len(present):
         return
     west, south, east, north = shapely.total_bounds(present)
     apart = west > region[2] or east < region[0] or south > region[3] or north < region[1]
-    swapped_within = (
-        south >= region[0] and north <= region[2] and west >= region[1] and east <= region[3]
-    )
-    if apart and swapped_within:
+    swapped = _swapped(present, crs) if apart else None
+    if swapped is None:
+        return
+    low, high = swapped[:2], swapped[2:]
+    if all(np.greater_equal(low, region[:2])) and all(np.less_equal(high, region[2:])):
+        first = "easting" if crs.is_projected else "longitude"
         raise BadFileError(
-            f"{name}: it lies wholly outside the region, but within it when longitude and latitude"
-            " are swapped: write longitude first"
+            f"{name}: it lies wholly outside the region, but within it when {_axes(crs)}"
+            f" are swapped: write {first} first"
         )
+
+
+def _axes(crs: CRS) -> str:
+    return "easting and northing" if crs.is_projected else "longitude and latitude"
+
+
+def _swapped(geometries: Geometries, crs: CRS) -> Bounds | None:
+    """The box in degrees of geometries in degrees, had the file its axes the other way round."""
+    lonlat = shapely.get_coordinates(geometries)
+    some = lonlat[:: max(len(lonlat) // _MOST_SWAPPED, 1)]
+    if crs.is_projected:
+        try:
+            move = Transformer.from_crs(crs, LONLAT, always_xy=True)
+            x, y = move.transform(some[:, 0], some[:, 1], direction=TransformDirection.INVERSE)
+            some = np.column_stack(move.transform(y, x))
+        except ProjError:
+            return None
+    else:
+        some = lonlat[:, ::-1]
+    if not np.isfinite(some).all() or (np.abs(some) > (180, 90)).any():
+        return None
+    return (*some.min(axis=0).tolist(), *some.max(axis=0).tolist())

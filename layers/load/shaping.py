@@ -9,12 +9,11 @@ import shapely
 from pyproj import CRS
 from sqlalchemy import Connection
 
-from layers import places
 from layers.load import place, strays, suspicion
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
-from layers.places import antimeridian, shapes
+from layers.places import Bounds, antimeridian, shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +26,12 @@ class Shaped:
     judged: shapes.Judged
 
 
-def shape(name: str, plan: Plan, source: Source, findings: Findings) -> Shaped:
+def shape(
+    name: str, plan: Plan, source: Source, findings: Findings, region: Bounds | None
+) -> Shaped:
     """The source's geometries, judged. Asks no database, so that a thread may do it while the
-    columns are read; what is wrong goes into ``findings``.
+    columns are read; what is wrong goes into ``findings``. ``region`` is where all that is loaded
+    lies: where no CRS is said, it tells what may be meant.
 
     Raises BadFileError for what is wrong with all of them.
     """
@@ -42,7 +44,9 @@ def shape(name: str, plan: Plan, source: Source, findings: Findings) -> Shaped:
         if count:
             word = source.row_word if count == 1 else f"{source.row_word}s"
             findings.note(f"{what} of {count} {word} are not kept")
-    crs = place.crs_of(name, source.crs, plan.crs)
+    unsaid = source.crs is None and plan.crs is None
+    looks = place.looks_like(present.geometries, region) if unsaid else ""
+    crs = place.crs_of(name, source.crs, plan.crs, looks)
     degrees = place.to_degrees(name, present.geometries, crs, findings)
     degrees = _cut(degrees, findings)
     degrees[~findings.fine] = None
@@ -72,6 +76,7 @@ def hold(
     plan: Plan,
     shaped: Shaped,
     findings: Findings,
+    region: Bounds | None,
     ids: Sequence[str] | None,
     names: Sequence[str | None] | None,
 ) -> shapes.Judged:
@@ -80,7 +85,6 @@ def hold(
     Raises BadFileError where all of it is in the wrong place for certain.
     """
     judged = shaped.judged
-    region = places.extent(connection)
     faults = {row: why for row, why in judged.faults.items() if findings.fine[row]}
     findings.refuse_all(place.explained(faults, shaped.degrees, region))
     findings.repair_all(judged.repaired)

@@ -15,11 +15,12 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from layers.errors import BadFileError
-from layers.load import nesting
+from layers.load import nesting, single
 from layers.load.plan import Choice
 from layers.places.shapes import Geometries
 
 LONLAT = CRS.from_epsg(4326)
+OPEN = "a ring was not closed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Source:
     dropped: list[str]  #: columns that were not read
     row_word: str = "feature"  #: how messages call a row
     feature_ids: Sequence[Any] | None = None  #: ids that stand outside the columns
-    closed: Sequence[int] = ()  #: rows with rings that had to be closed
+    mended: Mapping[int, str] = field(default_factory=dict)  #: rows whose shape was
     broken: Mapping[int, str] = field(default_factory=dict)  #: rows that cannot be read, and why
     guessed: Mapping[str, str] = field(default_factory=dict)  #: columns known by a word alone
     notes: list[str] = field(default_factory=list)
@@ -58,20 +59,22 @@ class Shapes:
     """What could be read of some geometries."""
 
     found: Geometries  #: None for none and for what is broken
-    closed: list[int]  #: rows with rings that had to be closed
+    mended: Mapping[int, str]  #: rows in which something was, and what it was
     broken: dict[int, str]  #: rows whose geometry cannot be read, and why
 
 
 def from_wkb(wkb: Sequence[bytes | None] | Geometries) -> Shapes:
-    """Geometries of WKB, with open rings closed."""
+    """Geometries of WKB, with open rings closed, and single positions of lines twice."""
     given = wkb if isinstance(wkb, np.ndarray) else _objects(wkb)
     found, broken = read_shapes(given, shapely.from_wkb)
     bad = np.flatnonzero(shapely.is_missing(found) & ~_none(given))
     bad = bad[[int(row) not in broken for row in bad]] if broken else bad
+    found[bad] = shapely.from_wkb(_objects(list(map(single.wkb, given[bad]))), on_invalid="ignore")
+    bad = bad[shapely.is_missing(found[bad])]
     found[bad] = shapely.from_wkb(given[bad], on_invalid="fix")
     lost = shapely.is_missing(found[bad])
     broken |= dict.fromkeys(bad[lost].tolist(), "its geometry is broken: mend it")
-    return Shapes(found=found, closed=bad[~lost].tolist(), broken=broken)
+    return Shapes(found=found, mended=dict.fromkeys(bad[~lost].tolist(), OPEN), broken=broken)
 
 
 def read_shapes(given: Geometries, read: Callable[..., Any]) -> tuple[Geometries, dict[int, str]]:

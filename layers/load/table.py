@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from layers.errors import BadFileError
-from layers.load import coordinates
+from layers.load import coordinates, odd_rows
 from layers.load.encoding import decode
 from layers.load.plan import Plan
 from layers.load.source import LONLAT, Source, named, on_line
 
 _QUOTED = re.compile('"[^"]*"')
 _SEPARATORS = ",;\t|"
+#: A polygon as WKT or GeoJSON.
+_AREA = re.compile(
+    r'\s*(?:SRID\s*=\s*\d+\s*;\s*)?(?:MULTI)?POLYGON|\s*\{.{0,80}"(?:Multi)?Polygon"',
+    re.IGNORECASE,
+)
 #: Excel's own first line: which separator it is to take.
 _EXCEL = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
@@ -45,7 +50,7 @@ def read(path: Path, plan: Plan) -> Source:
 def of_cells(path: Path, plan: Plan, table: Table) -> Source:
     """The rows of a table, each with its place. Raises BadFileError."""
     names, rows = table.names, table.rows
-    where = coordinates.columns(path, plan, names)
+    where = coordinates.columns(path, plan, names, rows[:_MOST_TITLES])
     choice = plan.choose(path, names, geometry=where)
     place = {name: n for n, name in enumerate(names)}
     columns: dict[str, Sequence[Any]] = {
@@ -53,6 +58,10 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
     }
     cells = [[row[place[name]] for row in rows] for name in where]
     shapes, crs, notes = coordinates.read(path, where, cells)
+    notes = [*notes, *coordinates.note_shifted(where, plan.datum), *choice.notes]
+    # More than the columns that are kept: totals stand under any, such as a number of the row.
+    odd = odd_rows.totals(shapes.found, ([row[n] for row in rows] for n in place.values()))
+    odd |= odd_rows.heading(where, cells, shapes.broken)
     return Source(
         geometries=shapes.found,
         columns=named(choice, columns),
@@ -60,11 +69,24 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         dropped=choice.dropped,
         row_word="row",
         lines=table.lines,
-        closed=shapes.closed,
-        broken=shapes.broken,
+        mended=shapes.mended,
+        broken={**shapes.broken, **odd},
         guessed=choice.guessed,
-        notes=table.notes + notes + coordinates.note_shifted(where, plan.datum) + choice.notes,
+        notes=table.notes + notes + _areas(plan, choice.dropped, table),
     )
+
+
+def _areas(plan: Plan, dropped: Sequence[str], table: Table) -> list[str]:
+    """Whether a table of posts also holds their areas, which are a layer of their own."""
+    if plan.layer.name != "posts":
+        return []
+    place = {name: n for n, name in enumerate(table.names)}
+    return [
+        f"column {name!r} holds areas and was not read: those of posts are the layer post_areas;"
+        f" load the file as that, too, with --map wkt={name} --map post=id"
+        for name in dropped
+        if any(_AREA.match(row[place[name]]) for row in table.rows)
+    ]
 
 
 def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -15,14 +15,10 @@ import pyogrio
 from pyproj import CRS
 
 from layers.errors import BadFileError
-from layers.load import dbf, mapinfo
+from layers.load import archive, dbf, mapinfo
 from layers.load.plan import Plan
 from layers.load.source import LONLAT, Source, declared_crs, from_wkb, named
 
-#: What macOS packs beside each file.
-_MACOS = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
-#: What else may be packed: a file, or a geodatabase, which is a folder.
-_PACKED = re.compile(r".*?\.(?:gpkg|fgb|kml|tab|mif)$|.*?\.gdb(?=/)", re.IGNORECASE)
 #: Which of GPX's layers are taken for which geometry.
 _GPX = {"Point": ("waypoints",), "LineString": ("tracks", "routes")}
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
@@ -31,19 +27,12 @@ _FID = "fid"
 _KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
 
 
-def is_of_macos(name: str) -> bool:
-    """Whether a member of an archive is what macOS packs beside each file."""
-    return bool(_MACOS.search(name))
+def read(path: Path, plan: Plan, member: str | None = None) -> Source:
+    """The features of one layer of a vector file, or of the ``member`` of a zip archive.
 
-
-def is_packed(name: str) -> bool:
-    """Whether GDAL reads a member of an archive from there."""
-    return bool(_PACKED.match(name)) or name.lower().endswith(".shp")
-
-
-def read(path: Path, plan: Plan) -> Source:
-    """The features of one layer of a vector file. Raises BadFileError."""
-    place, table = _place(path)
+    Raises BadFileError.
+    """
+    place, table = _place(path, member)
     codec, told = (None, []) if table is None else dbf.codec_of(path.name, *table, plan.encoding)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -105,7 +94,7 @@ def _read(
         columns=named(choice, columns),
         crs=_crs(path, meta["crs"], plan),
         dropped=choice.dropped,
-        closed=shapes.closed,
+        mended=shapes.mended,
         broken=shapes.broken,
         guessed=choice.guessed,
         notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)] + choice.notes,
@@ -160,13 +149,14 @@ def _of_gdal(message: str, place: str) -> str:
 Dbf = tuple[bytes, str | None]
 
 
-def _place(path: Path) -> tuple[str, Dbf | None]:
+def _place(path: Path, member: str | None) -> tuple[str, Dbf | None]:
     """What GDAL is to open; of a Shapefile also its table. Raises BadFileError."""
     suffix = path.suffix.lower()
     if suffix == ".gml":
         _check_xml(path)
-    if suffix == ".zip":
-        return _inside(path)
+    if member is not None:
+        is_shapefile = member.lower().endswith(".shp")
+        return archive.address(path, member), _packed(path, member) if is_shapefile else None
     if suffix != ".shp":
         return str(path), None
     _check_length(path)
@@ -206,32 +196,13 @@ def _check_parts(path: Path, shapefile: str, there: set[str]) -> None:
             raise BadFileError(f"{path.name}: its {ending} is missing: give the whole file")
 
 
-def _inside(path: Path) -> tuple[str, Dbf | None]:
-    """GDAL's name of the one file in a zip archive that can be loaded."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            there = [name for name in archive.namelist() if not _MACOS.search(name)]
-            shapefiles = [name for name in there if name.lower().endswith(".shp")]
-            if len(shapefiles) == 1:
-                _check_parts(path, shapefiles[0], set(there))
-                return f"/vsizip/{{{path}}}/{shapefiles[0]}", _table(archive, shapefiles[0], there)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise BadFileError(f"{path.name}: it is no whole zip archive: pack it again") from error
-    if not there:
-        raise BadFileError(f"{path.name}: it is an empty zip archive: pack it again")
-    others = {found[0] for name in there if (found := _PACKED.match(name))}
-    if shapefiles or len(others) != 1:
-        loadable = shapefiles or sorted(others)
-        named = f" ({', '.join(loadable[:5])})" if loadable else ""
-        raise BadFileError(
-            f"{path.name}: it has {len(loadable)} geographic files{named}: give an archive with one"
-        )
-    return f"/vsizip/{{{path}}}/{others.pop()}", None
-
-
-def _table(archive: zipfile.ZipFile, shapefile: str, there: list[str]) -> Dbf:
+def _packed(path: Path, member: str) -> Dbf:
+    """The table of a Shapefile in a zip archive. Raises BadFileError."""
+    there = archive.names(path)
+    _check_parts(path, member, set(there))
     by_name = {name.lower(): name for name in there}
-    stem = shapefile[:-4].lower()
+    stem = member[:-4].lower()
     cpg = by_name.get(f"{stem}.cpg")
-    said = None if cpg is None else archive.read(cpg).decode("latin-1")
-    return archive.read(by_name[f"{stem}.dbf"]), said
+    with zipfile.ZipFile(path) as opened:
+        said = None if cpg is None else opened.read(cpg).decode("latin-1")
+        return opened.read(by_name[f"{stem}.dbf"]), said

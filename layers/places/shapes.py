@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from shapely.errors import ShapelyError
 
 from layers.errors import BadFeatureError
+from layers.places import mending
 from layers.places.registry import Layer
 
 if TYPE_CHECKING:
@@ -34,11 +34,7 @@ _TAKES = {
     "MultiPolygon": {"Polygon", "MultiPolygon"},
 }
 _COLLECTION = 7
-#: Geometries from which on machine code and a second thread are worth their start.
-_MANY, _CHUNK = 2_000, 10_000
-#: A polygon of less encloses nothing.
-_LEAST_M2 = 0.1
-_M_PER_DEG = 111_195.0
+_CHUNK = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +60,11 @@ class Judged:
         for row in np.flatnonzero(wrong).tolist():
             self.faults.setdefault(row, why)
             self.geometries[row] = None
+
+    def note(self, row: int, what: str) -> None:
+        """What was wrong with a row and is mended, behind what else was."""
+        said = self.repaired.get(row)
+        self.repaired[row] = what if said is None else f"{said}; {what}"
 
 
 def from_geojson(value: Any) -> shapely.Geometry:
@@ -98,8 +99,8 @@ def judge_present(geometries: Geometries) -> Judged:
 def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Judged:
     """Geometries in degrees for ``layer``: flat, on the earth, of its types, made valid.
 
-    Invalid polygons are made valid (GEOS MakeValid, method *structure*: the ground that the rings
-    enclose). A collection of nothing but what the layer takes is merged. ``present``: all that
+    Invalid polygons are made valid, and parts of a line that span nothing left out (``mending``).
+    A collection of nothing but what the layer takes is merged. ``present``: all that
     ``judge_present`` refuses is None already, and needs no further look.
     """
     if present:
@@ -112,8 +113,9 @@ def judge(layer: Layer, geometries: Geometries, *, present: bool = False) -> Jud
     _judge_on_earth(judged)
     _merge_collections(layer, judged)
     _judge_types(layer, judged)
-    _make_valid(layer, judged)
-    _judge_areas(judged)
+    mending.leave_out_parts(judged)
+    mending.make_valid(layer, judged)
+    mending.judge_areas(judged)
     if layer.geometries == ("Point",):
         several = shapely.get_num_geometries(judged.geometries) > 1
         judged.refuse(several, "has several points: give it one")
@@ -169,14 +171,6 @@ def multi(geometries: Geometries) -> Geometries:
     out = geometries.copy()
     out[single] = shapely.multipolygons(out[single], indices=np.arange(single.sum()))
     return out
-
-
-def _by_two(work: Callable[[Geometries], Any], geometries: Geometries) -> NDArray[Any]:
-    """``work`` on many geometries by two threads: GEOS lets go of the interpreter."""
-    if len(geometries) < _MANY:
-        return np.asarray(work(geometries))
-    with ThreadPoolExecutor(2, thread_name_prefix="geos") as threads:
-        return np.concatenate(list(threads.map(work, np.array_split(geometries, 2))))
 
 
 def settle(layer: Layer, geometries: Geometries, where: Where, *, repair: bool = True) -> Settled:
@@ -246,58 +240,3 @@ def _judge_types(layer: Layer, judged: Judged) -> None:
                 kinds == kind,
                 f"is a {_NAMES[kind]}: {layer.name} takes {' or '.join(sorted(taken))}",
             )
-
-
-def _make_valid(layer: Layer, judged: Judged) -> None:
-    given = judged.geometries
-    perhaps = np.arange(len(given))
-    if layer.geometries == ("MultiPolygon",) and len(given) >= _MANY:
-        # numba's second is for those who need it.
-        from geo.rings import Rings  # noqa: PLC0415
-        from geo.simple import surely_valid  # noqa: PLC0415
-
-        rings = Rings.of(given)
-        judged.rings = None if shapely.is_missing(given).any() else rings
-        with ThreadPoolExecutor(1, thread_name_prefix="rings") as thread:
-            if layer.name == "grids":
-                thread.submit(lambda: rings.loose)  # neighbours are asked for it, in a moment
-            perhaps = np.flatnonzero(~surely_valid(rings, len(given)))
-    valid = _by_two(shapely.is_valid, given[perhaps]) | shapely.is_missing(given[perhaps])
-    bad = perhaps[~valid]
-    if not len(bad):
-        return
-    judged.rings = None
-    reasons = shapely.is_valid_reason(given[bad])
-    areas = np.isin(shapely.get_type_id(given[bad]), (3, 6))
-    mended = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)
-    lost = np.zeros(len(given), dtype=bool)
-    for row, is_area, shape, reason in zip(bad.tolist(), areas, mended, reasons, strict=True):
-        given[row] = _polygons(shape)
-        if not is_area or shapely.is_empty(given[row]):
-            lost[row] = True
-        elif row in judged.repaired:
-            judged.repaired[row] += f"; {reason}"
-        else:
-            judged.repaired[row] = reason
-    judged.refuse(lost, "has a geometry that encloses or spans nothing: mend it")
-
-
-def _judge_areas(judged: Judged) -> None:
-    """Refuse polygons whose corners lie on one line but for a float's last digits."""
-    area = shapely.area(judged.geometries)
-    thin = np.flatnonzero(np.isin(shapely.get_type_id(judged.geometries), (3, 6)) & (area < 1e-6))
-    box = shapely.bounds(judged.geometries[thin])
-    cos = np.cos(np.radians(np.abs(box[:, [1, 3]]).mean(axis=1)))
-    lost = np.zeros(len(area), dtype=bool)
-    lost[thin[area[thin] * cos * _M_PER_DEG**2 < _LEAST_M2]] = True
-    judged.refuse(
-        lost, "has a geometry that encloses nothing: its corners lie on one line: mend it"
-    )
-
-
-def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
-    """The areas of a repaired shape; lines and points that fell out of it are left."""
-    if shapely.get_type_id(shape) in (3, 6):
-        return shape
-    areas = [part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2]
-    return shapely.union_all(areas) if areas else shapely.Polygon()

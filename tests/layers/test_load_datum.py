@@ -198,3 +198,25 @@ def test_a_file_far_from_all_that_is_loaded_is_told(connection: Connection, tmp_
 def test_a_datum_that_nobody_knows_is_refused(connection: Connection, tmp_path: Path) -> None:
     with pytest.raises(BadFileError, match="--datum mars: it is none of gcj02, bd09"):
         load(connection, "grids", tmp_path / "x.geojson", datum="mars")
+
+
+@pytest.mark.parametrize("datum", ["gcj02", "bd09"])
+def test_a_shift_of_a_cell_beside_those_that_are_there_is_suspected_by_the_edge_that_they_share(
+    connection: Connection, tmp_path: Path, datum: Datum
+) -> None:
+    west, east = sumus().iloc[[0]], sumus().iloc[[1]].assign(id="N")
+    put(connection, tmp_path, west)
+    with connection.begin_nested() as trial:
+        assert put(connection, tmp_path, east) == []
+        trial.rollback()
+    shifted(east, datum).to_file(tmp_path / "n.geojson", COORDINATE_PRECISION=12)
+    said = told(connection, tmp_path / "n.geojson")
+    assert f"after --datum {datum}; nothing was corrected" in said
+
+
+def told(connection: Connection, path: Path) -> str:
+    """What is said of a load of grids, whether it is refused or not."""
+    try:
+        return "; ".join(load(connection, "grids", path, levels=LEVELS).notes)
+    except BadFileError as error:
+        return str(error)

@@ -160,9 +160,9 @@ def test_tables_and_geojson_may_be_packed(connection: Connection, tmp_path: Path
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["a.csv", "b.csv"], "it has several files (a.csv, b.csv): give an archive with one"),
-        (["a.doc"], "it has 0 geographic files: give an archive with one"),
-        (["a.gpkg", "b.gpkg"], "it has 2 geographic files (a.gpkg, b.gpkg)"),
+        (["a.csv", "b.csv"], "it has several files (a.csv, b.csv): say which with --layer-name"),
+        (["a.doc"], "it has no file that can be loaded: give an archive with one"),
+        (["a.gpkg", "b.gpkg"], "it has several files (a.gpkg, b.gpkg): say which with"),
     ],
 )
 def test_an_archive_of_several_files_or_of_none_is_refused(
@@ -195,7 +195,9 @@ def test_names_of_files_may_be_chinese_and_have_blanks(
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"]
+)
 def test_tables_in_every_way_that_offices_save_them(
     connection: Connection, tmp_path: Path, separator: str, encoding: str
 ) -> None:

@@ -152,10 +152,21 @@ LOOKS = [
     ("1045000000,415000000", "degrees times 10,000,000: divide them"),
     ("11694.1,5086.1", "kilometres of web Mercator: write metres, --crs EPSG:3857"),
     ("11632886,5087648", "web Mercator (--crs EPSG:3857)"),
-    ("18457921,4595000", "CGCS2000 / Gauss-Kruger zone 18 (--crs EPSG:4496)"),
-    ("35457921,4595000", "CGCS2000 / 3-degree Gauss-Kruger zone 35 (--crs EPSG:4523)"),
-    ("4595000,35457921", "(--crs EPSG:4523) with northing first: write easting first"),
-    ("458000,4594000", "UTM zone 48N (--crs EPSG:32648)"),
+    (
+        "18457921,4595000",
+        "CGCS2000 / Gauss-Kruger zone 18 (--crs EPSG:4496; in Xian 1980 EPSG:2332)",
+    ),
+    (
+        "35457921,4595000",
+        "CGCS2000 / 3-degree Gauss-Kruger zone 35 (--crs EPSG:4523; in Xian 1980 EPSG:2359)",
+    ),
+    ("4595000,35457921", "Xian 1980 EPSG:2359) with northing first: write easting first"),
+    (
+        "458000,4594000",
+        "UTM zone 48N (--crs EPSG:32648) or CGCS2000 / Gauss-Kruger CM 105E (--crs EPSG:4507; in"
+        " Xian 1980 EPSG:2343) or CGCS2000 / 3-degree Gauss-Kruger CM 105E (--crs EPSG:4544; in"
+        " Xian 1980 EPSG:2380)",
+    ),
     ("10430.25,4130.5", "degrees and minutes without a sign (DDDMM.mm): write decimal degrees"),
 ]
 
