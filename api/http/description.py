@@ -73,7 +73,14 @@ _SCHEMAS: dict[str, Json] = {
     "Feature": {
         "type": "object",
         "required": ["type", "id", "geometry", "properties"],
-        "properties": {**_FEATURE, **_MEMBERS},
+        "properties": {
+            **_FEATURE,
+            **_MEMBERS,
+            "also_changed": {
+                "type": "array", "items": {"type": "string"},
+                "description": "ids of others in the layer that a PUT or an undo changed with it",
+            },
+        },
     },
     "FeatureToStore": {
         "type": "object",
