@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from api.http.errors import ApiError
+from api.http.questions import numbers_of
 from layers.db.engine import Principal
 from layers.versions import DataVersion
 
@@ -227,7 +228,7 @@ def _bbox(
     if bbox is None:
         return None
     try:
-        west, south, east, north = (float(part) for part in bbox.split(","))
+        west, south, east, north = numbers_of(bbox)
     except ValueError:
         raise ApiError(422, "bad_bbox", "bbox: give west,south,east,north in degrees") from None
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
