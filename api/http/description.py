@@ -77,7 +77,8 @@ _SCHEMAS: dict[str, Json] = {
             **_FEATURE,
             **_MEMBERS,
             "also_changed": {
-                "type": "array", "items": {"type": "string"},
+                "type": "array",
+                "items": {"type": "string"},
                 "description": "ids of others in the layer that a PUT or an undo changed with it",
             },
         },

@@ -9,12 +9,13 @@ import shapely
 from pyproj import CRS
 from sqlalchemy import Connection
 
+from geo import antimeridian
 from layers import places
 from layers.load import place, strays, suspicion
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
-from layers.places import antimeridian, shapes
+from layers.places import shapes
 
 
 @dataclass(frozen=True, kw_only=True)

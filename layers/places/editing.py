@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 
-from geo import earth
+from geo import antimeridian, earth
 from layers.errors import (
     BadFeatureError,
     BadValueError,
@@ -20,7 +20,7 @@ from layers.errors import (
     InUseError,
     NoSuchFeatureError,
 )  # fmt: skip
-from layers.places import antimeridian, fences, hierarchy, neighbours, shapes, turns
+from layers.places import fences, hierarchy, neighbours, shapes, turns
 from layers.places.columns import text_of
 from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
