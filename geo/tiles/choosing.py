@@ -4,8 +4,8 @@ From zoom 10 on a tile holds every feature that meets it. Below, a tile that wou
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
 (``mosaic``; quickly as ``boxes``, below zoom 6 as exactly as there is room for as ``outlines``),
 lines and points those that they run through (``strokes``); few points stay as they are, one a
-pixel. What is covered stays covered, below zoom 6 as far as the tile's bytes go: where even the
-pixels are too many, some that are only touched go dark, or lie between others.
+pixel. What is covered stays covered, below zoom 6 (lines and points: 7) as far as the tile's bytes
+go: where even the pixels are too many, some that are only touched go dark, or lie between others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import boxes, mosaic, outlines, pixels, sampling, strokes
+from geo.tiles import boxes, crossing, mosaic, outlines, pixels, sampling, strokes
 from geo.tiles.shapes import POINT, POLYGON, Shapes
 
 Indices = NDArray[np.int64]
@@ -100,7 +100,7 @@ def choose(
     room *= _SINGLE.get(zoom, _LOW_SINGLE)
     if size.sum() <= room:
         return Choice(single=found, together=none, step=step)
-    seen = np.flatnonzero(extent >= _LEAST_PIXELS * sampling.PIXEL)
+    seen = np.flatnonzero(extent >= _LEAST_PIXELS * crossing.PIXEL)
     seen = seen[np.argsort(-extent[seen], kind="stable")]
     large = np.zeros(len(found), dtype=bool)
     large[seen[np.cumsum(size[seen]) <= room]] = True
@@ -189,7 +189,7 @@ def _exact(
     before, price_before = 0.0, 0.0
     for names, wide, price in _STEPS:
         few = _few(owner, len(shapes), names, wide)
-        made = _outlined(few, shown, np.full(sampling.ROW, price))
+        made = _outlined(few, shown, np.full(crossing.ROW, price))
         size = _size(made, feature_bytes)
         if size <= room:
             break
@@ -197,7 +197,7 @@ def _exact(
     if size < _SLACK * room < room < before:
         # Some rows at the price before, spread evenly, as far as there is room.
         part = 0.95 * (room - size) / (before - size)
-        rows = np.arange(sampling.ROW) * _GOLDEN % 1 < part
+        rows = np.arange(crossing.ROW) * _GOLDEN % 1 < part
         more = _outlined(few, shown, np.where(rows, price_before, price))
         if _size(more, feature_bytes) <= room:
             return more
@@ -234,7 +234,7 @@ def _vertices(shapes: Shapes, found: Indices) -> Indices:
 def _one_a_pixel(shapes: Shapes, found: Indices, units_per_m: float) -> Indices:
     """The first feature of each pixel; of those that reach over several, all."""
     box = shapes.bounds[found]
-    pixel_m = sampling.PIXEL / units_per_m
+    pixel_m = crossing.PIXEL / units_per_m
     first = np.floor(box[:, :2] / pixel_m).astype(np.int64)
     last = np.floor(box[:, 2:] / pixel_m).astype(np.int64)
     kept = np.ones(len(found), dtype=bool)

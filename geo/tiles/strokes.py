@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.tiles.sampling import EDGE, PIXEL
-from geo.tiles.sampling import ROW as _ROW
+from geo.tiles.crossing import EDGE, PIXEL
+from geo.tiles.crossing import ROW as _ROW
 from geo.tiles.wire import LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
 
