@@ -243,9 +243,3 @@ def tile_bounds_3857(z: int, x: int, y: int) -> tuple[float, float, float, float
     west, east = x * size_m - MERCATOR_HALF_M, (x + 1) * size_m - MERCATOR_HALF_M
     south, north = MERCATOR_HALF_M - (y + 1) * size_m, MERCATOR_HALF_M - y * size_m
     return west, south, east, north
-
-
-def tile_bounds_lonlat(z: int, x: int, y: int) -> tuple[float, float, float, float]:
-    """Bounds (west, south, east, north) of a tile in degrees."""
-    west, south, east, north = unmercator(np.reshape(tile_bounds_3857(z, x, y), (2, 2))).ravel()
-    return float(west), float(south), float(east), float(north)

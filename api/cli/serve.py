@@ -11,6 +11,7 @@ import uvicorn
 from api import processes
 from api.database import database
 from api.http.app import create_app
+from api.http.wire import Protocol
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
 from geo import response, tiles
@@ -50,6 +51,7 @@ def _serve(settings: Settings, *, demo: bool) -> None:
             timeout_graceful_shutdown=4,
             timeout_keep_alive=30,
             proxy_headers=False,
+            http=Protocol,
         )
         engine.dispose()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from api.http.errors import ApiError
+from api.http.questions import numbers_of
 from layers.db.engine import Principal
 from layers.versions import DataVersion
 
@@ -82,13 +83,23 @@ def answer(
     version: DataVersion | None = None,
     *,
     media_type: str = GEOJSON,
+    of_layer: bool = False,
 ) -> Response:
-    """A JSON answer whose ETag covers content and right; 304 when the client has it already."""
+    """A JSON answer whose ETag covers content and right; 304 when the client has it already.
+
+    That of a page ``of_layer`` says the layer's version, too (``data_versions_of``).
+    """
     members = dict(payload)
     if version is not None:
         members["data_version"] = version.data_version
         members["as_of"] = rfc3339(version.as_of)
-    return tagged(request, encode(members), media_type)
+    before = f"{version.data_version}:" if of_layer and version is not None else ""
+    return tagged(request, encode(members), media_type, before=before)
+
+
+def data_versions_of(tags: Iterable[str]) -> frozenset[str]:
+    """The data versions that ETags of a layer's pages say, and that of its undo; ``*`` is any."""
+    return frozenset(tag.strip('"').partition(":")[0] for tag in tags)
 
 
 def right_of(principal: Principal) -> str:
@@ -96,11 +107,13 @@ def right_of(principal: Principal) -> str:
     return f"{sorted(principal.scopes)}|{principal.sees}"
 
 
-def tagged(request: Request, body: bytes, media_type: str, **headers: str) -> Response:
-    """``body`` with its ETag, or 304."""
+def tagged(
+    request: Request, body: bytes, media_type: str, *, before: str = "", **headers: str
+) -> Response:
+    """``body`` with its ETag, which has ``before`` in front, or 304."""
     right = right_of(request.state.principal).encode()
     etag = (
-        '"'
+        f'"{before}'
         + hashlib.blake2b(
             body, digest_size=12, key=hashlib.md5(right, usedforsecurity=False).digest()
         ).hexdigest()
@@ -215,7 +228,7 @@ def _bbox(
     if bbox is None:
         return None
     try:
-        west, south, east, north = (float(part) for part in bbox.split(","))
+        west, south, east, north = numbers_of(bbox)
     except ValueError:
         raise ApiError(422, "bad_bbox", "bbox: give west,south,east,north in degrees") from None
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):

@@ -23,8 +23,8 @@ def _or_null(schema: Json) -> Json:
 
 
 _POSITION: Json = {
-    "type": "array", "items": {"type": "number"}, "minItems": 2,
-    "description": "longitude and latitude in degrees, WGS 84",
+    "type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 3,
+    "description": "longitude and latitude in degrees, WGS 84; a height is not kept",
 }  # fmt: skip
 _LINE: Json = {"type": "array", "items": _POSITION}
 _RINGS: Json = {"type": "array", "items": _LINE}
@@ -73,7 +73,20 @@ _SCHEMAS: dict[str, Json] = {
     "Feature": {
         "type": "object",
         "required": ["type", "id", "geometry", "properties"],
-        "properties": {**_FEATURE, **_MEMBERS},
+        "properties": {
+            **_FEATURE,
+            **_MEMBERS,
+            "also_changed": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "ids of others in the layer that a PUT or an undo changed with it",
+            },
+            "not_kept": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what is not stored of the feature that was sent",
+            },
+        },
     },
     "FeatureToStore": {
         "type": "object",

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from anyio import to_thread
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from starlette.datastructures import Headers
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import questions
 from api.http.bodies import Limited
-from api.http.errors import problem
+from api.http.errors import invalid_request, problem
 from layers.access import tokens
 from layers.db.engine import SYSTEM, Principal, acting
 from layers.errors import DatabaseUnavailableError
@@ -142,6 +143,7 @@ class Guarded(APIRoute):
         handle = super().get_route_handler()
         strict = self.path.startswith(STRICT_PREFIXES)
         known, wrong = questions.declared(self.dependant), self.wrong
+        numeric = questions.numeric(self.dependant)
 
         async def guarded(request: Request) -> Response:
             if right != "open":
@@ -157,6 +159,10 @@ class Guarded(APIRoute):
             if strict:
                 questions.check_known(request, known)
                 questions.check_once(request, known)
+            try:
+                questions.check_numbers(request, numeric)
+            except RequestValidationError as error:
+                return invalid_request(error, wrong)
             limit_mb = request.app.state.service.settings.max_body_mb
             return await handle(Limited(request, most_bytes=int(limit_mb * 1_000_000)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.tiles.sampling import EDGE, PIXEL, ROW
+from geo.tiles.crossing import EDGE, PIXEL, ROW
 from geo.tiles.wire import CLOSE, LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
 #: Pixels that one strip may run along.

@@ -4,8 +4,8 @@ From zoom 10 on a tile holds every feature that meets it. Below, a tile that wou
 draws the largest features as they are; of the rest, polygons share out the pixels that they cover
 (``mosaic``; quickly as ``boxes``, below zoom 6 as exactly as there is room for as ``outlines``),
 lines and points those that they run through (``strokes``); few points stay as they are, one a
-pixel. What is covered stays covered, below zoom 6 as far as the tile's bytes go: where even the
-pixels are too many, some that are only touched go dark, or lie between others.
+pixel. What is covered stays covered, below zoom 6 (lines and points: 7) as far as the tile's bytes
+go: where even the pixels are too many, some that are only touched go dark, or lie between others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import boxes, mosaic, outlines, pixels, sampling, strokes
-from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
+from geo.tiles import boxes, crossing, mosaic, outlines, pixels, sampling, strokes
+from geo.tiles.shapes import POINT, POLYGON, Shapes
 
 Indices = NDArray[np.int64]
+#: Features that keep their names, their geometry commands one after another, and where each ends.
+Made = tuple[Indices, NDArray[np.uint8], Indices]
 
 #: From here on nothing is left out or drawn together.
 WHOLE_ZOOM = 10
@@ -44,13 +46,17 @@ _QUICK_ZOOM = 6
 _OWNERS_LOW, _OWNERS = 2_000, 6_000
 #: Of these, what counts for: whether it is touched, its middle, its half.
 _PRICES = np.array([0.9, 1.0, 0.8])
-#: How many lines, or points, that are drawn together keep their names.
-_STROKES_LOW, _STROKES = 1_000, 4_000
+#: How many lines, or points, that are drawn together keep their names at least; and how many do:
+#: below zoom 7 the first of these at which all fits.
+FEWEST = 100
+_STROKES_LOW, _STROKES = (1_000, 300, FEWEST), (4_000,)
 #: Vertices of a tile above which coordinates are rounded to a quarter of a pixel.
 _MANY_VERTICES = 20_000
 _COARSE_STEP = 2
 #: Less of the room than this is worth another try; a step that spreads rows evenly.
 _SLACK, _GOLDEN = 0.95, 0.618034
+#: Of few dashes or dots each takes a little more, as they lie farther apart.
+_SPARE = 0.95
 #: What is smaller shows as its pixels as well as by itself.
 _LEAST_PIXELS = 3
 
@@ -67,6 +73,11 @@ class Choice:
 def room_of(zoom: int) -> int:
     """Bytes that a tile of a zoom may take."""
     return _ROOM.get(zoom, _LOW_ROOM)
+
+
+def is_bounded(zoom: int) -> bool:
+    """Whether lines and points that are drawn together keep to their bytes at any price."""
+    return zoom < _SMALL_ZOOM
 
 
 def choose(
@@ -89,7 +100,7 @@ def choose(
     room *= _SINGLE.get(zoom, _LOW_SINGLE)
     if size.sum() <= room:
         return Choice(single=found, together=none, step=step)
-    seen = np.flatnonzero(extent >= _LEAST_PIXELS * sampling.PIXEL)
+    seen = np.flatnonzero(extent >= _LEAST_PIXELS * crossing.PIXEL)
     seen = seen[np.argsort(-extent[seen], kind="stable")]
     large = np.zeros(len(found), dtype=bool)
     large[seen[np.cumsum(size[seen]) <= room]] = True
@@ -107,30 +118,54 @@ def choose(
 def shared_out(
     shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float,
     room: float, feature_bytes: float,
-) -> tuple[Indices, NDArray[np.uint8], Indices]:  # fmt: skip
+) -> Made:  # fmt: skip
     """Those that keep their names, their pixels' commands, and where these end.
 
-    All that is drawn ``together`` is of one kind, and there is some. Below zoom 6 polygons take no
-    more than ``room`` bytes, a feature's name and values ``feature_bytes`` of them: what does not
-    fit is shown less exactly, and goes before more than fits does.
+    All that is drawn ``together`` is of one kind, and there is some. Polygons below zoom 6, lines
+    and points below 7, take no more than ``room`` bytes, a feature's name and values
+    ``feature_bytes`` of them: what does not fit is shown less exactly, and goes before more than
+    fits does.
     """
-    low = zoom < _SMALL_ZOOM
-    kind = int(shapes.kind[together[0]])
-    if kind != POLYGON:
-        owner = strokes.owners(
-            together, shapes.first_piece, shapes.first_xy, shapes.xy, west, north, units_per_m
-        )
-        owner = _few(owner, len(shapes), _STROKES_LOW if low else _STROKES)
-        ends = strokes.dashes(owner) if kind == LINE else strokes.dots(owner)
-        return strokes.drawn(ends[np.argsort(ends[:, 0], kind="stable")], kind == POINT)
+    if int(shapes.kind[together[0]]) != POLYGON:
+        low = is_bounded(zoom)
+        return _stroked(
+            shapes, together, _STROKES_LOW if low else _STROKES, west, north, units_per_m,
+            room if low else math.inf, feature_bytes,
+        )  # fmt: skip
     if zoom >= _QUICK_ZOOM:
         return _boxed(shapes, together, zoom, west, north, units_per_m)
     return _exact(shapes, together, west, north, units_per_m, room, feature_bytes)
 
 
+def _stroked(
+    shapes: Shapes, together: Indices, steps: tuple[int, ...], west: float, north: float,
+    units_per_m: float, room: float, feature_bytes: float,
+) -> Made:  # fmt: skip
+    """Every pixel that a line runs through, or that has a point; as many as there is room for."""
+    as_points = int(shapes.kind[together[0]]) == POINT
+    owner = strokes.owners(
+        together, shapes.first_piece, shapes.first_xy, shapes.xy, west, north, units_per_m
+    )
+    for names in steps:
+        few = _few(owner, len(shapes), names)
+        ends = strokes.dots(few) if as_points else strokes.dashes(few)
+        ends = ends[np.argsort(ends[:, 0], kind="stable")]
+        made = strokes.drawn(ends, as_points)
+        if _size(made, feature_bytes) <= room:
+            return made
+    return strokes.drawn(_longest(ends, room / _size(made, feature_bytes)), as_points)
+
+
+def _longest(ends: Indices, part: float) -> Indices:
+    """So much of dashes or dots: the longest, and of equals some that are spread evenly."""
+    length = np.abs(ends[:, 3:] - ends[:, 1:3]).sum(axis=1)
+    order = np.lexsort((np.arange(len(ends)) * _GOLDEN % 1, -length))
+    return ends[np.sort(order[: int(len(ends) * max(part, 0.0) * _SPARE)])]
+
+
 def _boxed(
     shapes: Shapes, together: Indices, zoom: int, west: float, north: float, units_per_m: float
-) -> tuple[Indices, NDArray[np.uint8], Indices]:
+) -> Made:
     """Every pixel that is held, and below zoom 7 touched, quickly."""
     low = zoom < _SMALL_ZOOM
     owner, full = pixels.owners(
@@ -145,7 +180,7 @@ def _boxed(
 def _exact(
     shapes: Shapes, together: Indices, west: float, north: float, units_per_m: float,
     room: float, feature_bytes: float,
-) -> tuple[Indices, NDArray[np.uint8], Indices]:  # fmt: skip
+) -> Made:  # fmt: skip
     """As exactly as there is room for."""
     owner, shown = sampling.owners(
         together, shapes.first_piece, shapes.first_xy, shapes.xy, shapes.bounds,
@@ -154,7 +189,7 @@ def _exact(
     before, price_before = 0.0, 0.0
     for names, wide, price in _STEPS:
         few = _few(owner, len(shapes), names, wide)
-        made = _outlined(few, shown, np.full(sampling.ROW, price))
+        made = _outlined(few, shown, np.full(crossing.ROW, price))
         size = _size(made, feature_bytes)
         if size <= room:
             break
@@ -162,21 +197,19 @@ def _exact(
     if size < _SLACK * room < room < before:
         # Some rows at the price before, spread evenly, as far as there is room.
         part = 0.95 * (room - size) / (before - size)
-        rows = np.arange(sampling.ROW) * _GOLDEN % 1 < part
+        rows = np.arange(crossing.ROW) * _GOLDEN % 1 < part
         more = _outlined(few, shown, np.where(rows, price_before, price))
         if _size(more, feature_bytes) <= room:
             return more
     return made
 
 
-def _outlined(
-    owner: Indices, shown: NDArray[np.uint8], price: NDArray[np.float64]
-) -> tuple[Indices, NDArray[np.uint8], Indices]:
+def _outlined(owner: Indices, shown: NDArray[np.uint8], price: NDArray[np.float64]) -> Made:
     names, ends, corners = outlines.outlines(owner, shown, price[:, None] * _PRICES)
     return outlines.drawn(names, np.argsort(names, kind="stable"), ends, corners)
 
 
-def _size(made: tuple[Indices, NDArray[np.uint8], Indices], feature_bytes: float) -> float:
+def _size(made: Made, feature_bytes: float) -> float:
     return len(made[1]) + len(made[0]) * feature_bytes
 
 
@@ -201,7 +234,7 @@ def _vertices(shapes: Shapes, found: Indices) -> Indices:
 def _one_a_pixel(shapes: Shapes, found: Indices, units_per_m: float) -> Indices:
     """The first feature of each pixel; of those that reach over several, all."""
     box = shapes.bounds[found]
-    pixel_m = sampling.PIXEL / units_per_m
+    pixel_m = crossing.PIXEL / units_per_m
     first = np.floor(box[:, :2] / pixel_m).astype(np.int64)
     last = np.floor(box[:, 2:] / pixel_m).astype(np.int64)
     kept = np.ones(len(found), dtype=bool)

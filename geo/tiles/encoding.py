@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,9 +108,9 @@ def _drawn(
     feature_bytes = tag_bytes + _FEATURE
     room -= len(commands) + len(choice.single) * feature_bytes
 
-    def shared(of: NDArray[np.int64], groups: int) -> _Drawn:
+    def shared(of: NDArray[np.int64], most_bytes: float) -> _Drawn:
         chosen, made, stops = choosing.shared_out(
-            shapes, of, z, west, north, units_per_m, room / groups, feature_bytes
+            shapes, of, z, west, north, units_per_m, most_bytes, feature_bytes
         )
         return _Drawn(chosen=chosen, commands=made, ends=stops)
 
@@ -117,11 +118,33 @@ def _drawn(
     for kind in (POLYGON, LINE, POINT):
         together = choice.together[shapes.kind[choice.together] == kind]
         groups = _grouped(part, together)
-        each = [shared(one, len(groups)) for one in groups]
-        if kind != POLYGON and len(each) > 1 and sum(len(one.commands) for one in each) > _MOST:
-            each = [shared(together, 1)]
-        drawn += each
+        if kind == POLYGON or len(groups) < 2:
+            drawn += [shared(one, room / len(groups)) for one in groups]
+        else:
+            bounded = room if choosing.is_bounded(z) else math.inf
+            drawn += _apart(groups, shared, bounded, feature_bytes) or [shared(together, room)]
     return [*drawn, _Drawn(chosen=choice.single, commands=commands, ends=ends)]
+
+
+def _apart(
+    groups: list[NDArray[np.int64]],
+    shared: Callable[[NDArray[np.int64], float], _Drawn],
+    room: float,
+    feature_bytes: float,
+) -> list[_Drawn]:
+    """Lines, or points, of each group by themselves if there is room for that; else none."""
+    each = [shared(one, math.inf) for one in groups]
+    used = [len(one.commands) for one in each]
+    left = room - sum(used)
+    if sum(used) > _MOST:
+        return []
+    if sum(len(one.chosen) for one in each) * feature_bytes <= left:
+        return each
+    # With fewer names: what then has longer dashes takes no more for them.
+    for_names = left / len(each)
+    if for_names < choosing.FEWEST * feature_bytes:
+        return []
+    return [shared(one, taken + for_names) for one, taken in zip(groups, used, strict=True)]
 
 
 def _grouped(part: Part, together: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.tiles.sampling import EDGE, ROW
+from geo.tiles.crossing import EDGE, ROW
 
 #: So few are counted more quickly than they are sorted.
 _FEW = 36

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from geo.tiles.crossing import EDGE, PIXEL, ROW
 from geo.tiles.ribbons import DEEP_ALONE, HEIGHT, depth_of, ribbon, straight, walk_back
-from geo.tiles.sampling import COVERED, EDGE, HELD, PIXEL, ROW, UNSURE
+from geo.tiles.sampling import COVERED, HELD, UNSURE
 from geo.tiles.wire import CLOSE, LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
 #: Corners of the outlines in a row, at most, and rings.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.tiles.sampling import EDGE, PIXEL, ROW
+from geo.tiles.crossing import EDGE, PIXEL, ROW, through, touch
 
 
 @njit(cache=True, nogil=True)
@@ -44,8 +44,8 @@ def owners(
         north_row, south_row = int(np.floor(top)), int(np.floor(bottom))
         if east_column - west_column + south_row - north_row <= 1:
             # One pixel, or two side by side: a polygon touches every side of its box.
-            _touch(out, full, north_row, west_column, feature)
-            _touch(out, full, south_row, east_column, feature)
+            touch(out, full, True, north_row, west_column, feature)
+            touch(out, full, True, south_row, east_column, feature)
             continue
         for piece in range(begin, end):
             _trace(out, full, feature, first_xy[piece], first_xy[piece + 1], xy, west, north, per_m)
@@ -100,26 +100,8 @@ def _trace(
     """Give a polygon the pixels that a ring runs through, where nobody holds their middles."""
     u, v = (xy[begin, 0] - west) * per_m + EDGE, (north - xy[begin, 1]) * per_m + EDGE
     column, row = int(np.floor(u)), int(np.floor(v))
-    _touch(out, full, row, column, feature)
+    touch(out, full, True, row, column, feature)
     for k in range(begin + 1, end):
         a, b = (xy[k, 0] - west) * per_m + EDGE, (north - xy[k, 1]) * per_m + EDGE
-        next_column, next_row = int(np.floor(a)), int(np.floor(b))
-        east, south = next_column > column, next_row > row
-        # From side to side (Amanatides and Woo 1987): every pixel that the edge runs through.
-        while column != next_column or row != next_row:
-            if row == next_row or column == next_column:
-                across = row == next_row
-            else:
-                across = (column + east - u) / (a - u) < (row + south - v) / (b - v)
-            if across:
-                column += 1 if east else -1
-            else:
-                row += 1 if south else -1
-            _touch(out, full, row, column, feature)
-        u, v, column, row = a, b, next_column, next_row
-
-
-@njit(cache=True, nogil=True)
-def _touch(out: np.ndarray, full: np.ndarray, row: int, column: int, feature: int) -> None:
-    if 0 <= row < ROW and 0 <= column < ROW and not full[row, column]:
-        out[row, column] = feature
+        column, row = through(out, full, True, feature, u, v, a, b, column, row)
+        u, v = a, b

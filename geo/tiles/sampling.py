@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: Units of a tile to a pixel, for a tile that is drawn at 512 pixels.
-PIXEL = 8
-#: Pixels of a tile's side, and of its margin on either side.
-SIDE, EDGE = 512, 8
-ROW = SIDE + 2 * EDGE
+from geo.tiles.crossing import EDGE, PIXEL, ROW, through, touch
+
 #: Samples along a pixel's side: an odd number, so that one is its middle.
 _FINE = 5
 _WHOLE = (1 << _FINE) - 1
@@ -56,8 +53,8 @@ def owners(
                 west, north, per_m, first, last, above, below, simple,
             )  # fmt: skip
         if simple:
-            _touch(out, bits, above, first, feature)
-            _touch(out, bits, below, last, feature)
+            touch(out, bits, np.uint32(_MIDDLE), above, first, feature)
+            touch(out, bits, np.uint32(_MIDDLE), below, last, feature)
         _fill(out, bits, flips, feature, first, last, above, below)
     return out, _shown(out, bits)
 
@@ -74,7 +71,7 @@ def _walk(
     line = int(np.ceil(v * _FINE - 0.5))  # the first line of samples that is not above
     least, most = above * _FINE, (below + 1) * _FINE
     if not simple:
-        _touch(out, bits, row, column, feature)
+        touch(out, bits, np.uint32(_MIDDLE), row, column, feature)
     for k in range(begin + 1, end):
         a, b = (xy[k, 0] - west) * per_m + EDGE, (north - xy[k, 1]) * per_m + EDGE
         next_line = int(np.ceil(b * _FINE - 0.5))
@@ -85,7 +82,7 @@ def _walk(
                 _flip(flips, fine, at, first, last)
             line = next_line
         if not simple:
-            column, row = _through(out, bits, feature, u, v, a, b, column, row)
+            column, row = through(out, bits, np.uint32(_MIDDLE), feature, u, v, a, b, column, row)
         u, v = a, b
 
 
@@ -97,33 +94,6 @@ def _flip(flips: np.ndarray, fine: int, at: int, first: int, last: int) -> None:
     elif at < (last + 1) * _FINE:
         column = at // _FINE
         flips[fine, column] ^= (_WHOLE << (at - column * _FINE)) & _WHOLE | _ON
-
-
-@njit(cache=True, nogil=True)
-def _through(
-    out: np.ndarray, bits: np.ndarray, feature: int, u: float, v: float, a: float, b: float,
-    column: int, row: int,
-) -> tuple[int, int]:  # fmt: skip
-    """Give a polygon every pixel that an edge runs through (Amanatides and Woo 1987)."""
-    next_column, next_row = int(np.floor(a)), int(np.floor(b))
-    east, south = next_column > column, next_row > row
-    while column != next_column or row != next_row:
-        if row == next_row or column == next_column:
-            across = row == next_row
-        else:
-            across = (column + east - u) / (a - u) < (row + south - v) / (b - v)
-        if across:
-            column += 1 if east else -1
-        else:
-            row += 1 if south else -1
-        _touch(out, bits, row, column, feature)
-    return column, row
-
-
-@njit(cache=True, nogil=True)
-def _touch(out: np.ndarray, bits: np.ndarray, row: int, column: int, feature: int) -> None:
-    if 0 <= row < ROW and 0 <= column < ROW and not bits[row, column] & _MIDDLE:
-        out[row, column] = feature
 
 
 @njit(cache=True, nogil=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.tiles.sampling import EDGE, PIXEL
-from geo.tiles.sampling import ROW as _ROW
+from geo.tiles.crossing import EDGE, PIXEL
+from geo.tiles.crossing import ROW as _ROW
 from geo.tiles.wire import LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
 
@@ -48,8 +48,8 @@ def _have(out: np.ndarray, row: float, column: float, feature: int) -> None:
 def dashes(owner: np.ndarray) -> np.ndarray:
     """What stands for the pixels of each owner: (n, 5) owner, and two ends in units.
 
-    Along rows from side to side of the pixels, through their middles; a pixel that has none of
-    the same owner beside it goes along its column.
+    Along rows from side to side of the pixels, through their middles, and a unit less, as there
+    the next pixel begins; a pixel that has none of the same owner beside it goes along its column.
     """
     out = np.empty((np.count_nonzero(owner >= 0), 5), dtype=np.int64)
     count = 0
@@ -64,7 +64,7 @@ def dashes(owner: np.ndarray) -> np.ndarray:
                 if right - left > 1:
                     y = (row - EDGE) * PIXEL + PIXEL // 2
                     out[count, 0], out[count, 1], out[count, 2] = owner[row, left], _at(left), y
-                    out[count, 3], out[count, 4] = _at(right), y
+                    out[count, 3], out[count, 4] = _at(right) - 1, y
                     count += 1
                 else:
                     alone[row, left] = True
@@ -82,7 +82,7 @@ def dashes(owner: np.ndarray) -> np.ndarray:
                     below += 1
                 x = _at(column) + PIXEL // 2
                 out[count, 0], out[count, 1], out[count, 2] = owner[top, column], x, _at(top)
-                out[count, 3], out[count, 4] = x, _at(below)
+                out[count, 3], out[count, 4] = x, _at(below) - 1
                 count += 1
             top = below
     return out[:count]

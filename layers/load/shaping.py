@@ -9,11 +9,12 @@ import shapely
 from pyproj import CRS
 from sqlalchemy import Connection
 
+from geo import antimeridian
 from layers.load import place, strays, suspicion
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
-from layers.places import Bounds, antimeridian, shapes
+from layers.places import Bounds, shapes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 
-from geo import earth
+from geo import antimeridian, earth
 from layers.errors import (
     BadFeatureError,
     BadValueError,
@@ -20,7 +20,7 @@ from layers.errors import (
     InUseError,
     NoSuchFeatureError,
 )  # fmt: skip
-from layers.places import antimeridian, fences, hierarchy, neighbours, shapes, turns
+from layers.places import fences, hierarchy, neighbours, shapes, turns
 from layers.places.columns import text_of
 from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
@@ -42,8 +42,9 @@ def create(
     """Store a new GeoJSON feature under its id, else one that is made; gives it back as stored.
 
     ``lowest_level`` is a grid's when it names none; ``levels``, highest first, are those there
-    may be. Raises BadFeatureError, FeatureExistsError, NoSuchLayerError, ReadOnlyLayerError;
-    nothing is changed then.
+    may be. What is not kept of the feature, such as heights, is named in the member ``not_kept``.
+    Raises BadFeatureError, FeatureExistsError, NoSuchLayerError, ReadOnlyLayerError; nothing is
+    changed then.
     """
     of = layer(name)
     of.check_writable()
@@ -61,7 +62,7 @@ def create(
                 ) from error
             raise _refusal(of, feature_id, error) from error
         hierarchy.check(connection, of, [feature_id], levels=levels)
-        return feature(connection, of.name, feature_id)
+        return _told(feature(connection, of.name, feature_id), given)
 
 
 def replace(
@@ -79,7 +80,8 @@ def replace(
     A property that is left out is emptied or gets its default; read-only ones are ignored. The
     neighbours of a grid ``follow`` where an edge that they share is moved (unless its parent, or
     at the top its level, changes too): their ids are the member ``also_changed``, if there are
-    any. Without it an overlap is refused. Raises as ``create`` does, and NoSuchFeatureError.
+    any. Without it an overlap is refused. ``not_kept`` and what is raised are as of ``create``,
+    and NoSuchFeatureError.
     """
     of = layer(name)
     of.check_writable()
@@ -101,7 +103,7 @@ def replace(
         hierarchy.check(connection, of, [feature_id, *also], levels=levels, moved=moved)
         if also:
             stored = {**feature(connection, of.name, feature_id), "also_changed": also}
-    return stored
+    return _told(stored, given)
 
 
 def hold(connection: Connection, name: str, feature_id: str) -> Feature:
@@ -222,9 +224,21 @@ def _values(of: Layer, properties: Any) -> dict[str, Any]:
     return values
 
 
+def _told(stored: Feature, given: Mapping[str, Any]) -> Feature:
+    """The feature with what is not kept of the one that was given, in a load's words."""
+    high = bool(shapely.has_z(shapes.from_geojson(given.get("geometry"))))
+    return {**stored, "not_kept": ["heights (Z)"]} if high else stored
+
+
 def _shape(of: Layer, geometry: Any) -> shapely.Geometry:
     given = np.empty(1, dtype=object)
     given[0] = shapes.from_geojson(geometry)
+    points = shapely.get_num_geometries(given[0])
+    if of.geometries == ("Point",) and given[0].geom_type == "MultiPoint" and points > 1:
+        raise BadFeatureError(
+            f"{of.name}: the geometry is a MultiPoint of {points} points, where a Point is wanted:"
+            " store each by itself"
+        )
     # As in files: what crosses the antimeridian is cut there (RFC 7946, 3.1.9).
     cut = antimeridian.cut(given)
     if cut.faults:

@@ -20,6 +20,8 @@ Feature = dict[str, Any]
 Bounds = tuple[float, float, float, float]
 
 MOST_FEATURES = 10_000
+#: Members by which a change tells what else came of it; no part of the feature.
+TOLD = frozenset({"also_changed", "not_kept"})
 #: Enough decimals to write any coordinate so that it reads back as the same double: those below
 #: 1e-8 are written with an exponent, and others have at most 17 digits after 8 noughts.
 DECIMALS = 25
@@ -109,7 +111,7 @@ def extent(connection: Connection) -> Bounds | None:
 
 def etag(one: Feature) -> str:
     """The strong ETag of a feature as GET gives it, in its quotes."""
-    one = {member: value for member, value in one.items() if member != "also_changed"}
+    one = {member: value for member, value in one.items() if member not in TOLD}
     content = json.dumps(one, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 

@@ -139,6 +139,18 @@ def take_out(connection: Connection, where: str) -> None:
         connection.execute(text(_DELETE.format(layer=of.name)))
 
 
+def others(connection: Connection, layer: str, feature_id: str) -> tuple[str, ...]:
+    """Ids of the layer's other features that are put back or taken out with one, in order."""
+    found = connection.execute(
+        text(
+            "SELECT feature FROM undoing WHERE layer = :layer AND feature <> :feature"
+            ' ORDER BY feature COLLATE "C"'
+        ),
+        {"layer": layer, "feature": feature_id},
+    )
+    return tuple(found.scalars())
+
+
 def check(connection: Connection, levels: Sequence[str]) -> None:
     """Hold what was put back against the rest. Raises BadFeatureError; forgets what was staged."""
     for of in _touched(connection, made=False):

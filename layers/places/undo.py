@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from layers import versions
 from layers.errors import (
     BadFeatureError,
     CannotUndoError,
@@ -69,6 +70,7 @@ class Undone:
     undoes: int  #: the set that it took back
     how: How  #: how that had come about
     layers: Mapping[str, Rows]
+    also_changed: tuple[str, ...] = ()  #: other features of the feature's layer, by id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,20 +106,30 @@ def undo_feature(
     if aim is None:
         raise NothingToUndoError(f"{where}: there is no change that could be undone")
     only = (of.name, feature_id) if aim.how == "load" else None
-    return _undo(connection, aim, where, levels, only)
+    return _undo(connection, aim, where, levels, only, beside=(of.name, feature_id))
 
 
-def undo_layer(connection: Connection, name: str, *, levels: Sequence[str] = ()) -> Undone:
+def undo_layer(
+    connection: Connection,
+    name: str,
+    *,
+    levels: Sequence[str] = (),
+    data_versions: frozenset[str] | None = None,
+) -> Undone:
     """Take back the last set of changes of a layer as a whole, a load too.
 
-    What was undone of it feature by feature stays undone. Raises NoSuchLayerError,
-    NothingToUndoError, and CannotUndoError or InUseError for what stands against it; nothing is
+    What was undone of it feature by feature stays undone. ``data_versions``: those of which the
+    layer must have one (``*`` is any). Raises NoSuchLayerError, NothingToUndoError,
+    StaleFeatureError, and CannotUndoError or InUseError for what stands against it; nothing is
     changed then.
     """
     of = layer(name)
     seen = _last(connection, _LAST_OF_LAYER, of)
     _take_turns(connection, of, seen)
     aim = _last(connection, _LAST_OF_LAYER, of)
+    now = versions.read(connection, [of.name]).data_version
+    if data_versions is not None and data_versions.isdisjoint({"*", now}):
+        raise StaleFeatureError(f"{of.name} was changed meanwhile: GET it again")
     _check_unchanged(seen, aim, of.name)
     if aim is None:
         raise NothingToUndoError(f"{of.name}: there is no change that could be undone")
@@ -183,6 +195,7 @@ def _undo(
     where: str,
     levels: Sequence[str],
     only: tuple[str, str] | None = None,
+    beside: tuple[str, str] | None = None,
 ) -> Undone:
     try:
         with connection.begin_nested():
@@ -190,10 +203,12 @@ def _undo(
             with _as_undo(connection, aim, only) as number:
                 reversal.put_back(connection)
                 reversal.take_out(connection, where)
+            also = reversal.others(connection, *beside) if beside else ()
             reversal.check(connection, levels)
             return Undone(
-                set_no=number, undoes=aim.set_no, how=aim.how, layers=_rows(connection, number)
-            )
+                set_no=number, undoes=aim.set_no, how=aim.how,
+                layers=_rows(connection, number), also_changed=also,
+            )  # fmt: skip
     except BadFeatureError as error:
         raise CannotUndoError(f"{where}: the last change cannot be undone: {error}") from error
     except IntegrityError as error:

@@ -138,7 +138,7 @@ class Tiles:
         return await to_thread.run_sync(work, of, key, limiter=limit)
 
     def _cut(self, copies: Mapping[str, Copy], key: Key) -> Cut:
-        share = reading.share(len(copy) for copy in copies.values())
+        share = reading.share((len(copy) for copy in copies.values()), beside=key.beside)
         body = b"".join(
             copy.layer(name, key.z, key.x, key.y, share) for name, copy in copies.items()
         )

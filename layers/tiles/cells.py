@@ -24,6 +24,8 @@ FIGURES = (
     "patrols",
     "units",
 )
+#: Part of a tile's bytes that the cells' values may be before others make room for them.
+_LARGE = 0.05
 _TEXTS = ("name", "name_zh", "name_mn", "name_en", "level", "parent", "kind")
 _TIMES = ("first_visit", "last_visit")
 CELL_FIELDS = (*_TEXTS, *FIGURES, *_TIMES)
@@ -54,14 +56,20 @@ class Cells:
             )
         )
 
-    def layer(self, z: int, x: int, y: int) -> bytes:
-        """The layer ``coverage`` of a tile."""
+    def beside(self, z: int) -> int:
+        """For how many large layers others of a tile must leave room: for this one, or none."""
+        values = len(self.rows.fields.messages)
+        return int(z < engine.WHOLE_ZOOM and values > _LARGE * engine.room_of(z))
+
+    def layer(self, z: int, x: int, y: int, taken: int = 0) -> bytes:
+        """The layer ``coverage`` of a tile, of which others have ``taken`` so many bytes."""
+        share = max(0.0, 1 - taken / engine.room_of(z))
         west, south, east, north = wide_bounds(z, x, y)
         box = self.rows.shapes.bounds
         across = (box[:, 0] <= east) & (box[:, 2] >= west)
         along = (box[:, 1] <= north) & (box[:, 3] >= south)
         meets = across & along
-        return encode("coverage", [(self.rows, np.flatnonzero(meets))], z, x, y)
+        return encode("coverage", [(self.rows, np.flatnonzero(meets))], z, x, y, share)
 
 
 def _texts(values: pd.Series) -> list[str | None]:

@@ -91,9 +91,10 @@ def tile(connection: Connection, z: int, x: int, y: int, layers: Sequence[str]) 
     return b"".join(encode(name, [(rows, None)], z, x, y, of) for name, rows in found.items())
 
 
-def share(sizes: Iterable[int]) -> float:
-    """How much of a tile's bytes each layer may take that has many features, of layers so large."""
-    return 1 / max(1, sum(size > engine.MANY for size in sizes))
+def share(sizes: Iterable[int], beside: int = 0) -> float:
+    """How much of a tile's bytes each layer may take that has many features, of layers so large
+    and so many large ones beside them."""
+    return 1 / max(1, beside + sum(size > engine.MANY for size in sizes))
 
 
 def encode(

@@ -32,6 +32,7 @@ class Key:
     x: int
     y: int
     coding: str = ""  #: "", gzip, br or zstd
+    beside: int = 0  #: large layers that are drawn into the same tile elsewhere, such as coverage
 
 
 @dataclass(frozen=True, kw_only=True)

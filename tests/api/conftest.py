@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 
 from api.cli import main
 from api.http.app import create_app
+from api.http.wire import Protocol
 from api.settings import Settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting, make_engine
@@ -47,7 +48,9 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """A client without identity of a real server on loopback."""
     port = free_port()
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1, ws="none")
+        uvicorn.Config(
+            app, port=port, log_config=None, timeout_graceful_shutdown=1, ws="none", http=Protocol
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

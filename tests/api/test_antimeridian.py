@@ -84,3 +84,31 @@ def test_a_fence_along_a_line_across_the_antimeridian_has_both_parts(admin: http
         "type": "MultiLineString",
         "coordinates": [[[178, 0], [180, 2]], [[-180, 2], [-178, 4]]],
     }
+
+
+@pytest.mark.parametrize("asked", ["-170,-10,170,10", "-179.9,-10,179.9,10", "-180,-10,180,10"])
+def test_a_box_from_west_to_east_is_the_wide_one_over_greenwich(
+    admin: httpx.Client, asked: str
+) -> None:
+    for lon in (0, 100, 180):
+        point = {"type": "Point", "coordinates": [lon, 0]}
+        post = {"type": "Feature", "id": f"at {lon}", "geometry": point, "properties": {}}
+        assert admin.post("/api/layers/posts", json=post).status_code == 201
+    wide = {"at 0", "at 100", *(["at 180"] if "180," in asked else [])}
+    west, south, east, north = asked.split(",")
+    narrow = f"{east},{south},{west},{north}"
+    items = "/ogc/collections/posts/items"
+    for box, found in ((asked, wide), (narrow, {"at 180"})):
+        for path, query in (
+            ("/api/layers/posts", {"bbox": box}),
+            ("/api/layers/posts", {"bbox": box, "f": "geojsonseq"}),
+            (items, {"bbox": box}),
+            (items, {"filter": f"S_INTERSECTS(geometry, BBOX({box}))"}),
+        ):
+            answer = admin.get(path, params=query)
+            assert answer.status_code == 200, (query, answer.text)
+            for one in ("at 0", "at 100", "at 180"):
+                assert (f'"{one}"' in answer.text) == (one in found), (path, query, one)
+    ring = f"{west} -10,{east} -10,{east} 10,{west} 10,{west} -10"
+    drawn = admin.get(items, params={"filter": f"S_INTERSECTS(geometry, POLYGON(({ring})))"})
+    assert {one["id"] for one in drawn.json()["features"]} == wide

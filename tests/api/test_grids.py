@@ -90,6 +90,21 @@ def test_a_put_tells_whom_it_changed_too_and_may_be_told_to_change_nobody(
     assert admin.put(path, json=done.json(), headers={"If-Match": "*"}).status_code == 200
 
 
+def test_an_undo_tells_whom_it_changed_too_as_the_put_did(admin: httpx.Client) -> None:
+    _two(admin)
+    path = "/api/layers/grids/west"
+    shown, east = admin.get(path), admin.get("/api/layers/grids/east").json()
+    wider = {**shown.json(), "geometry": _box(103, 42, 104.2, 43)}
+    done = admin.put(path, json=wider, headers={"If-Match": shown.headers["ETag"]})
+    back = admin.post(f"{path}/undo", headers={"If-Match": done.headers["ETag"]})
+    assert back.json() == {**shown.json(), "also_changed": ["east"]}
+    assert back.headers["ETag"] == admin.get(path).headers["ETag"] == shown.headers["ETag"]
+    assert admin.get("/api/layers/grids/east").json() == east
+    assert admin.put(path, json=wider, headers={"If-Match": "*"}).status_code == 200
+    # Asked of the neighbour, it names the one that was edited.
+    assert admin.post("/api/layers/grids/east/undo").json() == {**east, "also_changed": ["west"]}
+
+
 def test_the_ground_that_no_post_looks_after_is_a_layer_that_is_only_read(
     admin: httpx.Client,
 ) -> None:

@@ -148,6 +148,29 @@ def test_undo_heeds_if_match_and_what_stands_against_it(admin: httpx.Client) -> 
     assert "post_areas 'a', which was changed again later" in refused.json()["detail"]
 
 
+def test_a_layers_undo_heeds_if_match_of_any_page_of_it(admin: httpx.Client) -> None:
+    put(admin, "posts", _post("p", name="0"))
+    stale = [admin.get(path).headers["ETag"] for path in (POSTS, f"{POSTS}/history")]
+    for n in "123456":
+        _change(admin, f"{POSTS}/p", name=n)
+    for tag in (*stale, "x", '"x"', 'W/"posts.7"', '"posts.6"', '"post_areas.0"'):
+        refused = admin.post(f"{POSTS}/undo", headers={"If-Match": tag})
+        assert code(refused) == "412 stale_feature", tag
+        assert refused.json()["detail"] == "posts was changed meanwhile: GET it again"
+    known = ""
+    for n, path in enumerate((POSTS, f"{POSTS}?limit=1&bbox=0,0,1,1", f"{POSTS}/history?limit=1")):
+        answer = admin.get(path, headers={"Accept-Encoding": "gzip" if n else "identity"})
+        known = answer.headers["ETag"]
+        done = admin.post(f"{POSTS}/undo", headers={"If-Match": f"{stale[0]}, {known}"})
+        assert done.status_code == 200, path
+        assert admin.get(f"{POSTS}/p").json()["properties"]["name"] == str(5 - n)
+    again = admin.post(f"{POSTS}/undo", headers={"If-Match": done.headers["ETag"]})
+    assert (again.status_code, again.headers["ETag"]) == (200, '"posts.11"')
+    assert again.json()["data_version"] == "posts.11"
+    assert code(admin.post(f"{POSTS}/undo", headers={"If-Match": known})) == "412 stale_feature"
+    assert admin.post(f"{POSTS}/undo", headers={"If-Match": "*"}).status_code == 200
+
+
 @pytest.mark.parametrize("identity", ["undo", "history", "a/undo", "a/history"])
 def test_an_id_that_would_be_a_route_is_refused(admin: httpx.Client, identity: str) -> None:
     refused = admin.post(POSTS, json=_post(identity))

@@ -127,3 +127,37 @@ def test_head_and_wrong_methods_and_the_description_of_it_all(admin: httpx.Clien
                 assert {"name", "in", "schema"} <= set(one), where
     listed = told["paths"]["/api/breaches"]["get"]["responses"]["200"]["content"]
     assert list(listed) == ["application/geo+json"]
+
+
+def test_a_height_is_told_as_not_kept_and_is_no_part_of_the_feature(admin: httpx.Client) -> None:
+    path = "/api/layers/posts"
+    high = {**_point("p"), "geometry": {"type": "Point", "coordinates": [100, 40, 1250.5]}}
+    made = admin.post(path, json=high)
+    assert (made.status_code, made.json()["not_kept"]) == (201, ["heights (Z)"])
+    assert made.json()["geometry"] == {"type": "Point", "coordinates": [100, 40]}
+    shown = admin.get(f"{path}/p")
+    assert "not_kept" not in shown.json()
+    assert shown.headers["ETag"] == made.headers["ETag"]
+    # What POST answered may be put, and then nothing is left out.
+    same = admin.put(f"{path}/p", json=made.json(), headers={"If-Match": made.headers["ETag"]})
+    assert same.json() == shown.json()
+    higher = admin.put(f"{path}/p", json=high, headers={"If-Match": made.headers["ETag"]})
+    assert higher.json() == {**shown.json(), "not_kept": ["heights (Z)"]}
+    ring = [[*corner, 9] for corner in box(100, 40, 0.01)["coordinates"][0]]
+    fence = feature("f", {"type": "Polygon", "coordinates": [ring]}, rule="keep_out")
+    assert admin.post(FENCES, json=fence).json()["not_kept"] == ["heights (Z)"]
+
+
+def test_several_points_where_one_is_wanted_are_refused_with_what_to_do(
+    admin: httpx.Client,
+) -> None:
+    several = {"type": "MultiPoint", "coordinates": [[100, 40], [101, 41]]}
+    refused = admin.post("/api/layers/posts", json={**_point("p"), "geometry": several})
+    assert code(refused) == "422 bad_feature"
+    assert refused.json()["detail"] == (
+        "posts: the geometry is a MultiPoint of 2 points, where a Point is wanted:"
+        " store each by itself"
+    )
+    one = {"type": "MultiPoint", "coordinates": [[100, 40]]}
+    made = admin.post("/api/layers/posts", json={**_point("p"), "geometry": one})
+    assert made.json()["geometry"] == {"type": "Point", "coordinates": [100, 40]}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import httpx
+import mapbox_vector_tile
+from sqlalchemy import Engine, text
 
 from tests.api.api_words import box, code, feature, put
 
@@ -37,3 +39,34 @@ def test_tiles_are_cut_down_to_the_last_zoom_and_no_further(
     assert fields["settlements"]["name"] == fields["grids"]["level"] == "String"
     assert told["bounds"] == [100, 40, 100.01, 40.01]
     assert told["tiles"][0].startswith(str(admin.base_url))
+
+
+def test_a_low_tile_with_coverage_beside_a_large_layer_is_under_500_kb(
+    admin: httpx.Client, engine: Engine
+) -> None:
+    # Over 90 to 100 E, 41 to 48.5 N, which is most of a tile of zoom 5.
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL patrolgrid.judged = 'on'"))
+        connection.execute(text(
+            "INSERT INTO grids (id, name, level, area_m2, geom)"
+            " SELECT 'cell-' || n, 'Cell No. ' || n, 'cell', 1e8, ST_Multi(ST_MakeEnvelope("
+            "  w, s, w + 0.125, s + 0.125, 4326)) FROM (SELECT n, 90 + (n % 80) / 8.0 AS w,"
+            "  41 + (n / 80) / 8.0 AS s FROM generate_series(0, 4799) n) at"
+        ))  # fmt: skip
+        connection.execute(text(
+            "INSERT INTO settlements (id, name, geom)"
+            " SELECT 'settlement-' || n, 'Settlement No. ' || n, ST_SetSRID(ST_MakePoint("
+            "  90 + (n % 300) / 30.0, 41 + (n / 300) / 27.0), 4326)"
+            " FROM generate_series(0, 59999) n"
+        ))  # fmt: skip
+    window = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&level=cell"
+    size = {}
+    for names in ("coverage", "settlements", "settlements,coverage"):
+        answer = admin.get(f"/tiles/5/24/11.mvt?layers={names}&{window if 'cov' in names else ''}")
+        assert answer.status_code == 200, answer.text
+        size[names] = len(answer.content)
+        drawn = mapbox_vector_tile.decode(answer.content)
+        assert set(drawn) == set(names.split(","))
+        assert all(len(layer["features"]) > 90 for layer in drawn.values())
+    assert size["coverage"] + size["settlements"] > 500_000
+    assert size["settlements,coverage"] < 500_000

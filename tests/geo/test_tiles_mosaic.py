@@ -15,17 +15,17 @@ from PIL import Image, ImageDraw
 from shapely import affinity
 
 from geo.earth import tile_bounds_3857
-from geo.tiles import EXTENT, Fields, Part, Shapes, encode, mosaic, outlines, sampling
+from geo.tiles import EXTENT, Fields, Part, Shapes, crossing, encode, mosaic, outlines, sampling
 from geo.tiles.sampling import COVERED, HELD, TOUCHED, UNSURE
 from tests.geo.tile_words import decoded, metres, paths, twice_area
 
 LOW = (5, 25, 11)
-_ROW = sampling.ROW
+_ROW = crossing.ROW
 _COLUMNS, _ROWS = np.meshgrid(np.arange(_ROW), np.arange(_ROW))
 #: Each pixel's west and north side in units of the tile.
-_WEST, _NORTH = (sampling.PIXEL * (one - sampling.EDGE) for one in (_COLUMNS, _ROWS))
-PIXELS = shapely.box(_WEST, _NORTH, _WEST + sampling.PIXEL, _NORTH + sampling.PIXEL)
-MIDDLES = shapely.points(_WEST + sampling.PIXEL / 2, _NORTH + sampling.PIXEL / 2)
+_WEST, _NORTH = (crossing.PIXEL * (one - crossing.EDGE) for one in (_COLUMNS, _ROWS))
+PIXELS = shapely.box(_WEST, _NORTH, _WEST + crossing.PIXEL, _NORTH + crossing.PIXEL)
+MIDDLES = shapely.points(_WEST + crossing.PIXEL / 2, _NORTH + crossing.PIXEL / 2)
 
 
 def shared(shapes: list[shapely.Geometry]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.earth import tile_bounds_3857
-from geo.tiles import EXTENT, Shapes, boxes, pixels, sampling
+from geo.tiles import EXTENT, Shapes, boxes, crossing, pixels
 from tests.geo.test_tiles_mosaic import LOW, stars
 from tests.geo.test_tiles_mosaic import slowly as all_that_are_touched
 from tests.geo.tile_words import metres
@@ -58,7 +58,7 @@ def test_rectangles_cover_the_middles_that_are_held_and_touch_the_pixels_that_ar
     owner, full = shared(shapes, all_touched)
     held, touched = np.full_like(owner, -1), np.zeros_like(full)
     for name, *sides in boxes.rectangles(owner, full):
-        left, top, right, bottom = (side / sampling.PIXEL + sampling.EDGE for side in sides)
+        left, top, right, bottom = (side / crossing.PIXEL + crossing.EDGE for side in sides)
         rows = slice(int(np.ceil(top - 0.5)), int(np.ceil(bottom - 0.5)))
         columns = slice(int(np.ceil(left - 0.5)), int(np.ceil(right - 0.5)))
         assert (held[rows, columns] == -1).all()  # no middle is given twice

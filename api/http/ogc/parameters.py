@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from sqlalchemy import ColumnElement
 
 from api.http.errors import ApiError
+from api.http.questions import numbers_of
 from layers import search
 from layers.places import Layer
 from layers.places.reading import conditions as meeting
@@ -95,7 +96,7 @@ def _near(
     if bbox is None:
         return []
     try:
-        numbers = [float(part) for part in bbox.split(",")]
+        numbers = numbers_of(bbox)
     except ValueError:
         raise ApiError(400, "bad_bbox", f"bbox: {bbox[:60]!r}: give four numbers") from None
     return meeting(shown.of, bbox=search.box(numbers, system), level=None)

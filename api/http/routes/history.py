@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from api.http import schemas
@@ -16,15 +17,21 @@ from api.http.answers import (
     Limit,
     after_number,
     answer,
+    data_versions_of,
     encode,
     next_link,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Writing
 from api.http.identity import needs
-from api.http.routes.places import FeatureId, IfMatch, LayerName, OfLayer, tags_of
+from api.http.routes.places import FeatureId, IfMatch, LayerName, OfLayer, Tags, tags_of
 from layers import places, versions
 from layers.errors import NoSuchFeatureError
 from layers.places import history
+
+#: Of any page of the layer or of its history, or of an undo before: all say the layer's version.
+IfMatchPage = Annotated[
+    Tags | None, Header(description="the ETag of a page of the layer, or of its history")
+]
 
 router = APIRouter(route_class=OfLayer, tags=["layers"])
 
@@ -53,7 +60,9 @@ def layer_history(
     last = str(rows[limit - 1].set_no) if len(rows) > limit else None
     shown = [_told(row) for row in rows[:limit]]
     payload = {"sets": shown, "numberReturned": len(shown), "links": next_link(request, last)}
-    return answer(request, payload, versions.read(connection, [kind.name]), media_type=JSON)
+    return answer(
+        request, payload, versions.read(connection, [kind.name]), media_type=JSON, of_layer=True
+    )
 
 
 @router.get(
@@ -83,10 +92,15 @@ def feature_history(
 
 @router.post("/api/layers/{layer}/undo", responses=schemas.answers(schemas.layers.UNDONE))
 @needs("admin")
-def undo_layer(service: Parts, connection: Writing, layer: LayerName) -> Response:
+def undo_layer(
+    service: Parts, connection: Writing, layer: LayerName, if_match: IfMatchPage = None
+) -> Response:
     """Take back the last set of changes of a layer as a whole, be it an edit or a load."""
     kind = places.layer(layer)
-    done = places.undo_layer(connection, kind.name, levels=service.region.level_names)
+    done = places.undo_layer(
+        connection, kind.name, levels=service.region.level_names,
+        data_versions=None if if_match is None else data_versions_of(tags_of(if_match)),
+    )  # fmt: skip
     version = versions.read(connection, [kind.name])
     payload = {
         "set": done.set_no,
@@ -95,7 +109,8 @@ def undo_layer(service: Parts, connection: Writing, layer: LayerName) -> Respons
         "layers": {name: asdict(rows) for name, rows in done.layers.items()},
         "data_version": version.data_version,
     }
-    return Response(encode(payload), media_type=JSON)
+    tag = f'"{version.data_version}"'
+    return Response(encode(payload), headers={"ETag": tag}, media_type=JSON)
 
 
 @router.post(
@@ -112,9 +127,10 @@ def undo_feature(
     if_match: IfMatch = None,
 ) -> Response:
     """Take back the last change of a feature: the feature as it was before, or 204 where it was
-    not. With an edit goes all that changed with it; of a load only this feature."""
+    not. With an edit goes all that changed with it (of this layer: `also_changed`); of a load only
+    this feature."""
     kind = places.layer(layer)
-    places.undo_feature(
+    done = places.undo_feature(
         connection, kind.name, feature_id, levels=service.region.level_names,
         tags=None if if_match is None else tags_of(if_match),
     )  # fmt: skip
@@ -122,4 +138,6 @@ def undo_feature(
         found = places.feature(connection, kind.name, feature_id)
     except NoSuchFeatureError:
         return Response(status_code=204)
+    if done.also_changed:
+        found = {**found, "also_changed": done.also_changed}
     return Response(encode(found), headers={"ETag": places.etag(found)}, media_type=GEOJSON)

@@ -131,7 +131,7 @@ def list_features(
         )
         version = versions.read(connection, [kind.name])
     payload = collection(page.features, links=next_link(request, page.next))
-    told = answer(request, payload, version)
+    told = answer(request, payload, version, of_layer=True)
     told.headers["Vary"] = downloads.VARY_HERE
     return told
 

@@ -14,6 +14,7 @@ from api.http.answers import GeoJson, answer, collection
 from api.http.context import Parts, Reading
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
+from api.http.questions import numbers_of
 from api.http.routes.coverage import features
 from layers import response, versions
 from layers.response import reach
@@ -34,7 +35,7 @@ def _minutes(
     minutes: Annotated[str, Query(max_length=100, description="comma-separated")] = "1,3,5",
 ) -> list[float]:
     try:
-        found = sorted({float(part) for part in minutes.split(",")})
+        found = sorted(set(numbers_of(minutes)))
     except ValueError:
         found = []
     if not (1 <= len(found) <= 10 and found[0] > 0 and found[-1] <= MOST_MINUTES):

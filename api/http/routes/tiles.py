@@ -79,13 +79,11 @@ async def tile(
     if not with_coverage:
         return await tile_answer(request, service, principal, named, z, x, y)
     tiles.check(named, z, x, y)
-    stored, drawn_before = await service.tiles.ask(
-        principal, Key(right=right_of(principal), layers=named, z=z, x=x, y=y)
-    )
     asked = Asked.of(service, window, level, swath_m)
-    body, version, kept = await to_thread.run_sync(
-        _coverage, service, principal, asked, (z, x, y), v
-    )
+    cells, version, kept = await to_thread.run_sync(_cells, service, principal, asked, v)
+    key = Key(right=right_of(principal), layers=named, z=z, x=x, y=y, beside=cells.beside(z))
+    stored, drawn_before = await service.tiles.ask(principal, key)
+    body = await to_thread.run_sync(cells.layer, z, x, y, len(stored.body))
     whole = versions.joined([stored.version, version])
     headers = {
         "Data-Version": whole.data_version,
@@ -96,10 +94,10 @@ async def tile(
     return tagged(request, stored.body + body, MVT, **headers)
 
 
-def _coverage(
-    service: Service, principal: Principal, asked: Asked, at: tuple[int, int, int], v: str | None
-) -> tuple[bytes, DataVersion, bool]:
-    """The cells of a tile with their figures over a window; whether the figures were kept.
+def _cells(
+    service: Service, principal: Principal, asked: Asked, v: str | None
+) -> tuple[tiles.Cells, DataVersion, bool]:
+    """The cells with their figures over a window, ready for tiles; whether these were kept.
 
     Of now, or of the version ``v`` while what was told of it is kept: a map's tiles and the
     figures beside it are then of the same data, and are measured once while fixes come in.
@@ -112,8 +110,7 @@ def _coverage(
     found, version = held
     key = ("tiles", right_of(principal), version.data_version, asked)
     kept = service.kept.peek(key) is not None
-    cells = service.kept.get(key, lambda: tiles.Cells.of(found.grids))
-    return cells.layer(*at), version, kept
+    return service.kept.get(key, lambda: tiles.Cells.of(found.grids)), version, kept
 
 
 def _type(layer: str, field: str) -> str:

@@ -6,17 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    model_validator,
-)  # fmt: skip
 from starlette.responses import Response
 
 from api.http import schemas
@@ -37,9 +26,10 @@ from api.http.answers import (
     point,
 )  # fmt: skip
 from api.http.context import Parts, Reading, Service, Writing
+from api.http.enrolment import TeamPut, Teams, UnitPut, Units
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
-from api.http.paths import UNIT, UNIT_VERB
+from api.http.paths import UNIT
 from layers import breaches, versions
 from layers.errors import NoSuchUnitError
 from layers.fixes import journeys
@@ -47,111 +37,8 @@ from layers.units import enrolment, teams
 
 router = APIRouter(route_class=Guarded, tags=["units"])
 
-#: As at the door of fixes: a number is understood as its digits, blanks around it do not count.
-Identifier = Annotated[
-    str,
-    Field(coerce_numbers_to_str=True),
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 UnitId = Annotated[str, Path(description="the identifier given at enrolment")]
 TeamId = Annotated[str, Path(description="the team's id")]
-Positive = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
-
-
-#: What GET tells of a unit beside what it was enrolled as: its newest fix, and since when.
-READ_ONLY = frozenset(
-    {"enrolled_at", "memberships", "fix_time", "fix_age_s", "freshness", "accuracy_m", "speed_ms",
-     "heading_deg", "altitude_m", "battery"}
-)  # fmt: skip
-
-
-class UnitPut(BaseModel):
-    """What a unit is to be; what is left out is its kind's."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    unit: Annotated[Identifier | None, Field(validation_alias=AliasChoices("unit", "id"))] = (
-        None  #: the path's, when it is given
-    )
-    kind: Line
-    call_sign: Line | None = None
-    team: Identifier | None = None
-    max_gap_s: Positive | None = None
-    top_speed_ms: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
-    accuracy_m: Annotated[
-        Positive | None, Field(validation_alias=AliasChoices("typical_accuracy_m", "accuracy_m"))
-    ] = None  #: typical, for a fix that states none
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_it_was_got(cls, body: object) -> object:
-        """A feature as GET gave it, changed: what cannot be changed is left aside."""
-        if not isinstance(body, dict):
-            return body
-        if body.get("type") != "Feature":
-            return {name: value for name, value in body.items() if name != "enrolled_at"}
-        told = body.get("properties")
-        if not isinstance(told, dict):
-            raise ValueError("properties is no JSON object: give one")
-        wanted = {name: value for name, value in told.items() if name not in READ_ONLY}
-        named = {body.get("id"), wanted.get("unit")} - {None}
-        if len(named) > 1:
-            raise ValueError("its id and its property unit differ: leave one of them out")
-        return {**wanted, **({"unit": named.pop()} if named else {})}
-
-
-def _has_address(unit: str) -> str:
-    if unit.endswith(f"/{UNIT_VERB}"):
-        raise ValueError(f"an identifier that ends with /{UNIT_VERB} has no address: give another")
-    return unit
-
-
-class UnitIn(UnitPut):
-    """A unit to enrol; what is left out is its kind's."""
-
-    unit: Annotated[
-        Identifier,
-        AfterValidator(_has_address),
-        Field(validation_alias=AliasChoices("unit", "id")),
-    ]
-
-
-class TeamPut(BaseModel):
-    """What a team is to be; how many belong to it, never who."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    team: Annotated[Identifier | None, Field(validation_alias=AliasChoices("team", "id"))] = (
-        None  #: the path's, when it is given
-    )
-    name: Line | None = None
-    name_zh: Line | None = None
-    name_mn: Line | None = None
-    name_en: Line | None = None
-    kind: Line = "team"
-    parent: Identifier | None = None
-    people: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
-
-
-class TeamIn(TeamPut):
-    """A team to make."""
-
-    team: Annotated[Identifier, Field(validation_alias=AliasChoices("team", "id"))]
-
-
-def _one_or_many(body: object) -> str:
-    return "many" if isinstance(body, list) else "one"
-
-
-Units = Annotated[
-    Annotated[UnitIn, Tag("one")] | Annotated[list[UnitIn], Tag("many")],
-    Discriminator(_one_or_many),
-]
-Teams = Annotated[
-    Annotated[TeamIn, Tag("one")] | Annotated[list[TeamIn], Tag("many")],
-    Discriminator(_one_or_many),
-]
 
 
 def _seen(row: dict[str, object], service: Service, now: datetime) -> dict[str, object]:

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from layers.places.shapes import Geometries
+from geo.earth import Geometries
 
 Floats = NDArray[np.float64]
 _ROUND = 360.0
