@@ -48,7 +48,7 @@ def told(connection: Connection) -> list[tuple[int, float | str | None, float | 
         if moment is None:
             return None
         days = (moment - NOW) / DAY
-        return "now" if 0 < abs(days) < 0.01 else days
+        return "now" if 0 < abs(days) < 0.5 else days
 
     rows = connection.execute(
         text(

@@ -86,6 +86,8 @@ def test_its_version_is_that_of_what_it_is_computed_from(land: Connection) -> No
     assert versions.read(land, ["unattended", "grids"]) == both
     assert places.LAYERS["unattended"].sources == ("grids", "post_areas")
     assert places.LAYERS["grids"].sources == ("grids",)
+    # What one transaction changes is one set, and one step; this is another.
+    land.execute(text("SELECT set_config('patrolgrid.change_set', '', true)"))
     area(land, "p4", box(2, 0, 4, 2))
     assert versions.read(land, ["unattended"]) != both
     assert places.features(land, "unattended").features == []
