@@ -24,11 +24,27 @@ _PLAIN_LINES = re.compile(r"(?:[A-Za-z0-9_-]{1,100}\n)+")
 
 
 def chosen(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
-    """The first of some columns that says anything."""
-    for values in candidates:
-        if values is not None and not all(map(is_missing, values)):
-            return values
-    return None
+    """Of each row the first of some columns' values that says anything; None where none does."""
+    said = [v for v in candidates if v is not None and not all(map(is_missing, v))]
+    if not said:
+        return None
+    first, *others = said
+    if not others or not any(map(is_missing, first)):
+        return first
+    rows = zip(*said, strict=True)
+    return [next((one for one in row if not is_missing(one)), None) for row in rows]
+
+
+def note_beside(
+    column: Sequence[Any] | None, beside: Sequence[Any] | None, findings: Findings
+) -> None:
+    """Note where ids stand in some rows in the column of ids, in others beside the columns."""
+    if column is None or beside is None or all(map(is_missing, column)):
+        return
+    filled = sum(is_missing(a) and not is_missing(b) for a, b in zip(column, beside, strict=True))
+    if filled:
+        have = "1 feature has" if filled == 1 else f"{filled} features have"
+        findings.note(f"{have} no property id: the id beside the properties was taken")
 
 
 def given(values: Sequence[Any], findings: Findings) -> list[str]:

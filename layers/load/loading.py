@@ -118,8 +118,10 @@ def _load(
     tell("checking", 0, 0)
     believed = belief.believe(connection, plan, source, levels)
     columns = believed.columns
-    given = identity.chosen(columns.pop("id", None), source.feature_ids)
+    own = columns.pop("id", None)
+    given = identity.chosen(own, source.feature_ids)
     findings = _findings(source, given)
+    identity.note_beside(own, source.feature_ids, findings)
     findings.notes.extend(believed.notes)
     task = judging.Task(
         connection=connection, file=file.name, plan=plan, source=source, levels=levels,

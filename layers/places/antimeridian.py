@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from layers.places import mending
 from layers.places.shapes import Geometries
 
 Floats = NDArray[np.float64]
@@ -169,9 +170,7 @@ def _polygon(polygon: shapely.Geometry) -> list[shapely.Geometry] | None:
             shell = unrolled[0][:, 0]
             lon = lon + _ROUND * round((shell.mean() - lon.mean()) / _ROUND)
         unrolled.append(np.column_stack([lon, ring[:, 1]]))
-    whole = shapely.make_valid(
-        shapely.Polygon(unrolled[0], unrolled[1:]), method="structure", keep_collapsed=False
-    )
+    whole, _ = mending.enclosed(shapely.Polygon(unrolled[0], unrolled[1:]))
     pieces: list[shapely.Geometry] = []
     for turn in (-1, 0, 1):
         window = shapely.box(-180 + turn * _ROUND, -90, 180 + turn * _ROUND, 90)

@@ -54,8 +54,7 @@ def leave_out_parts(judged: Judged) -> None:
 
 
 def make_valid(layer: Layer, judged: Judged) -> None:
-    """Make invalid polygons valid (GEOS MakeValid, method *structure*: the ground that the rings
-    enclose); refuse what encloses or spans nothing then."""
+    """Make invalid polygons valid (``enclosed``); refuse what encloses or spans nothing then."""
     given = judged.geometries
     perhaps = np.arange(len(given))
     if layer.geometries == ("MultiPolygon",) and len(given) >= _MANY:
@@ -76,15 +75,61 @@ def make_valid(layer: Layer, judged: Judged) -> None:
     judged.rings = None
     reasons = shapely.is_valid_reason(given[bad])
     areas = np.isin(shapely.get_type_id(given[bad]), (3, 6))
-    mended = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)
     lost = np.zeros(len(given), dtype=bool)
-    for row, is_area, shape, reason in zip(bad.tolist(), areas, mended, reasons, strict=True):
-        given[row] = _polygons(shape)
-        if not is_area or shapely.is_empty(given[row]):
+    lost[bad[~areas]] = True
+    parts, owner = shapely.get_parts(given[bad], return_index=True)
+    holed = np.isin(np.arange(len(bad)), owner[shapely.get_num_interior_rings(parts) > 0])
+    given[bad[~holed]] = _structure(given[bad[~holed]])
+    for row, has_hole, reason in zip(bad.tolist(), holed, reasons, strict=True):
+        outside: list[shapely.Geometry] = []
+        if has_hole:
+            given[row], outside = enclosed(given[row])
+        given[row] = _polygons(given[row])
+        if shapely.is_empty(given[row]):
             lost[row] = True
-        else:
-            judged.note(row, reason)
+        elif not lost[row]:
+            judged.note(row, f"{reason}{_told(outside)}")
     judged.refuse(lost, "has a geometry that encloses or spans nothing: mend it")
+
+
+def enclosed(shape: shapely.Geometry) -> tuple[shapely.Geometry, list[shapely.Geometry]]:
+    """The ground that the rings of a polygon (or several) enclose, and the holes that were left
+    out, as they lie outside their shell.
+
+    GEOS MakeValid, method *structure*; it takes a hole outside for ground, which it never is.
+    """
+    outside: list[shapely.Geometry] = []
+    parts = []
+    for part in shapely.get_parts(shape):
+        holes = shapely.polygons(shapely.get_rings(part)[1:])
+        if len(holes):
+            shell = _valid(shapely.polygons(shapely.get_exterior_ring(part)))
+            mended = np.array([*map(_valid, holes)])
+            within = shapely.relate_pattern(shell, mended, "T********")
+            outside += holes[~within & ~shapely.is_empty(mended)].tolist()
+            part = shapely.Polygon(  # noqa: PLW2901
+                shapely.get_exterior_ring(part), [hole.exterior for hole in holes[within]]
+            )
+        parts.append(part)
+    whole = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    return _valid(whole), outside
+
+
+def _structure(shapes: Geometries) -> Geometries:
+    return np.asarray(shapely.make_valid(shapes, method="structure", keep_collapsed=False))
+
+
+def _valid(shape: shapely.Geometry) -> shapely.Geometry:
+    return _polygons(_structure(np.array([shape]))[0])
+
+
+def _told(outside: list[shapely.Geometry]) -> str:
+    """What is said of holes that were left out, behind what was wrong."""
+    if not outside:
+        return ""
+    at = shapely.get_coordinates(outside[0])[0]
+    holes = "a hole lies" if len(outside) == 1 else f"{len(outside)} holes lie"
+    return f"; {holes} outside (such as at {at[0]:.6f}, {at[1]:.6f}): left out"
 
 
 def judge_areas(judged: Judged) -> None:

@@ -212,7 +212,7 @@ def _merge_collections(layer: Layer, judged: Judged) -> None:
         parts = _flattened(judged.geometries[row])
         kinds = set(shapely.get_type_id(parts).tolist())
         if kinds == {3} and {"Polygon", "MultiPolygon"} & taken:
-            merged = shapely.union_all(np.asarray(shapely.make_valid(parts)))
+            merged = shapely.union_all([mending.enclosed(part)[0] for part in parts])
         elif kinds == {1} and {"LineString", "MultiLineString"} & taken:
             merged = shapely.multilinestrings(parts)
         elif kinds == {0} and "Point" in taken:
