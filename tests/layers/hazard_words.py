@@ -102,7 +102,8 @@ SURVIVED = {
     "to_360.geojson", "collection.geojson", "no_households.csv", "beyond_parent.geojson",
     "words_for_nothing.csv", "places.gpx", "arcs.topojson", "esri.json", "drawing.dxf",
     "overlap.geojson", "gap.geojson",
-    "hole_outside.geojson", "placemark_ids.kml", "ids_in_either_place.geojson",
+    "hole_outside.geojson", "border_turned.geojson", "placemark_ids.kml",
+    "ids_in_either_place.geojson",
     "placemarks.kml", "excel.csv", "amap.csv", "europe.csv",
 }  # fmt: skip
 
