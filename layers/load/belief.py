@@ -142,6 +142,7 @@ def _trial(source: Source) -> Findings:
 
 
 def _no_ids(source: Source, values: Sequence[Any], anyway: str) -> str | None:
+    values = [value for row, value in enumerate(values) if row not in source.broken]
     if any(map(is_missing, values)):
         return f"not every row has one; {anyway}"
     trial = _trial(source)
