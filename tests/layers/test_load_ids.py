@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from layers import frames
 from layers.load import load
 from scratch import rolled_back
+from tests.layers.loading_words import LEVELS, csv, refusal
 
 HAZARDS = Path(__file__).parents[2] / "fixtures" / "hazards"
 
@@ -92,3 +93,50 @@ def test_a_feature_with_an_id_in_neither_place_is_refused_alone(
     path.write_text(json.dumps(found), encoding="utf-8")
     report = load(connection, "settlements", path, skip_bad=True)
     assert report.refused == ["feature 3: it has no id: give every row one, or none"]
+
+
+def test_ids_with_a_nought_behind_the_point_are_those_without_it(
+    connection: Connection, tmp_path: Path
+) -> None:
+    whole = {"type": "Feature", "properties": {"id": 1},
+             "geometry": {"type": "Point", "coordinates": [105, 40]}}  # fmt: skip
+    path = tmp_path / "x.geojson"
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    load(connection, "settlements", path)
+    report = load(connection, "settlements", csv(tmp_path, "id,lon,lat", "1.0,105,40", "x,105,41"))
+    assert (report.unchanged, report.inserted) == (1, 1)
+    assert ids(connection) == ["1", "x"]
+
+
+@pytest.mark.parametrize("other", ["1.1", "3"])
+def test_ids_of_which_some_are_no_whole_numbers_so_written_stay(
+    connection: Connection, tmp_path: Path, other: str
+) -> None:
+    path = csv(tmp_path, "id,lon,lat", "1.0,105,40", f"{other},105,41")
+    assert load(connection, "settlements", path).repaired == []
+    assert ids(connection) == ["1.0", other]
+
+
+def test_parents_that_pandas_wrote_are_the_ids_that_they_mean(
+    connection: Connection, tmp_path: Path
+) -> None:
+    outer, inner = "POLYGON ((0 0, 9 0, 9 9, 0 0))", "POLYGON ((2 1, 3 1, 3 2, 2 1))"
+    path = csv(tmp_path, "id;level;parent;wkt", f"7;banner;;{outer}", f"8;sumu;7.0;{inner}")
+    report = load(connection, "grids", path, levels=LEVELS)
+    assert report.repaired == ["column parent: 1.0, 2.0, … were read as 1, 2, …"]
+    assert frames.places(connection, "grids").loc["8", "parent"] == "7"
+
+
+def test_parents_stay_where_ids_are_written_so_and_stay(
+    connection: Connection, tmp_path: Path
+) -> None:
+    outer, inner = "POLYGON ((0 0, 9 0, 9 9, 0 0))", "POLYGON ((2 1, 3 1, 3 2, 2 1))"
+    path = csv(tmp_path, "id;level;parent;wkt", f"1.0;banner;;{outer}", f"1.1;sumu;1.0;{inner}")
+    assert load(connection, "grids", path, levels=LEVELS).repaired == []
+    assert frames.places(connection, "grids").loc["1.1", "parent"] == "1.0"
+
+
+def test_strict_refuses_blanks_around_an_id(connection: Connection, tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,lon,lat", " A,105,40")
+    said = refusal(connection, "settlements", path, strict=True)
+    assert "id ' A' has blanks around it: read as 'A'" in said
