@@ -17,6 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.earth import Geometries
+from geo.enclosed import enclosed
 
 Floats = NDArray[np.float64]
 _ROUND = 360.0
@@ -39,7 +40,7 @@ class Cut:
     geometries: Geometries
     faults: dict[int, str] = field(default_factory=dict)  #: row → why its inside is not certain
     cut: list[int] = field(default_factory=list)  #: rows that cross the antimeridian
-    turned: int = 0  #: rows that were written from 180 to 360
+    turned: list[int] = field(default_factory=list)  #: rows that were written from 180 to 360
 
 
 def cut(geometries: Geometries, fine: NDArray[np.bool_] | None = None) -> Cut:
@@ -71,7 +72,7 @@ def cut(geometries: Geometries, fine: NDArray[np.bool_] | None = None) -> Cut:
     far = crossing & ~beyond & (near < _NEAR_DEG)
     out = geometries.copy()
     rows: list[int] = []
-    turned = 0
+    turned: list[int] = []
     for row in np.flatnonzero(beyond | crossing).tolist():
         found = _within(geometries[row])
         if found is None:
@@ -84,7 +85,7 @@ def cut(geometries: Geometries, fine: NDArray[np.bool_] | None = None) -> Cut:
             continue  # parts on both sides of the meridian, none of them across it
         parts = shapely.get_num_geometries(geometries[row])
         if beyond[row] and shapely.get_num_geometries(found) == parts:
-            turned += 1
+            turned.append(row)
         else:
             rows.append(row)
         out[row] = found
@@ -169,9 +170,7 @@ def _polygon(polygon: shapely.Geometry) -> list[shapely.Geometry] | None:
             shell = unrolled[0][:, 0]
             lon = lon + _ROUND * round((shell.mean() - lon.mean()) / _ROUND)
         unrolled.append(np.column_stack([lon, ring[:, 1]]))
-    whole = shapely.make_valid(
-        shapely.Polygon(unrolled[0], unrolled[1:]), method="structure", keep_collapsed=False
-    )
+    whole, _ = enclosed(shapely.Polygon(unrolled[0], unrolled[1:]))
     pieces: list[shapely.Geometry] = []
     for turn in (-1, 0, 1):
         window = shapely.box(-180 + turn * _ROUND, -90, 180 + turn * _ROUND, 90)

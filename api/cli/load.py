@@ -35,7 +35,8 @@ def load(
     file: Annotated[Path, typer.Argument()],
     mapping: Mapping = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows")
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=VALUE", help="for all rows; COLUMN= leaves it out"),
     ] = None,
     unknown: Annotated[
         list[str] | None,
@@ -82,7 +83,7 @@ def load(
         time_zone=time_zone, dates=dates, source_layer=layer_name, skip_bad=skip_bad,
         strict=strict, dry_run=dry_run, lowest_level=region.lowest_level,
         levels=region.level_names, level_titles=region.level_titles,
-        mapping=pairs(mapping, "--map"), settings=pairs(setting, "--set"),
+        mapping=pairs(mapping, "--map"), settings=pairs(setting, "--set", empty=True),
         unknown=lists(unknown, "--unknown"),
     )  # fmt: skip
     # A refusal is one line; who asks what would be is told all.

@@ -15,9 +15,9 @@ Crs = Annotated[str | None, typer.Option(help="where the file declares none: EPS
 LayerName = Annotated[str | None, typer.Option(help="which of the file's layers")]
 
 
-def pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """``NAME=VALUE`` options as a mapping."""
-    found = lists(given, option)
+def pairs(given: list[str] | None, option: str, *, empty: bool = False) -> dict[str, str]:
+    """``NAME=VALUE`` options as a mapping; with ``empty`` a value may be nothing."""
+    found = lists(given, option, empty=empty)
     for name, values in found.items():
         if len(set(values)) > 1:
             raise typer.BadParameter(
@@ -27,12 +27,12 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def lists(given: list[str] | None, option: str) -> dict[str, list[str]]:
+def lists(given: list[str] | None, option: str, *, empty: bool = False) -> dict[str, list[str]]:
     """``NAME=VALUE`` options as a mapping; a name that is given again has several values."""
     found: dict[str, list[str]] = {}
     for item in given or []:
         name, equals, value = item.partition("=")
-        if not (name and equals and value):
+        if not (name and equals and (value or empty)):
             raise typer.BadParameter(f"{item!r}: write NAME=VALUE", param_hint=option)
         found.setdefault(name.strip(), []).append(value.strip())
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, any_, func, select
 
-from layers.load import conventions, identity, parse, persons
+from layers.load import conventions, headers, identity, parse, persons
 from layers.load.conventions import Levels
 from layers.load.findings import Findings
 from layers.load.moments import ORDERS, Order
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import LAYERS
-from layers.places.columns import Column, is_missing
+from layers.places.columns import Column, is_missing, shown
 
 #: What a column is, most of its values tell; one that is wrong is refused as ever.
 _MOST = 0.5
@@ -27,6 +28,8 @@ _SMALL = {
     "fov_deg": (2 * math.pi, "radians"),
     "range_m": (10.0, "kilometres"),
 }
+#: As OpenStreetMap writes classes of roads: primary, living_street.
+_CLASS = re.compile("[a-z]+(?:_[a-z]+)*")
 _ANY_ZONE = ZoneInfo("UTC")
 
 
@@ -79,7 +82,7 @@ def _against(
         return _no_ids(source, values, anyway)
     column = plan.layer.columns[ours]
     known = parse.without_unknown(plan, {ours: values})[ours]
-    if odd := _in_another_unit(ours, known):
+    if odd := _in_another_unit(ours, known) or _no_class(theirs, known):
         return f"{odd}; {anyway}"
     tried = [_try(one, source, ours, known, levels) for one in _plans(plan, column)]
     parsed, trial = max(tried, key=lambda one: int(one[1].fine.sum()))
@@ -128,6 +131,15 @@ def _in_another_unit(ours: str, values: Sequence[Any]) -> str | None:
     return f"its values, up to {max(map(abs, numbers)):g}, look like {unit}"
 
 
+def _no_class(theirs: str, values: Sequence[Any]) -> str | None:
+    """What of a column that is called as OpenStreetMap's classes of roads is none: most of it."""
+    present = [str(value) for value in values if not is_missing(value)]
+    odd = [text for text in present if not _CLASS.fullmatch(text)]
+    if headers.plain(theirs) not in headers.OSM_CLASS or len(odd) <= _MOST * len(present):
+        return None
+    return f"{shown(odd[0])} is no class of OpenStreetMap's"
+
+
 def _number(value: Any) -> float | None:
     try:
         found = float(str(value).replace(",", "."))
@@ -142,6 +154,7 @@ def _trial(source: Source) -> Findings:
 
 
 def _no_ids(source: Source, values: Sequence[Any], anyway: str) -> str | None:
+    values = [value for row, value in enumerate(values) if row not in source.broken]
     if any(map(is_missing, values)):
         return f"not every row has one; {anyway}"
     trial = _trial(source)

@@ -9,7 +9,7 @@ from typing import Any
 
 from layers.load.findings import Findings
 from layers.places import Layer
-from layers.places.columns import INVISIBLE, shown
+from layers.places.columns import INVISIBLE, is_missing, shown
 
 #: Line ends and tabs; all other control characters are refused with their row.
 _BROKEN = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
@@ -18,6 +18,8 @@ _WEST = re.compile(r"\s*-(\d{1,3}(?:[.,]\d+)?)\s*°?\s*")
 _FULL_DEG = 360.0
 _YES = ("是", "有", "да", "есть", "тийм", "тэ")
 _NO = ("否", "无", "нет", "үгүй", "байхгүй")
+#: Both ways, in the line's direction (from), and against it (to).
+_GEOFABRIK = {"no": ("b",), "forward": ("f",), "backward": ("t",)}
 #: What offices write for the words that a column is limited to, by layer and column.
 _WORDS: Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]] = {
     ("grids", "kind"): {
@@ -64,7 +66,9 @@ def tidy(
     out = {name: visible(name, values, findings) for name, values in columns.items()}
     for name, values in out.items():
         column = layer.columns.get(name)
-        if (layer.name, name) in _WORDS:
+        if (layer.name, name) == ("roads", "oneway") and _is_geofabrik(values):
+            out[name] = _worded(name, values, _GEOFABRIK, findings)
+        elif (layer.name, name) in _WORDS:
             out[name] = _worded(name, values, _WORDS[layer.name, name], findings)
         elif name == "level" and levels.words:
             out[name] = _levels(values, levels, findings)
@@ -73,6 +77,13 @@ def tidy(
         elif column is not None and column.kind == "text":
             out[name] = _one_line(name, values, findings)
     return out
+
+
+def _is_geofabrik(values: Sequence[Any]) -> bool:
+    """Whether directions are written by Geofabrik's letters. Without a B they may as well stand
+    for true and false."""
+    texts = {value for value in values if not is_missing(value)}
+    return "B" in texts and texts <= {"B", "F", "T"}
 
 
 def visible(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:

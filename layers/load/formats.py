@@ -18,6 +18,10 @@ _GZIP, _OLE, _RAR = b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"Rar!"
 _PDF, _PICTURES = b"%PDF", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
 _SHAPEFILE, _FLATGEOBUF, _OSM = b"\x00\x00\x27\x0a", b"fgb", b"OSMHeader"
 
+#: As much of a text may be NUL; no text has these.
+_FEW = 0.05
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
@@ -46,8 +50,14 @@ def _json(head: bytes) -> bool:
 
 def _text(head: bytes) -> bool:
     known = (_SQLITE, _PARQUET, _ZIP, _EMPTY_ZIP, _SHAPEFILE, _FLATGEOBUF, _GZIP, _OLE, _RAR, _PDF)
-    readable = b"\0" not in head or _is_wide(head)
+    readable = b"\0" not in head or _is_wide(head) or _is_damaged(head)
     return readable and not head.startswith(known + _PICTURES) and not _markup(head)
+
+
+def _is_damaged(head: bytes) -> bool:
+    """Whether a head is a text but for a few NULs, which a program's fault or a disk's put in."""
+    few = head.count(0) <= _FEW * len(head)
+    return few and not _CONTROLS.search(head) and b"\n" in head
 
 
 def _any(_: bytes) -> bool:

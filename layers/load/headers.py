@@ -16,6 +16,13 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+#: A road's class in OpenStreetMap's own files, and in Geofabrik's.
+OSM_CLASS = ("highway", "fclass")
+#: What is not read as ours, though it may be: our column, its header, and why not.
+_HINTS = {
+    "speed_kmh": ("maxspeed", "which may be in miles, and be 0 where nobody knows: if it is in"
+                  " km/h, --map speed_kmh={0} --unknown speed_kmh=0"),
+}  # fmt: skip
 #: Our column → what offices call it.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "id": (
@@ -75,7 +82,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
                 "监控距离", "视距", "харах зай", "дальность", "дальность обзора"),
     "class": (
         "道路等级", "公路等级", "道路类型", "技术等级", "等级", "замын ангилал", "ангилал",
-        "класс", "класс дороги", "категория", "категория дороги",
+        "класс", "класс дороги", "категория", "категория дороги", *OSM_CLASS,
     ),
     "surface": ("路面", "路面类型", "路面材料", "хучилт", "замын хучилт", "покрытие",
                 "тип покрытия"),
@@ -164,6 +171,15 @@ def _may_be_unit(text: str) -> bool:
     return short or bool(_UNIT_SIGNS.search(text) or _LONG_UNITS.search(text))
 
 
+def _hints(ours: str, headers: Sequence[str]) -> list[str]:
+    called, why = _HINTS.get(ours, ("", ""))
+    return [
+        f"column {h!r} was not read as {ours}, {why.format(h)}"
+        for h in headers
+        if called and plain(h) == called
+    ]
+
+
 _OURS: dict[str, list[str]] = {}
 for _ours, _words in WORDS.items():
     for _word in _words:
@@ -189,6 +205,7 @@ def guess(
             for h in other
         ]
         fit = [h for h in fit if h not in other]
+        notes += _hints(ours, headers)
         if len(fit) > 1:
             listed = ", ".join(map(repr, fit))
             notes.append(

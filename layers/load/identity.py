@@ -20,15 +20,59 @@ from layers.places.shapes import Geometries
 
 #: What a spreadsheet makes of a long number.
 _CUT_SHORT = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PLAIN_LINES = re.compile(r"(?:[A-Za-z0-9_-]{1,100}\n)+")
 
 
 def chosen(*candidates: Sequence[Any] | None) -> Sequence[Any] | None:
-    """The first of some columns that says anything."""
-    for values in candidates:
-        if values is not None and not all(map(is_missing, values)):
-            return values
-    return None
+    """Of each row the first of some columns' values that says anything; None where none does."""
+    said = [v for v in candidates if v is not None and not all(map(is_missing, v))]
+    if not said:
+        return None
+    first, *others = said
+    if not others or not any(map(is_missing, first)):
+        return first
+    rows = zip(*said, strict=True)
+    return [next((one for one in row if not is_missing(one)), None) for row in rows]
+
+
+def _no_text(value: Any) -> str:
+    if isinstance(value, str) and len(value.strip().splitlines()) > 1:
+        return f"its id {shown(value)} has a line end, which no id has: write it on one line"
+    return f"its id is {shown(value)}: give a text"
+
+
+def whole(layer: Layer, columns: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A table's columns with ids 1.0, 2.0, … as 1, 2, …, and what was done.
+
+    So pandas writes whole numbers that stand above or beneath an empty cell. Where ids are written
+    in any other way, too, they are what they are.
+    """
+    out, told = dict(columns), []
+    own = {value for value in columns.get("id", ()) if type(value) is str}
+    for name in ("id", *layer.references):
+        texts = {value for value in columns.get(name, ()) if type(value) is str}
+        numbers = {text for text in texts if _NUMBER.fullmatch(text.strip())}
+        points = {text: text.strip()[:-2] for text in numbers if text.strip().endswith(".0")}
+        if not points or len(points) < len(numbers):
+            continue
+        if name != "id" and own & points.keys() and "id" not in told:
+            continue  # ids of that form that stay
+        out[name] = [points.get(v, v) if type(v) is str else v for v in columns[name]]
+        told.append(name)
+    return out, [f"column {name}: 1.0, 2.0, … were read as 1, 2, …" for name in told]
+
+
+def note_beside(
+    column: Sequence[Any] | None, beside: Sequence[Any] | None, findings: Findings
+) -> None:
+    """Note where ids stand in some rows in the column of ids, in others beside the columns."""
+    if column is None or beside is None or all(map(is_missing, column)):
+        return
+    filled = sum(is_missing(a) and not is_missing(b) for a, b in zip(column, beside, strict=True))
+    if filled:
+        have = "1 feature has" if filled == 1 else f"{filled} features have"
+        findings.note(f"{have} no property id: the id beside the properties was taken")
 
 
 def given(values: Sequence[Any], findings: Findings) -> list[str]:
@@ -43,6 +87,8 @@ def given(values: Sequence[Any], findings: Findings) -> list[str]:
         text, wrong = _read(value)
         if wrong:
             findings.refuse(row, wrong)
+        elif type(value) is str and value != value.strip():
+            findings.repair(row, f"id {shown(value)} has blanks around it: read as {shown(text)}")
         found.append(text)
     return found
 
@@ -73,7 +119,7 @@ def _read(value: Any) -> tuple[str, str]:
     try:
         text = text_of(value)
     except (ValueError, OverflowError):
-        return "", f"its id is {shown(value)}: give a text"
+        return "", _no_text(value)
     if len(text) > MOST_ID_CHARACTERS:
         return "", f"its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
     if isinstance(value, str) and _CUT_SHORT.fullmatch(text):

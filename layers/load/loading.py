@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,19 @@ def _load(
     tell("reading", 0, 0)
     source = _source(file, plan)
     tell("checking", 0, 0)
+    whole: list[str] = []
+    if source.row_word == "row":
+        columns, whole = identity.whole(plan.layer, source.columns)
+        source = replace(source, columns=columns)
     believed = belief.believe(connection, plan, source, levels)
     columns = believed.columns
-    given = identity.chosen(columns.pop("id", None), source.feature_ids)
+    own = columns.pop("id", None)
+    given = identity.chosen(own, source.feature_ids)
     findings = _findings(source, given)
+    identity.note_beside(own, source.feature_ids, findings)
     findings.notes.extend(believed.notes)
+    for what in whole:
+        findings.repair(None, what)
     task = judging.Task(
         connection=connection, file=file.name, plan=plan, source=source, levels=levels,
         lowest_level=lowest_level, findings=findings,

@@ -16,6 +16,9 @@ from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import Bounds, shapes
 
+#: Rows of one kind that are named; more are counted.
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shaped:
@@ -61,12 +64,18 @@ def shape(
 
 def _cut(degrees: shapes.Geometries, findings: Findings) -> shapes.Geometries:
     """Geometries within ±180; what crosses the antimeridian is cut there, and told."""
+    strays.refuse_beyond(degrees, findings)
+    degrees = degrees.copy()
+    degrees[~findings.fine] = None
     found = antimeridian.cut(degrees, findings.fine)
     findings.refuse_all(found.faults)
     findings.repair_all(dict.fromkeys(found.cut, "crosses the antimeridian: cut there"))
     if found.turned:
+        some = ", ".join(map(findings.where, found.turned[:_MOST_NAMED]))
+        more = len(found.turned) - _MOST_NAMED
+        behind = f" and {more} more" if more > 0 else ""
         findings.repair(
-            None, f"longitudes from 180 to 360 were written as -180 to 0: {found.turned}"
+            None, f"longitudes from 180 to 360 were written as -180 to 0: {some}{behind}"
         )
     return found.geometries
 

@@ -22,6 +22,8 @@ _FAR_KM, _TIMES = 300.0, 10.0
 _BESIDE_KM, _NEARLY_ALL = 50.0, 0.75
 _KM_PER_DEG = 111.195
 _MOST_TOLD = 5
+#: What lies beyond 180° east is within so much of the others, where it is meant.
+_OPPOSITE_DEG = 60.0
 #: A geometry that goes from 0/0 farther than this is not of that place.
 _WIDE_DEG = 20.0
 _NOWHERE = (
@@ -41,7 +43,33 @@ def refuse_nowhere(geometries: Geometries, findings: Findings) -> None:
     box = shapely.bounds(geometries[rows])
     wide = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) > _WIDE_DEG
     points = shapely.get_dimensions(geometries[rows]) == 0
-    findings.refuse_all(dict.fromkeys(rows[points | wide].tolist(), _NOWHERE))
+    # What no layer takes, wherever it lies, is refused for that.
+    single = [
+        len(set(shapely.get_type_id(shapely.get_parts(one)))) == 1 for one in geometries[rows]
+    ]
+    findings.refuse_all(dict.fromkeys(rows[(points | wide) & single].tolist(), _NOWHERE))
+
+
+def refuse_beyond(degrees: Geometries, findings: Findings) -> None:
+    """Refuse the few rows beyond 180° east that would come to lie far from all others, were they
+    taken for longitudes of 0 to 360: more likely somebody mistyped them."""
+    box = shapely.bounds(degrees)
+    west, east = box[:, 0], box[:, 2]
+    there = findings.fine & ~np.isnan(west)
+    beyond = there & (east > 180) & (east <= 360)
+    others = there & ~beyond & (east <= 180)
+    if not beyond.any() or beyond.sum() >= others.sum():
+        return
+    home = np.sort(((west + east) / 2)[others])
+    for row in np.flatnonzero(beyond).tolist():
+        off = np.abs((home - (west[row] + east[row]) / 2 + 180) % 360 - 180)
+        if off.min() > _OPPOSITE_DEG:
+            findings.refuse(
+                row,
+                f"has the longitude {east[row]:g}, beyond 180, while the others are from"
+                f" {home[0]:.2f} to {home[-1]:.2f}: mend it, or write {east[row] - 360:g} if that"
+                " is meant",
+            )
 
 
 def tell(geometries: Geometries, region: Bounds | None, findings: Findings) -> None:

@@ -6,8 +6,8 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ _EXCEL = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
 #: Of a file's lines, those that are looked at for its separator; and those a title may take.
 _LOOK, _MOST_TITLES = 20, 5
+_NUL = "holds a NUL (a character of number 0, which no text has)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class Table:
     notes: list[str]  #: which code page it was in, where that had to be found out
     #: the file's line on which each row begins; none where they follow the header line by line
     lines: Sequence[int] = ()
+    #: rows that are none, blank here, and why
+    broken: Mapping[int, str] = field(default_factory=dict)
 
 
 def read(path: Path, plan: Plan) -> Source:
@@ -70,7 +73,7 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         row_word="row",
         lines=table.lines,
         mended=shapes.mended,
-        broken={**shapes.broken, **odd},
+        broken={**shapes.broken, **odd, **table.broken},
         guessed=choice.guessed,
         notes=table.notes + notes + _areas(plan, choice.dropped, table),
     )
@@ -90,13 +93,17 @@ def _areas(plan: Plan, dropped: Sequence[str], table: Table) -> list[str]:
 
 
 def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV file, as ``read_table`` gives them."""
+    """Header and rows of a CSV file, as ``read_table`` gives them. Raises BadFileError, for a row
+    that is broken, too."""
     table = read_table(path)
+    for row, why in table.broken.items():
+        raise BadFileError(f"{path.name}: row {row + 1}{on_line(table.lines, row)} {why}")
     return table.names, table.rows
 
 
 def read_table(path: Path, encoding: str | None = None) -> Table:
-    """Header and rows of a CSV file, blank lines left out, all rows as long as the header.
+    """Header and rows of a CSV file, blank lines left out, all rows as long as the header; those
+    that were not, or hold a NUL, are ``broken``, unless most are.
 
     Cells are separated by comma, semicolon, tab or ``|``; empty ones beyond the header's, which
     some programs write at the end of each row, are dropped. Raises BadFileError.
@@ -131,8 +138,10 @@ def of_rows(
     given, *rows = cells[above:] or [[]]
     filled = [n for n, row in enumerate(rows) if any(cell.strip() for cell in row)]
     rows = [[_plain(cell) for cell in rows[n]] for n in filled]
-    lines = _told([lines[above + 1 + n] for n in filled] if lines else ())
+    begins = [lines[above + 1 + n] for n in filled] if lines else []
     names = [name.strip() for name in given]
+    if any("\0" in name for name in names):
+        raise BadFileError(f"{path.name}: its header {_NUL}: take it out")
     while names and not names[-1] and all(len(r) < len(names) or not r[-1] for r in rows):
         names.pop()
         rows = [row[: len(names)] for row in rows]
@@ -140,16 +149,35 @@ def of_rows(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadFileError(f"{path.name}: two columns are called {twice[0]!r}: rename one")
+    broken = _broken(path, names, rows, begins)
+    return Table(names=names, rows=rows, notes=told, lines=_told(begins), broken=broken)
+
+
+def _broken(
+    path: Path, names: list[str], rows: list[list[str]], lines: Sequence[int]
+) -> dict[int, str]:
+    """Rows with another number of cells than the header, or with a NUL, and why they are none;
+    each is made blank. Raises BadFileError where the header fits less than half of the rows."""
+    ragged: dict[int, str] = {}
+    found: dict[int, str] = {}
     for n, row in enumerate(rows):
         while len(row) > len(names) and not row[-1]:
             row.pop()
         if len(row) != len(names):
-            raise BadFileError(
-                f"{path.name}: row {n + 1}{on_line(lines, n)} has {len(row)} cells, the header"
-                f" {len(names)}: mend it"
+            ragged[n] = (
+                f"has {len(row)} cells, the header {len(names)}: mend it"
                 " (write numbers with a point, and quote what holds a separator)"
             )
-    return Table(names=names, rows=rows, notes=told, lines=lines)
+        elif any("\0" in cell for cell in row):
+            where = f", on line {lines[n]} of the file" if lines else ""
+            found[n] = f"{_NUL}{where}: take it out, or leave the row out with --skip-bad"
+    if 2 * len(ragged) > len(rows):
+        first, why = next(iter(ragged.items()))
+        raise BadFileError(f"{path.name}: row {first + 1}{on_line(_told(lines), first)} {why}")
+    found |= ragged
+    for n in found:
+        rows[n] = [""] * len(names)
+    return dict(sorted(found.items()))
 
 
 def _told(lines: Sequence[int]) -> Sequence[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from pyproj import CRS
 
 from layers.errors import BadFileError
 from layers.load import archive, dbf, mapinfo
-from layers.load.plan import Plan
+from layers.load.plan import Choice, Plan
 from layers.load.source import LONLAT, Source, declared_crs, from_wkb, named
 
 #: Which of GPX's layers are taken for which geometry.
 _GPX = {"Point": ("waypoints",), "LineString": ("tracks", "routes")}
 #: GDAL's row number, for a file whose rows have no id of their own: ``--map id=fid``.
 _FID = "fid"
+#: What GDAL is to call the id that stands in a KML file's <Placemark id="…">; not ``id``, which a
+#: column of the file's own may be called.
+_PLACEMARK = "(placemark)"
 #: What GDAL warns of and we tell in our own words.
 _KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
 
@@ -63,14 +67,20 @@ def _read(
 ) -> Source:
     layer = _layer(path, place, plan)
     options = {} if codec is None else {"ENCODING": codec}
+    pyogrio.set_gdal_config_options({"LIBKML_ID_FIELD": _PLACEMARK})
     info = pyogrio.read_info(place, layer=layer, force_feature_count=True, **options)
     names = [str(name) for name in info["fields"]]
+    beside = _PLACEMARK in names
+    if beside:
+        names.remove(_PLACEMARK)
+    if beside and plan.mapping.get("id") == "id" and "id" not in names:
+        plan = replace(plan, mapping={k: v for k, v in plan.mapping.items() if k != "id"})
     with_fid = _FID in plan.mapping.values() and _FID not in names
     choice = plan.choose(path, [*names, _FID] if with_fid else names)
     meta, table = pyogrio.raw.read_arrow(
         place,
         layer=layer,
-        columns=[name for name in choice.theirs if name in names],
+        columns=[name for name in choice.theirs if name in names] + [_PLACEMARK] * beside,
         return_fids=with_fid,
         datetime_as_string=True,
         **options,
@@ -88,17 +98,28 @@ def _read(
     columns: dict[str, Any] = {
         ours: table.column(theirs).to_pylist() for ours, theirs in given.items() if ours != geometry
     }
+    placemarks = columns.pop(_PLACEMARK, None)
     said = sorted({_of_gdal(str(one.message), place) for one in caught})
     return Source(
         geometries=shapes.found,
         columns=named(choice, columns),
         crs=_crs(path, meta["crs"], plan),
         dropped=choice.dropped,
+        feature_ids=None if _are_made(layer, placemarks, choice) else placemarks,
         mended=shapes.mended,
         broken=shapes.broken,
         guessed=choice.guessed,
         notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)] + choice.notes,
     )
+
+
+def _are_made(layer: str, placemarks: Sequence[str | None] | None, choice: Choice) -> bool:
+    """Whether the ids of placemarks are missing, or none but GDAL's numbers beside a column of
+    ids: these are others after the next sorting."""
+    if placemarks is None or not any(placemarks):
+        return True
+    numbered = all(one == f"{layer}.{n}" for n, one in enumerate(placemarks, start=1))
+    return numbered and "id" in choice.columns
 
 
 def _crs(path: Path, said: object, plan: Plan) -> CRS | None:

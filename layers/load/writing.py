@@ -9,11 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, any_, func, select
 
-from geo import earth
 from geo.rings import Rings
 from layers import places
 from layers.errors import BadFeatureError
-from layers.load import neighbours
+from layers.load import chainage, neighbours
 from layers.load import parents as parents_of
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
@@ -69,11 +68,33 @@ def settle(
         findings.repair_all({rows.owner[n]: what for n, what in outside.items()})
         if outside or fitted.changed:
             rings = None
-    if plan.layer.name == "border" and ("chainage_start_km" in columns or split):
-        columns["chainage_start_km"] = _chainage(
-            rows.owner, columns.get("chainage_start_km"), geometries
-        )
+    if plan.layer.geometries == ("LineString",):
+        starts_km = _measured(plan.layer, rows, columns.get("chainage_start_km"), split, findings)
+        if starts_km is not None:
+            columns["chainage_start_km"] = starts_km
     return Rows(ids=rows.ids, columns=columns, geometries=geometries, owner=rows.owner, rings=rings)
+
+
+def _measured(
+    layer: Layer,
+    rows: Rows,
+    starts_km: Sequence[float] | None,
+    split: int,
+    findings: Findings,
+) -> Sequence[float] | None:
+    """The chainages of a border; what speaks against the order of lines in parts is told."""
+    is_border = layer.name == "border"
+    if split:
+        what = "the chainage runs on from there" if is_border else "is the order right?"
+        jumps = chainage.jumps(rows.ids, rows.owner, rows.geometries)
+        findings.notes.extend(chainage.told(jumps, what))
+    if not is_border or (starts_km is None and not split):
+        return None
+    running = chainage.running(rows.owner, starts_km, rows.geometries)
+    if starts_km is not None:
+        overlaps = chainage.overlaps(rows.ids, rows.owner, running, rows.geometries)
+        findings.notes.extend(overlaps)
+    return running
 
 
 def write(
@@ -171,16 +192,3 @@ def _levels(
 def _parents(there: Mapping[str, tuple[str, str | None]], ids: Sequence[str]) -> list[str | None]:
     """The parent that each grid has already."""
     return [there[i][1] if i in there else None for i in ids] if there else [None] * len(ids)
-
-
-def _chainage(
-    owner: Sequence[int], starts_km: Sequence[float] | None, lines: shapes.Geometries
-) -> list[float]:
-    """Where each part starts: after the parts before it in its row."""
-    out: list[float] = []
-    ends_km: dict[int, float] = {}
-    for n, (row, length_m) in enumerate(zip(owner, earth.length_m(lines), strict=True)):
-        start_km = ends_km.get(row, starts_km[n] if starts_km is not None else 0.0)
-        out.append(start_km)
-        ends_km[row] = start_km + float(length_m) / 1000
-    return out

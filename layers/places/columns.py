@@ -74,9 +74,10 @@ class Column:
     def _wanted(self) -> str:
         if self.choices:
             return f"one of {', '.join(self.choices)}"
+        most = _MOST_INTEGER if self.kind == "integer" and self.most is None else self.most
         limits = [
-            f"{words} {limit:g}"
-            for words, limit in (("from", self.least), ("above", self.above), ("up to", self.most))
+            f"{words} {limit:.10g}"
+            for words, limit in (("from", self.least), ("above", self.above), ("up to", most))
             if limit is not None
         ]
         return " ".join([_WORDS[self.kind], *limits])

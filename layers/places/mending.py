@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo.enclosed import areas_of, enclosed, structure
 from layers.places.registry import Layer
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def leave_out_parts(judged: Judged) -> None:
 
 
 def make_valid(layer: Layer, judged: Judged) -> None:
-    """Make invalid polygons valid (GEOS MakeValid, method *structure*: the ground that the rings
-    enclose); refuse what encloses or spans nothing then."""
+    """Make invalid polygons valid (``geo.enclosed``); refuse what then encloses nothing."""
     given = judged.geometries
     perhaps = np.arange(len(given))
     if layer.geometries == ("MultiPolygon",) and len(given) >= _MANY:
@@ -76,15 +76,30 @@ def make_valid(layer: Layer, judged: Judged) -> None:
     judged.rings = None
     reasons = shapely.is_valid_reason(given[bad])
     areas = np.isin(shapely.get_type_id(given[bad]), (3, 6))
-    mended = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)
     lost = np.zeros(len(given), dtype=bool)
-    for row, is_area, shape, reason in zip(bad.tolist(), areas, mended, reasons, strict=True):
-        given[row] = _polygons(shape)
-        if not is_area or shapely.is_empty(given[row]):
+    lost[bad[~areas]] = True
+    parts, owner = shapely.get_parts(given[bad], return_index=True)
+    holed = np.isin(np.arange(len(bad)), owner[shapely.get_num_interior_rings(parts) > 0])
+    given[bad[~holed]] = structure(given[bad[~holed]])
+    for row, has_hole, reason in zip(bad.tolist(), holed, reasons, strict=True):
+        outside: list[shapely.Geometry] = []
+        if has_hole:
+            given[row], outside = enclosed(given[row])
+        given[row] = areas_of(given[row])
+        if shapely.is_empty(given[row]):
             lost[row] = True
-        else:
-            judged.note(row, reason)
+        elif not lost[row]:
+            judged.note(row, f"{reason}{_told(outside)}")
     judged.refuse(lost, "has a geometry that encloses or spans nothing: mend it")
+
+
+def _told(outside: list[shapely.Geometry]) -> str:
+    """What is said of holes that were left out, behind what was wrong."""
+    if not outside:
+        return ""
+    at = shapely.get_coordinates(outside[0])[0]
+    holes = "a hole lies" if len(outside) == 1 else f"{len(outside)} holes lie"
+    return f"; {holes} outside (such as at {at[0]:.6f}, {at[1]:.6f}): left out"
 
 
 def judge_areas(judged: Judged) -> None:
@@ -98,14 +113,6 @@ def judge_areas(judged: Judged) -> None:
     judged.refuse(
         lost, "has a geometry that encloses nothing: its corners lie on one line: mend it"
     )
-
-
-def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
-    """The areas of a repaired shape; lines and points that fell out of it are left."""
-    if shapely.get_type_id(shape) in (3, 6):
-        return shape
-    areas = [part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2]
-    return shapely.union_all(areas) if areas else shapely.Polygon()
 
 
 def _by_two(work: Callable[[Geometries], Any], geometries: Geometries) -> NDArray[Any]:

@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.errors import ShapelyError
 
+from geo.enclosed import enclosed
 from layers.errors import BadFeatureError
 from layers.places import mending
 from layers.places.registry import Layer
@@ -212,7 +213,7 @@ def _merge_collections(layer: Layer, judged: Judged) -> None:
         parts = _flattened(judged.geometries[row])
         kinds = set(shapely.get_type_id(parts).tolist())
         if kinds == {3} and {"Polygon", "MultiPolygon"} & taken:
-            merged = shapely.union_all(np.asarray(shapely.make_valid(parts)))
+            merged = shapely.union_all([enclosed(part)[0] for part in parts])
         elif kinds == {1} and {"LineString", "MultiLineString"} & taken:
             merged = shapely.multilinestrings(parts)
         elif kinds == {0} and "Point" in taken:

@@ -106,8 +106,19 @@ def test_what_is_asked_of_the_wrong_thing_is_refused(
     assert "missing" in run("export", "grids", tmp_path / "missing" / "x.geojson").refusal
     assert run("load", "grids", land, "--map", "nonsense").code == 2
     assert "level" in run("load", "grids", land, "--set", "level=planet").refusal
+    assert run("load", "grids", land, "--map", "id=").code == 2
     assert everything(engine) == before
     assert not (tmp_path / "x.docx").exists()
+
+
+def test_a_wrongly_guessed_column_is_left_out_by_setting_it_to_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("id,lon,lat,最后在线时间\nA,103.1,42.1,2026-03-01 08:00\n", encoding="utf-8")
+    assert "without a time zone" in run("load", "checkpoints", path).refusal
+    assert run("load", "checkpoints", path, "--set", "last_heartbeat=").code == 0
+    assert "rule is missing" in run("load", "fences", path, "--set", "rule=").refusal
 
 
 # ingest, grid, coverage, response ----------------------------------------------------------

@@ -222,4 +222,4 @@ def test_a_row_of_too_many_cells_is_called_by_its_line(
     connection: Connection, tmp_path: Path
 ) -> None:
     path = csv(tmp_path, "id,lon,lat", "", "A,105,40", "", "B,105,40,x")
-    assert "row 2 on line 5 has 4 cells, the header 3" in refusal(connection, "settlements", path)
+    assert "row 2 on line 5: has 4 cells, the header 3" in refusal(connection, "settlements", path)

@@ -102,3 +102,58 @@ def test_a_refused_column_can_be_set_instead(connection: Connection, tmp_path: P
     path = csv(tmp_path, "id,lon,lat,最后在线时间", "A,105,40,2026-03-01 08:00")
     load(connection, "cameras", path, settings={"last_heartbeat": ""})
     assert frames.places(connection, "cameras")["last_heartbeat"].isna().all()
+
+
+def roads(folder: Path, header: str, *cells: str) -> Path:
+    line = '"LINESTRING (105 4{0}, 105.1 4{0})"'
+    rows = [f"R{n},{line.format(n)},{cell}" for n, cell in enumerate(cells)]
+    return csv(folder, f"id,wkt,{header}", *rows)
+
+
+@pytest.mark.parametrize("header", ["highway", "fclass"])
+def test_a_class_of_openstreetmap_is_known_by_its_name(
+    connection: Connection, tmp_path: Path, header: str
+) -> None:
+    report = load(connection, "roads", roads(tmp_path, header, "primary", "living_street"))
+    assert report.notes == [f"column {header!r} read as class"]
+    assert list(frames.places(connection, "roads")["class"]) == ["primary", "living_street"]
+
+
+def test_numbers_of_highways_are_no_classes(connection: Connection, tmp_path: Path) -> None:
+    report = load(connection, "roads", roads(tmp_path, "highway", "G7", "G6"))
+    assert report.notes == [
+        "column 'highway' was not read as class: 'G7' is no class of OpenStreetMap's;"
+        " --map class=highway takes it all the same"
+    ]
+    assert list(frames.places(connection, "roads")["class"]) == ["unclassified"] * 2
+
+
+def test_a_speed_limit_that_may_be_in_miles_is_not_read_and_told(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = roads(tmp_path, "maxspeed", "60", "0")
+    (note,) = load(connection, "roads", path).notes
+    assert note.startswith("column 'maxspeed' was not read as speed_kmh, which may be in miles")
+    assert note.endswith("--map speed_kmh=maxspeed --unknown speed_kmh=0")
+    load(connection, "roads", path, mapping={"speed_kmh": "maxspeed"}, unknown={"speed_kmh": "0"})
+    assert frames.places(connection, "roads").loc["R0", "speed_kmh"] == 60
+
+
+def test_one_way_roads_may_be_told_as_geofabrik_does(
+    connection: Connection, tmp_path: Path
+) -> None:
+    report = load(connection, "roads", roads(tmp_path, "oneway", "B", "F", "T", ""))
+    found = list(frames.places(connection, "roads")["oneway"])
+    assert found == ["no", "forward", "backward", "no"]
+    assert report.notes == [
+        "oneway 'B' was read as no",
+        "oneway 'F' was read as forward",
+        "oneway 'T' was read as backward",
+    ]
+
+
+def test_letters_that_may_be_true_and_false_are_asked_for(
+    connection: Connection, tmp_path: Path
+) -> None:
+    said = refusal(connection, "roads", roads(tmp_path, "oneway", "F", "T"))
+    assert "oneway is 'F': give one of no, forward, backward" in said

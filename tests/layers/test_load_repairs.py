@@ -77,7 +77,9 @@ def test_a_line_s_part_of_nothing_is_none(connection: Connection, tmp_path: Path
 
 def test_longitudes_of_0_to_360_are_turned_and_told(connection: Connection, tmp_path: Path) -> None:
     report = put(connection, "grids", "to_360.geojson")
-    assert report.repaired == ["longitudes from 180 to 360 were written as -180 to 0: 1"]
+    assert report.repaired == [
+        "longitudes from 180 to 360 were written as -180 to 0: feature 1 (id 'A')"
+    ]
     assert shapes(connection)["A"].bounds == pytest.approx((-170, 40, -169.9, 40.1))
 
 

@@ -218,3 +218,32 @@ def test_the_chinese_datum_of_2000_is_as_good_as_wgs_84(
     path = csv(tmp_path, "id,lon,lat", f"A,{place}")
     assert load(connection, "settlements", path, crs=crs).notes == []
     assert places.bounds(connection) == pytest.approx((105, 40, 105, 40), abs=1e-5)
+
+
+def test_a_longitude_beyond_180_far_from_all_others_is_refused_alone(
+    connection: Connection,
+) -> None:
+    path = HAZARDS / "longitude_mistyped.csv"
+    report = load(connection, "settlements", path, skip_bad=True)
+    assert report.refused == [
+        "row 2 (id 'B'): has the longitude 181, beyond 180, while the others are from 105.05 to"
+        " 105.06: mend it, or write -179 if that is meant"
+    ]
+    assert report.repaired == []
+    assert places_of(connection) == [(105.05, 40.05), (105.06, 40.05)]
+
+
+def test_longitudes_beyond_180_near_the_others_are_turned_and_their_rows_named(
+    connection: Connection, tmp_path: Path
+) -> None:
+    near = [f"{n},{178 + n / 2},60" for n in range(5)]
+    report = load(connection, "settlements", csv(tmp_path, "id,lon,lat", *near, "x,180.5,60"))
+    assert report.refused == []
+    assert report.repaired == [
+        "longitudes from 180 to 360 were written as -180 to 0: row 6 (id 'x')"
+    ]
+    # Most beyond 180: the file is written so.
+    many = [f"m{n},{190 + n},60" for n in range(7)]
+    report = load(connection, "settlements", csv(tmp_path, "id,lon,lat", "a,100,60", *many))
+    assert report.refused == []
+    assert report.repaired[0].endswith("row 6 (id 'm4') and 2 more")
