@@ -64,9 +64,7 @@ def _way(held: Sequence[Held], root: Held) -> Iterator[Held]:
 def _apart(way: list[Held], other: list[Held]) -> tuple[list[Held], list[Held]]:
     """Two ways that have no level in common any more."""
     while True:
-        both = [
-            (one, two) for one in way for two in other if one.level and one.level == two.level
-        ]
+        both = [(one, two) for one in way for two in other if one.level and one.level == two.level]
         if not both:
             return way, other
         one, two = both[0]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, RowMapping, and_, false, or_
 
 from layers.errors import BadQueryError
 from layers.places import Layer
@@ -70,15 +70,13 @@ def position(of: Layer, order: Sequence[Sort], text: str) -> Position:
     if not isinstance(values, list) or len(values) != len(by):
         raise wrong
     try:
-        read = tuple(
-            _value(of, one.column, value) for one, value in zip(by, values, strict=True)
-        )
+        read = tuple(_value(of, one.column, value) for one, value in zip(by, values, strict=True))
     except (TypeError, ValueError, OverflowError):
         raise wrong from None
     return Position(values=read, backward=way == "before")
 
 
-def at(row: Mapping[str, Any], *, backward: bool) -> Position:
+def at(row: RowMapping, *, backward: bool) -> Position:
     """The place of a row that was selected with ``sorted_columns``."""
     names = sorted(
         (name for name in row if name.startswith("sorted_by_")),

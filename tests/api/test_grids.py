@@ -177,7 +177,5 @@ def test_the_command_tells_grids_without_a_parent_that_lie_in_others(
     told = run("grids", "check")
     assert told.code == 0
     warning, total = told.out.splitlines()
-    assert warning == (
-        "warning: c1: it has no parent, but lies in banner: give it that parent"
-    )
+    assert warning == ("warning: c1: it has no parent, but lies in banner: give it that parent")
     assert total == "2 grids, 0 faults, 1 without a parent that may have one, 0 gaps"

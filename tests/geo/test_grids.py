@@ -290,7 +290,7 @@ def test_a_level_that_nobody_knows_never_stands_above_its_parent():
 
 def test_grids_without_a_parent_are_told_with_the_lowest_that_they_lie_in():
     found = grids.orphans(LAID, levels=WORDS)
-    assert found[["id", "other", "fits"]].values.tolist() == [
+    assert found[["id", "other", "fits"]].to_numpy().tolist() == [
         ["alone", "top", True],  # it lies on mid, too, but not as a whole
         ["far", "top", False],
     ]

@@ -59,7 +59,9 @@ def test_a_file_that_does_not_speak_of_parents_keeps_those_that_are_there(
     assert notes(connection, path) == []
     path = csv(tmp_path, "id,wkt", *(row(*one)[:-1] for one in (("c1", 0), ("c2", 3))))
     [told] = notes(connection, path)
-    assert told.startswith("1 grid has no parent but lies in a grid of a higher level, such as 'c2'")
+    assert told.startswith(
+        "1 grid has no parent but lies in a grid of a higher level, such as 'c2'"
+    )
 
 
 def test_parents_of_the_same_file_count_and_lower_levels_do_not(

@@ -95,17 +95,24 @@ def measured(
     asked: Asked,
     version: DataVersion,
 ) -> coverage.Measured:
-    """Coverage at that version of the data, computed once for all who ask with one right."""
-    key = ("coverage", right_of(principal), version.data_version, asked)
+    """Coverage at that version of the data, computed once for all who ask with one right.
+
+    Where the version moved by fixes that say nothing of the window, nothing is computed again.
+    """
+    right = right_of(principal)
 
     def measure() -> tuple[coverage.Measured, DataVersion]:
-        found = coverage.measure(
-            connection, service.region, start=asked.start, end=asked.end, level=asked.level,
-            swath_m=asked.swath_m,
+        read = coverage.tracks(connection, start=asked.start, end=asked.end)
+        found = service.kept.get(
+            ("coverage of", right, read.digest, asked),
+            lambda: coverage.measure(
+                connection, service.region, start=asked.start, end=asked.end, level=asked.level,
+                swath_m=asked.swath_m, read=read,
+            ),
         )  # fmt: skip
         return found, version
 
-    return service.kept.get(key, measure)[0]
+    return service.kept.get(("coverage", right, version.data_version, asked), measure)[0]
 
 
 def told(
