@@ -137,7 +137,12 @@ def get_coverage(
     swath_m: Swath = None,
     geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
 ) -> Response:
-    """Every grid of a level with its figures over a window (default: the last 7 days)."""
+    """Every grid of a level with its figures over a window (default: the last 7 days).
+
+    With `outside_s` and `unknown_s` of `totals`, which are what no grid of this level has, Σ over
+    these grids of `patrol_s` and `unknown_s` is the tracks' own time. Grids of several levels are
+    to be summed only where none lies in another, whether it has a parent or not.
+    """
     asked = Asked.of(service, window, level, swath_m)
     version = versions.read(connection, coverage.READS)
     found = measured(service, principal, connection, asked, version)
