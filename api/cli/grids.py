@@ -10,6 +10,7 @@ from api.settings import read_settings
 from geo import grids
 from layers import frames, places
 from layers.db.engine import SYSTEM, acting
+from layers.region import Region
 
 app = typer.Typer(help="The hierarchy of grids.", no_args_is_help=True, add_completion=False)
 
@@ -21,15 +22,25 @@ def group() -> None:
 
 @app.command()
 def check() -> None:
-    """Print the faults of the stored grids, and the gaps that they leave; faults: exit code 1."""
+    """Print the faults of the stored grids, and the gaps that they leave; faults: exit code 1.
+
+    Grids without a parent that lie on one of a higher level are told, with the parent that fits;
+    they are no faults.
+    """
+    settings = read_settings()
+    levels = Region.read(settings.region_file).level_names
     with (
-        migrated(read_settings()) as engine,
+        migrated(settings) as engine,
         acting(engine, SYSTEM, "patrolgrid_read") as connection,
     ):
         stored = frames.places(connection, "grids")
         faults = grids.check_hierarchy(stored)
         for message in faults["message"]:
             typer.echo(f"fault: {message}")
+        # No faults: levels are loaded file by file, in any order.
+        orphans = grids.orphans(stored, levels=levels)
+        for message in orphans["message"]:
+            typer.echo(f"warning: {message}")
         gaps, after = 0, None
         while True:
             page = places.gaps(connection, after=after)
@@ -43,8 +54,10 @@ def check() -> None:
             after = page.next
             if after is None:
                 break
+    without = f"{len(orphans)} without a parent that may have one, " if len(orphans) else ""
     typer.echo(
-        f"{counted(len(stored), 'grid')}, {counted(len(faults), 'fault')}, {counted(gaps, 'gap')}"
+        f"{counted(len(stored), 'grid')}, {counted(len(faults), 'fault')}, {without}"
+        f"{counted(gaps, 'gap')}"
     )
     if len(faults):
         raise typer.Exit(1)

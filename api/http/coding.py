@@ -35,7 +35,7 @@ class CodedTags:
     """ASGI middleware outside of the one that packs: a strong ETag names one coding alone.
 
     RFC 9110, 8.8.3. The tag of what is packed ends with its coding, as those of tiles do;
-    ``answers.known_by`` and ``routes.places.tags_of`` take a state by any of its tags.
+    ``answers.known_by`` and ``conditions.tags_of`` take a state by any of its tags.
     """
 
     def __init__(self, app: ASGIApp) -> None:

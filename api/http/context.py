@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
 
+from api.http.slots import Slots
 from api.settings import Settings
 from layers.db.engine import Principal, acting
 from layers.region import Region
@@ -73,7 +74,7 @@ class Service:
     demo: bool = False  #: whether the service is ready only with the demo in
     kept: Kept = field(default_factory=lambda: Kept(most=16))
     #: Each download holds a connection of the pool for as long as its client takes.
-    downloads: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(4))
+    downloads: Slots = field(default_factory=lambda: Slots(4))
 
 
 def _service(request: Request) -> Service:

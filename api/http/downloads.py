@@ -31,6 +31,7 @@ from api.http.answers import VARY, known_as, rfc3339, right_of
 from api.http.context import Service
 from api.http.errors import RESPONSES, ApiError, problem
 from api.http.negotiation import wanted
+from api.http.slots import Slot
 from layers import export, versions
 from layers.db.engine import Principal, acting
 from layers.export import FORMATS, Features, Format
@@ -50,7 +51,7 @@ NOT_ACCEPTABLE: dict[str, Any] = {
     "content": RESPONSES["default"]["content"],
 }
 VARY_HERE = f"{VARY}, Accept"
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES, _PART_BYTES = 1 << 18, 1 << 16
 _RETRY_S = 10
 
 
@@ -113,16 +114,47 @@ class Download(Response):
         self._gone = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        slots, name = self._service.downloads, self._principal.name
+        slot = slots.take(name)
+        try:
+            # Only a transfer needs a slot, and who waits for one keeps no connection meanwhile.
+            if slot is None and await self._served(None, scope, receive, send):
+                return
+            slot = slot or await slots.wait(name)
+            if slot is None:
+                await self._refusal()(scope, receive, send)
+            else:
+                await self._served(slot, scope, receive, send)
+        finally:
+            if slot is not None:
+                slots.give_back(slot)
+
+    async def _served(self, slot: Slot | None, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer; without a slot only what needs none: whether that was it."""
         stack = contextlib.ExitStack()
         try:
             begun = await to_thread.run_sync(self._begin, stack)
             if isinstance(begun, Response):
                 await begun(scope, receive, send)
+            elif slot is None:
+                return False
             else:
-                await self._transfer(begun, receive, send)
+                await self._transfer(begun, slot, receive, slot.watched(send))
+            return True
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(_close, stack)
+
+    def _refusal(self) -> Response:
+        """503: there is no slot."""
+        slots = self._service.downloads
+        why = "as many downloads as may be are under way"
+        if slots.holds_all(self._principal.name):
+            why = f"{slots.most_of_one} downloads of yours are under way, and that is the most"
+        return problem(
+            503, "too_many_downloads", f"{why}: try again in {_RETRY_S} s",
+            {"Retry-After": str(_RETRY_S)},
+        )  # fmt: skip
 
     def _begin(self, stack: contextlib.ExitStack) -> Response | _Transfer:
         """Open what the transfer needs, on ``stack``; or the answer that needs none."""
@@ -143,12 +175,6 @@ class Download(Response):
             answer = Response(headers=headers)
             del answer.headers["content-length"]
             return answer
-        if not self._service.downloads.acquire(blocking=False):
-            return problem(
-                503, "too_many_downloads", "as many downloads as may be are under way: try again"
-                f" in {_RETRY_S} s", {"Retry-After": str(_RETRY_S)},
-            )  # fmt: skip
-        stack.callback(self._service.downloads.release)
         watched = replace(features, batches=self._watched(features))
         pieces = _pieces(watched, what.format, held.close)
         stack.callback(pieces.close)
@@ -183,16 +209,21 @@ class Download(Response):
             "X-Accel-Buffering": "no",
         }  # fmt: skip
 
-    async def _transfer(self, transfer: _Transfer, receive: Receive, send: Send) -> None:
-        """Send it, or stop as soon as the client went away."""
+    async def _transfer(
+        self, transfer: _Transfer, slot: Slot, receive: Receive, send: Send
+    ) -> None:
+        """Send it, or stop as soon as the client went away, or had to give way."""
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
+            slot.end = group.cancel_scope.cancel
             group.start_soon(self._until_gone, receive, group.cancel_scope)
             try:
                 await self._send(transfer, send)
             except Exception as error:  # noqa: BLE001 - out of the group, to be raised as itself
                 failure = error
             group.cancel_scope.cancel()
+        if slot.ended and failure is None:
+            failure = TimeoutError("took nothing while others waited")
         if failure is None or self._gone.is_set():
             return
         if not transfer.started:
@@ -211,8 +242,11 @@ class Download(Response):
         piece = await self._first(transfer, send)
         await transfer.start(send, self.stalled_s)
         while piece is not None:
-            with anyio.fail_after(self.stalled_s):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            # Of a slow client small parts show that it takes some.
+            for start in range(0, len(piece), _PART_BYTES):
+                part = piece[start : start + _PART_BYTES]
+                with anyio.fail_after(self.stalled_s):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
             piece = await to_thread.run_sync(transfer.next)
         with anyio.fail_after(self.stalled_s):
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -57,7 +57,7 @@ STATUS: dict[type[Exception], int] = {
 _TITLES = {
     400: "Bad request", 401: "Who are you?", 403: "Not allowed", 404: "Not found",
     405: "Method not allowed", 406: "Not in this format", 408: "Took too long", 409: "Conflict",
-    412: "Changed meanwhile", 413: "Too large", 414: "Address too long", 415: "Unknown media type",
+    412: "Not in that state", 413: "Too large", 414: "Address too long", 415: "Unknown media type",
     422: "Cannot be understood", 428: "If-Match is needed", 429: "Too many requests",
     500: "Internal error", 503: "Not available now",
 }  # fmt: skip

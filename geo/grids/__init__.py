@@ -2,5 +2,6 @@
 
 from geo.grids.drawing import draw
 from geo.grids.hierarchy import chain, check_hierarchy, rest
+from geo.grids.orphans import orphans
 
-__all__ = ["chain", "check_hierarchy", "draw", "rest"]
+__all__ = ["chain", "check_hierarchy", "draw", "orphans", "rest"]

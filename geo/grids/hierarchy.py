@@ -12,6 +12,7 @@ import shapely
 from geo import earth
 from geo.errors import MissingColumnError, NoCrsError
 from geo.grids import ground
+from geo.grids.descent import Held, descend
 
 
 def check_hierarchy(
@@ -63,22 +64,18 @@ def chain(
 ) -> list[str]:
     """Ids of the grids that hold a point, from the top level down to the lowest.
 
-    ``grids``: index = id, column ``parent`` (missing at the top). On a shared edge the lower id
-    (as text) has it; below a grid only its own children are looked at. Of grids without a parent
-    that lie on each other the highest of ``levels`` begins. Empty outside all.
+    ``grids``: index = id, column ``parent`` (missing at the top), ``level`` if there are several
+    tops. Below a grid its own children are looked at; a grid without a parent that lies on others
+    of higher ``levels`` (highest first) is in the chain, too, with what is below it. On a shared
+    edge the lower id (as text) has it. Empty outside all.
     """
     frame = _checked(grids)
-    place = shapely.Point(lon, lat)
-    held = frame[shapely.intersects(frame.geometry.to_numpy(), place)]
-    down: list[str] = []
-    own = held[held["parent"] == ""]
-    rank = {level: n for n, level in enumerate(levels)}
-    ranks = own["level"].map(lambda level: rank.get(level, len(rank)))
-    own = own[ranks == ranks.min()]
-    while not own.empty and min(own.index) not in down:
-        down.append(min(own.index))
-        own = held[held["parent"] == down[-1]]
-    return down
+    held = frame[shapely.intersects(frame.geometry.to_numpy(), shapely.Point(lon, lat))]
+    columns = zip(held.index, held["parent"], held["level"], strict=True)
+    return descend(
+        [Held(id=name, parent=parent, level=level) for name, parent, level in columns],
+        levels=levels,
+    )
 
 
 def _checked(grids: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -44,9 +44,20 @@ def legs(
     units: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Legs and gaps (frame of ``geo.tracks.legs``) of the units, cut to the window."""
-    found = tracks.legs(
-        fixes(connection, start=start, end=end, units=units), parameters(connection, units)
-    )
+    found = fixes(connection, start=start, end=end, units=units)
+    return legs_of(connection, found, start=start, end=end, units=units)
+
+
+def legs_of(
+    connection: Connection,
+    read: pd.DataFrame,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    units: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The same, of fixes that were ``read`` for that window already."""
+    found = tracks.legs(read, parameters(connection, units))
     if start is None and end is None:
         return found
     return tracks.cut(

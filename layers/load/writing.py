@@ -16,7 +16,7 @@ from layers.load import chainage, neighbours
 from layers.load import parents as parents_of
 from layers.load.findings import Findings, RefusedRowsError, first_of
 from layers.load.plan import Plan
-from layers.places import Layer, Written, shapes
+from layers.places import Layer, Written, orphans, shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +130,10 @@ def write(
                 break
             except BadFeatureError as error:
                 rows = _left(rows, error, findings, skip_bad=skip_bad)
+        if of.name == "grids":
+            findings.notes.extend(
+                orphans.note(connection, rows.ids, rows.columns, rows.geometries, order=levels)
+            )
     except BaseException:
         outer.rollback()
         raise

@@ -12,28 +12,19 @@ import shapely
 from sqlalchemy import Connection, text
 
 from geo import earth, grids
+from geo.grids.descent import Held, descend
 from geo.grids.ground import broad
 from layers.errors import BadQueryError, NoSuchFeatureError
 from layers.places.ground import fetch
 from layers.places.reading import MOST_FEATURES, Feature, Page
 from layers.places.registry import layer
 
-#: One look into the index finds all grids that hold the point; the way down is among these.
+#: One look into the index finds all grids that hold the point; the way down is among these few.
 CHAIN = """
-WITH RECURSIVE held AS MATERIALIZED (
-    SELECT g.* FROM grids g, (SELECT ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) AS point) at
-    WHERE g.geom && at.point AND ST_Intersects(g.geom, at.point)
-), down (depth, id) AS (
-    (SELECT 1, id FROM held WHERE parent IS NULL
-     ORDER BY array_position(CAST(:levels AS text[]), level), id COLLATE "C" LIMIT 1)
-    UNION ALL
-    SELECT d.depth + 1, child.id FROM down d CROSS JOIN LATERAL (
-        SELECT h.id FROM held h WHERE h.parent = d.id ORDER BY h.id COLLATE "C" LIMIT 1
-    ) child
-)
-SELECT h.id, ST_AsGeoJSON(h.geom, 17) AS shape, h.name, h.name_zh, h.name_mn, h.name_en,
-       h.level, h.parent, h.kind, h.team, h.area_m2
-FROM down d JOIN held h USING (id) ORDER BY d.depth
+SELECT g.id, ST_AsGeoJSON(g.geom, 17) AS shape, g.name, g.name_zh, g.name_mn, g.name_en,
+       g.level, g.parent, g.kind, g.team, g.area_m2
+FROM grids g, (SELECT ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) AS point) at
+WHERE g.geom && at.point AND ST_Intersects(g.geom, at.point)
 """
 
 _PARENTS = """
@@ -56,23 +47,28 @@ def chain(
 ) -> list[Feature]:
     """The grids that hold a point in degrees, from the top level down to the lowest, as features.
 
-    On a shared edge the lower id (byte order) has it; below a grid only its own children are
-    looked at; of grids without a parent that lie on each other the highest of ``levels`` begins.
-    Empty outside all. ``geo.grids.chain`` says the same of a frame. Raises BadQueryError.
+    Below a grid its own children are looked at; a grid without a parent that lies on others of
+    higher ``levels`` (highest first) is in the chain, too, with what is below it. On a shared edge
+    the lower id (byte order) has it. Empty outside all. ``geo.grids.chain`` says the same of a
+    frame. Raises BadQueryError.
     """
     if not (abs(lon) <= 180 and abs(lat) <= 90):
         raise BadQueryError("lon, lat: give degrees, ±180 and ±90 at most")
-    given = {"lon": lon, "lat": lat, "levels": list(levels)}
-    rows = connection.execute(text(CHAIN), given).mappings()
+    rows = connection.execute(text(CHAIN), {"lon": lon, "lat": lat}).mappings().all()
+    held = {row["id"]: row for row in rows}
     columns = layer("grids").columns
+    way = descend(
+        [Held(id=row["id"], parent=row["parent"], level=row["level"]) for row in rows],
+        levels=levels,
+    )
     return [
         {
             "type": "Feature",
-            "id": row["id"],
-            "geometry": json.loads(row["shape"]),
-            "properties": {name: row[name] for name in columns},
+            "id": name,
+            "geometry": json.loads(held[name]["shape"]),
+            "properties": {column: held[name][column] for column in columns},
         }
-        for row in rows
+        for name in way
     ]
 
 

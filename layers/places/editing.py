@@ -20,7 +20,7 @@ from layers.errors import (
     InUseError,
     NoSuchFeatureError,
 )  # fmt: skip
-from layers.places import fences, hierarchy, neighbours, shapes, turns
+from layers.places import fences, hierarchy, neighbours, shapes, systems, turns
 from layers.places.columns import text_of
 from layers.places.reading import Feature, feature
 from layers.places.registry import LAYERS, Layer, layer
@@ -133,20 +133,35 @@ def _follow(connection: Connection, before: Feature, stored: Feature) -> list[st
     return neighbours.follow(connection, str(stored["id"]), was, now)
 
 
-def delete(connection: Connection, name: str, feature_id: str) -> None:
+def delete(connection: Connection, name: str, feature_id: str) -> list[tuple[str, str]]:
     """Take a feature out; a post takes its areas with it, a fence keeps its past versions.
 
-    Raises NoSuchLayerError, ReadOnlyLayerError, NoSuchFeatureError, and InUseError for a grid
-    that has children.
+    Gives back layer and id of all that went with it. Raises NoSuchLayerError, ReadOnlyLayerError,
+    NoSuchFeatureError, and InUseError for a grid that has children.
     """
     of = layer(name)
     of.check_writable()
     hold(connection, of.name, feature_id)
     if of.name == "grids" and _referring(connection, "grids", "parent", feature_id):
         raise InUseError(f"grids {feature_id!r}: it is the parent of others: move them first")
+    also = _going_along(connection, of, feature_id)
     gone = connection.execute(delete_from(of.table).where(of.table.c.id == feature_id))
     if gone.rowcount != 1:
         raise NoSuchFeatureError(f"{of.name}: there is no feature {feature_id!r}")
+    return also
+
+
+def _going_along(connection: Connection, of: Layer, feature_id: str) -> list[tuple[str, str]]:
+    """Layer and id of what the database deletes with a feature."""
+    found: list[tuple[str, str]] = []
+    for other in LAYERS.values():
+        for column in other.table.c if not other.read_only else ():
+            for key in column.foreign_keys:
+                if key.column.table is of.table and key.ondelete == "CASCADE":
+                    asked = select(other.table.c.id).where(column == feature_id)
+                    ids = connection.execute(asked.order_by(other.table.c.id)).scalars()
+                    found += [(other.name, one) for one in ids]
+    return found
 
 
 def has_address(feature_id: str) -> bool:
@@ -172,6 +187,11 @@ def _given_id(of: Layer, given: Mapping[str, Any]) -> str | None:
         feature_id = text_of(found)
     except (ValueError, OverflowError) as error:
         raise BadFeatureError(f"{of.name}: the id is {found!r}: give a text") from error
+    if not feature_id and str(found):
+        raise BadFeatureError(
+            f"{of.name}: the id {str(found)[:20]!r} has no character that anybody sees: give"
+            " letters or digits"
+        )
     if not 1 <= len(feature_id) <= MOST_ID_CHARACTERS:
         raise BadFeatureError(f"{of.name}: the id has no or more than {MOST_ID_CHARACTERS} letters")
     if not has_address(feature_id):
@@ -185,6 +205,8 @@ def _row(
     """Columns and geometry as they are stored. Raises BadFeatureError."""
     if given.get("type") != "Feature":
         raise BadFeatureError("this is no GeoJSON feature: its type must be 'Feature'")
+    systems.check(given)
+    systems.check(given.get("geometry"))
     values = _values(of, given.get("properties"))
     shape = _shape(of, given.get("geometry"))
     if of.name == "grids":

@@ -15,6 +15,7 @@ from layers.search.pages import (
     order_by,
     search,
 )  # fmt: skip
+from layers.search.positions import Position, Sort, position
 from layers.search.times import interval
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "SYSTEMS",
     "Extent",
     "Found",
+    "Position",
+    "Sort",
     "View",
     "box",
     "chosen",
@@ -35,6 +38,7 @@ __all__ = [
     "known",
     "one",
     "order_by",
+    "position",
     "search",
     "time_columns",
     "version",

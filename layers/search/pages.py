@@ -16,6 +16,7 @@ from layers.places import Layer
 from layers.places.columns import Column
 from layers.search.collections import time_columns
 from layers.search.geometries import CRS84, EPSG_3857, EPSG_4326
+from layers.search.positions import Position, Sort, at, beyond, ordered, sorted_columns, whole
 from layers.search.times import Span, instant
 
 Sql = ColumnElement[Any]
@@ -31,6 +32,8 @@ class Found:
 
     features: list[Feature]
     matched: int
+    next: Position | None = None  #: where the page behind begins; None: there is none
+    previous: Position | None = None  #: likewise before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,30 +58,51 @@ def search(
     of: Layer,
     conditions: Sequence[Sql],
     *,
-    order: Sequence[Sql] = (),
+    order: Sequence[Sort] = (),
     limit: int,
     offset: int = 0,
+    start: Position | None = None,
     view: View,
 ) -> Found:
     """The features that meet all ``conditions``, by ``order`` and then by id.
 
-    Both statements see one state of the data when the transaction does. Raises BadFilterError
-    when a condition cannot be computed, such as a division by zero.
+    They are those behind (or before) ``start``, so that pages that follow each other lose and
+    double nothing that is there all the while, whatever else comes and goes; ``offset`` passes
+    over so many. All statements see one state of the data when the transaction does. Raises
+    BadFilterError when a condition cannot be computed, such as a division by zero.
     """
     key = of.table.c.id
+    backward = start is not None and start.backward
+    by = [one.flipped() if backward else one for one in whole(order)]
+    sql = ordered(of, by)
+    paged = [*conditions, *([] if start is None else [beyond(of, by, start.values)])]
     try:
         counted = select(func.count()).select_from(of.table).where(*conditions)
         matched = int(connection.execute(counted).scalar_one())
         # Which rows first, so that what is passed over is never written as JSON.
-        page = select(key).where(*conditions).order_by(*order, key).limit(limit).offset(offset)
-        query = select(*_fields(of, view)).where(key.in_(page.subquery().select()))
-        rows = connection.execute(query.order_by(*order, key)).mappings().all()
+        page = select(key).where(*paged).order_by(*sql).limit(limit + 1).offset(offset)
+        query = select(*_fields(of, view), *sorted_columns(of, by))
+        query = query.where(key.in_(page.subquery().select())).order_by(*sql)
+        rows = connection.execute(query).mappings().all()
     except (DataError, InternalError) as error:
         raise BadFilterError(
             "filter: it cannot be computed: a number leaves its range, a division is by zero, or "
             "a pattern or geometry does not fit"
         ) from error
-    return Found(features=[_feature(of, row, view) for row in rows], matched=matched)
+    more, rows = len(rows) > limit, rows[:limit]
+    if backward:
+        rows = rows[::-1]
+    features = [_feature(of, row, view) for row in rows]
+    if not rows:
+        return Found(features=features, matched=matched)
+    # Where one came from there is a page, even if it were empty by now.
+    behind, before = (True, more) if backward else (more, start is not None or offset > 0)
+    return Found(
+        features=features,
+        matched=matched,
+        next=at(rows[-1], backward=False) if behind else None,
+        previous=at(rows[0], backward=True) if before else None,
+    )
 
 
 def one(connection: Connection, of: Layer, identity: str, view: View) -> Feature:
@@ -143,16 +167,15 @@ def equals(of: Layer, name: str, text: str) -> Sql:
     return of.table.c[name].is_(None) if value is None else of.table.c[name] == value
 
 
-def order_by(of: Layer, text: str) -> list[Sql]:
+def order_by(of: Layer, text: str) -> list[Sort]:
     """What ``name,-other`` sorts by. Raises BadQueryError."""
-    found: list[Sql] = []
+    found: list[Sort] = []
     for part in text.split(","):
         name = part.strip().removeprefix("-").removeprefix("+")
         column = _column(of, name, "sortby")
         if column is not None and column.kind == "json":
             raise BadQueryError(f"sortby: {name} holds JSON, and has no order")
-        sql = of.table.c[name]
-        found.append(sql.desc() if part.strip().startswith("-") else sql.asc())
+        found.append(Sort(column=name, descending=part.strip().startswith("-")))
     return found
 
 

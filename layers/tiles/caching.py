@@ -173,7 +173,10 @@ async def _shared(
 
 
 def accepted(header: str, order: Sequence[str] = ("zstd", "br", "gzip")) -> str:
-    """The content coding to use for an Accept-Encoding header: the first that it takes, or none."""
+    """The content coding to use for an Accept-Encoding header: the first that it likes best.
+
+    None where it takes none, or likes what is not packed better by name (``identity``).
+    """
     weights: dict[str, float] = {}
     for part in header.lower().split(","):
         name, _, given = part.partition(";")
@@ -183,4 +186,6 @@ def accepted(header: str, order: Sequence[str] = ("zstd", "br", "gzip")) -> str:
         except ValueError:
             weights[name.strip()] = 0.0
     taken = [name for name in order if weights.get(name, weights.get("*", 0.0)) > 0]
-    return max(taken, key=lambda name: weights.get(name, weights.get("*", 0.0)), default="")
+    best = max(taken, key=lambda name: weights.get(name, weights.get("*", 0.0)), default="")
+    plainer = weights.get("identity", 0.0) > weights.get(best, weights.get("*", 0.0))
+    return "" if plainer else best

@@ -22,7 +22,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
+from api.http import slots
 from api.http.downloads import Download, TransferBrokenError
+from layers.access import tokens
 from layers.load import load
 from tests.api.api_words import box, code, feature, put
 
@@ -310,17 +312,61 @@ def test_what_fails_before_the_first_byte_has_its_own_answer(
         assert code(admin.get(f"{ROADS}?f={name}")) == "500 internal_error"
 
 
-def test_more_downloads_than_may_be_are_told_to_come_back(
+def test_more_downloads_than_one_may_have_are_told_to_come_back(
     admin: httpx.Client, engine: Engine
 ) -> None:
     fill(engine, 8_000)
     with contextlib.ExitStack() as stack:
-        for _ in range(4):
+        for _ in range(2):
             stack.enter_context(contextlib.closing(_begun(admin, f"{ROADS}?f=ndjson")))
-        assert _within(20, lambda: _cursors(engine) == 4)
+        assert _within(20, lambda: _cursors(engine) == 2)
         refused = admin.get(f"{ROADS}?f=csv")
         assert code(refused) == "503 too_many_downloads"
+        assert refused.json()["detail"].startswith("2 downloads of yours are under way")
         assert refused.headers["retry-after"] == "10"
         assert admin.get(f"{ROADS}?limit=1").status_code == 200
         assert admin.head(f"{ROADS}?f=csv").status_code == 200
+        with _other(admin, engine) as other:
+            assert other.get(f"{ROADS}?f=csv&bbox=0,0,1,1").status_code == 200
     assert _within(20, lambda: admin.get(f"{ROADS}?f=csv&bbox=0,0,1,1").status_code == 200)
+
+
+def _other(client: httpx.Client, engine: Engine) -> httpx.Client:
+    """A client of the same service with a token of its own."""
+    with engine.begin() as connection:
+        made = tokens.create(connection, ["read"]).secret
+    return httpx.Client(
+        base_url=client.base_url, headers={"Authorization": f"Bearer {made}"}, timeout=30
+    )
+
+
+def test_who_takes_nothing_gives_way_to_who_waits(
+    admin: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "STALLED_S", 1.0)
+    fill(engine, 8_000)
+    with contextlib.ExitStack() as stack:
+        second, third = (stack.enter_context(_other(admin, engine)) for _ in range(2))
+        for one in (admin, admin, second, second):
+            stack.enter_context(contextlib.closing(_begun(one, f"{ROADS}?f=ndjson")))
+        assert _within(20, lambda: _cursors(engine) == 4)
+        assert third.get(f"{ROADS}?f=csv&bbox=0,0,1,1").status_code == 200
+        assert _within(5, lambda: _cursors(engine) == 3)  # one alone, and while others waited
+        # Their own that takes nothing goes first for those who hold as many as they may.
+        time.sleep(1)
+        assert second.get(f"{ROADS}?f=csv&bbox=0,0,1,1").status_code == 200
+
+
+def test_who_holds_nothing_waits_and_is_told_where_nobody_gives_way(
+    admin: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "WAIT_S", 0.5)
+    fill(engine, 8_000)
+    with contextlib.ExitStack() as stack:
+        second, third = (stack.enter_context(_other(admin, engine)) for _ in range(2))
+        for one in (admin, admin, second, second):
+            stack.enter_context(contextlib.closing(_begun(one, f"{ROADS}?f=ndjson")))
+        assert _within(20, lambda: _cursors(engine) == 4)
+        refused = third.get(f"{ROADS}?f=csv")
+        assert code(refused) == "503 too_many_downloads"
+        assert refused.json()["detail"].startswith("as many downloads as may be are under way")

@@ -39,6 +39,15 @@ def test_a_point_finds_its_grids_and_says_of_which_data(admin: httpx.Client) -> 
         assert code(admin.get(f"/api/grids/at{query}")) == "422 invalid_request"
 
 
+def test_a_cell_that_nobody_gave_a_parent_is_in_the_chain_of_its_places(
+    admin: httpx.Client,
+) -> None:
+    _two(admin)
+    put(admin, "grids", feature("zz", _box(103.2, 42.2, 103.6, 42.6), level="cell"))
+    found = admin.get("/api/grids/at", params={"lon": 103.5, "lat": 42.5}).json()
+    assert [one["id"] for one in found["features"]] == ["banner", "west", "zz"]
+
+
 def test_gaps_are_listed_page_by_page(admin: httpx.Client) -> None:
     _two(admin)
     told = admin.get("/api/grids/gaps", params={"parent": "banner"}).json()
@@ -152,3 +161,21 @@ def test_the_command_prints_faults_and_gaps_and_fails_for_faults(
     assert gap.startswith("gap: banner: ")
     assert "(25.0%) of it have no grid below" in gap
     assert total == "3 grids, 1 fault, 1 gap"
+
+
+def test_the_command_tells_grids_without_a_parent_that_lie_in_others(
+    run: Run, engine: Engine, land: Path, tmp_path: Path
+) -> None:
+    assert run("load", "grids", land).code == 0
+    cells = tmp_path / "cells.csv"
+    cells.write_text('id,wkt\nc1,"POLYGON ((103 42, 103.1 42, 103.1 42.1, 103 42.1, 103 42))"\n')
+    loaded = run("load", "grids", cells)
+    assert (
+        "1 grid has no parent but lies in a grid of a higher level, such as 'c1' in 'banner': give"
+        " it the column parent"
+    ) in loaded.out
+    told = run("grids", "check")
+    assert told.code == 0
+    warning, total = told.out.splitlines()
+    assert warning == ("warning: c1: it has no parent, but lies in banner: give it that parent")
+    assert total == "2 grids, 0 faults, 1 without a parent that may have one, 0 gaps"

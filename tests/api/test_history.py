@@ -153,7 +153,7 @@ def test_a_layers_undo_heeds_if_match_of_any_page_of_it(admin: httpx.Client) -> 
     stale = [admin.get(path).headers["ETag"] for path in (POSTS, f"{POSTS}/history")]
     for n in "123456":
         _change(admin, f"{POSTS}/p", name=n)
-    for tag in (*stale, "x", '"x"', 'W/"posts.7"', '"posts.6"', '"post_areas.0"'):
+    for tag in (*stale, '"x"', 'W/"posts.7", "y"', '"posts.6"', '"post_areas.0"'):
         refused = admin.post(f"{POSTS}/undo", headers={"If-Match": tag})
         assert code(refused) == "412 stale_feature", tag
         assert refused.json()["detail"] == "posts was changed meanwhile: GET it again"

@@ -177,7 +177,7 @@ def test_a_feature_is_changed_by_the_etag_of_whatever_coding(
         assert answer.headers["ETag"] == admin.get(path, headers=asked).headers["ETag"]
         first = answer
     weak = {"If-Match": "W/" + first.headers["ETag"]}
-    assert code(admin.put(path, json=body, headers=weak)) == "412 stale_feature"
+    assert code(admin.put(path, json=body, headers=weak)) == "412 weak_etag"
     undo = admin.post(f"{path}/undo", headers={**asked, "If-Match": first.headers["ETag"]})
     assert undo.json()["properties"]["margin_m"] == 10
     gone = admin.delete(path, headers={"If-Match": undo.headers["ETag"]})

@@ -255,6 +255,57 @@ def test_on_a_shared_edge_the_lower_id_has_the_point():
     assert grids.chain(TREE, 102, 40.5) == ["banner", "east"]
 
 
+LAID = hierarchy(
+    top=(None, shapely.box(0, 0, 4, 4)),
+    mid=("top", shapely.box(0, 0, 2, 4)),
+    low=("mid", shapely.box(0, 0, 1, 1)),
+    alone=(None, shapely.box(1, 0, 2.6, 1)),
+    under=("alone", shapely.box(1, 0, 2, 1)),
+    far=(None, shapely.box(2.5, 2.5, 5, 5)),
+).assign(level=["banner", "sumu", "cell", "gacha", "cell", "cell"])
+WORDS = ("banner", "sumu", "gacha", "cell")
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "wanted"),
+    [
+        (0.5, 0.5, "top mid low"),
+        (1.5, 0.5, "top mid alone under"),
+        (2.5, 0.5, "top alone"),
+        (1, 0.5, "top mid alone low"),  # of the cells low and under the lower id has the edge
+        (3.5, 3.5, "top far"),
+        (4.5, 4.5, "far"),
+        (6, 6, ""),
+    ],
+)
+def test_what_has_no_parent_is_in_the_chain_by_its_level(lon, lat, wanted):
+    assert grids.chain(LAID, lon, lat, levels=WORDS) == wanted.split()
+    assert set(grids.chain(LAID.iloc[::-1], lon, lat)) == set(wanted.split())
+
+
+def test_a_level_that_nobody_knows_never_stands_above_its_parent():
+    odd = LAID.assign(level=["kingdom", "sumu", "cell", "gacha", "cell", "cell"])
+    assert grids.chain(odd, 0.5, 0.5, levels=WORDS) == ["top", "mid", "low"]
+
+
+def test_grids_without_a_parent_are_told_with_the_lowest_that_they_lie_in():
+    found = grids.orphans(LAID, levels=WORDS)
+    assert found[["id", "other", "fits"]].to_numpy().tolist() == [
+        ["alone", "top", True],  # it lies on mid, too, but not as a whole
+        ["far", "top", False],
+    ]
+    assert found["message"].iloc[1].endswith("lies on top, and partly beyond it: mend its outline")
+    whole = LAID.drop("far").assign(parent=[None, "top", None, None, None])
+    told = grids.orphans(whole, levels=WORDS).set_index("id")
+    assert told.loc["low", "message"] == (
+        "low: it has no parent, but lies in mid: give it that parent"
+    )
+    assert told.loc["under", ["other", "fits"]].tolist() == ["alone", True]
+    assert grids.orphans(LAID.iloc[:3], levels=WORDS).empty
+    assert grids.orphans(whole, levels=()).empty
+    assert grids.orphans(whole.iloc[:0], levels=WORDS).empty
+
+
 def test_a_chain_ends_in_a_circle():
     loop = hierarchy(a=(None, shapely.box(0, 0, 1, 1)), b=("a", shapely.box(0, 0, 1, 1)))
     assert grids.chain(loop, 0.5, 0.5) == ["a", "b"]

@@ -65,7 +65,7 @@ def test_a_chain_goes_from_the_top_to_the_lowest_with_what_each_grid_is(
     assert [one["id"] for one in chain] == ["banner", "b", "é"]
     assert chain[0] == places.feature(connection, "grids", "banner")
     assert ids(connection, 103.5, 43.5) == ["banner"]
-    assert ids(connection, 101.5, 41.5) == ["banner", "b"]
+    assert ids(connection, 100.5, 41.5) == ["banner", "b"]
     assert ids(connection, 99, 41) == []
 
 
@@ -73,6 +73,26 @@ def test_on_a_shared_edge_the_lower_id_has_the_point_by_its_bytes(connection: Co
     family(connection)
     assert ids(connection, 102, 40.5) == ["banner", "B"]
     assert ids(connection, 101, 40.5) == ["banner", "b", "z"]
+
+
+def test_a_grid_whose_parent_nobody_told_is_in_the_chain_of_what_it_lies_in(
+    connection: Connection,
+) -> None:
+    family(connection)
+    assert ids(connection, 101.5, 41.5) == ["banner", "b", "0"]
+    assert ids(connection, 102.5, 42.5) == ["banner", "0"]
+    create(
+        connection,
+        grid("other", box(4, 0, 6, 4), level="banner"),
+        grid("g", box(3, 1, 4, 2), level="gacha"),
+        grid("g1", box(3, 1, 3.5, 2), parent="g"),
+    )
+    # What is below it is, too; on an edge of two cells the lower id has the point.
+    assert ids(connection, 103.2, 41.5) == ["banner", "B", "g", "g1"]
+    assert ids(connection, 103, 41.5) == ["banner", "B", "g", "0"]
+    # On the edge of the banners the lower id stays, and what lies there by itself.
+    assert ids(connection, 104, 41.5) == ["banner", "B", "g"]
+    assert ids(connection, 104, 42.5) == ["banner"]
 
 
 @pytest.mark.parametrize(("lon", "lat"), [(181, 0), (0, 91), (float("nan"), 0)])
@@ -99,7 +119,7 @@ def test_one_look_into_the_index_finds_the_chain_among_five_thousand(
     connection: Connection,
 ) -> None:
     lattice(connection, 71)
-    given = {"lon": 102.52, "lat": 42.52, "levels": list(LEVELS)}
+    given = {"lon": 102.52, "lat": 42.52}
     plan = connection.execute(text(f"EXPLAIN (FORMAT JSON) {CHAIN}"), given).scalar_one()
     scans: list[tuple[str, str]] = []
 

@@ -94,19 +94,15 @@ def items(request: Request, connection: Reading, asked: Viewed, question: Questi
     of, view = asked.of, asked.view
     found = search.search(
         connection, of, question.conditions, order=question.order, limit=question.limit,
-        offset=question.offset, view=view,
+        offset=question.offset, start=question.start, view=view,
     )  # fmt: skip
-    returned = len(found.features)
     payload = {
         "type": "FeatureCollection",
         "numberMatched": found.matched,
-        "numberReturned": returned,
-        "links": page_links(
-            request, of, limit=question.limit, offset=question.offset, returned=returned,
-            matched=found.matched,
-        ),
+        "numberReturned": len(found.features),
+        "links": page_links(request, of, found),
         "features": found.features,
-    }  # fmt: skip
+    }
     return _geojson(request, payload, search.version(connection, of), view)
 
 

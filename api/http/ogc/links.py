@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
-from api.http.answers import GEOJSON, JSON
+from api.http.answers import GEOJSON, JSON, cursor_of
 from layers.places import Layer
+from layers.search import Found
 
 Link = dict[str, Any]
 SCHEMA = "application/schema+json"
@@ -53,20 +55,21 @@ def collection_links(request: Request, of: Layer, rel: str) -> list[Link]:
     ]
 
 
-def page_links(
-    request: Request, of: Layer, *, limit: int, offset: int, returned: int, matched: int
-) -> list[Link]:
-    """A page of features, the pages beside it, and its collection."""
-    items = f"{collection_url(request, of)}/items"
-    asked = [(k, v) for k, v in request.query_params.multi_items() if k != "offset"]
+def page_links(request: Request, of: Layer, found: Found) -> list[Link]:
+    """A page of features, the pages beside it, and its collection.
 
-    def page(rel: str, start: int) -> Link:
-        query = [*asked, ("offset", str(start))] if start else asked
+    What lies beside it is told by where it ended, not by how many features are passed over: these
+    come and go while somebody reads.
+    """
+    items = f"{collection_url(request, of)}/items"
+    asked = request.query_params.multi_items()
+    kept = [(name, value) for name, value in asked if name not in {"offset", "cursor"}]
+
+    def page(rel: str, query: Sequence[tuple[str, str]]) -> Link:
         return link(rel, f"{items}?{urlencode(query)}" if query else items, GEOJSON)
 
-    found = [page("self", offset), link("collection", collection_url(request, of))]
-    if offset + returned < matched and returned:
-        found.append(page("next", offset + returned))
-    if offset:
-        found.append(page("prev", max(offset - limit, 0)))
-    return found
+    links = [page("self", asked), link("collection", collection_url(request, of))]
+    for rel, place in (("next", found.next), ("prev", found.previous)):
+        if place is not None:
+            links.append(page(rel, [*kept, ("cursor", cursor_of(place.text()))]))
+    return links

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Path, Query, Request
 from sqlalchemy import ColumnElement
 
+from api.http.answers import after
 from api.http.errors import ApiError
 from api.http.questions import numbers_of
 from layers import search
@@ -19,6 +20,8 @@ MOST_FEATURES = 10_000
 _DEFAULT_FEATURES = 1000
 #: Beyond what PostgreSQL's OFFSET takes; no collection comes near it.
 _MOST_OFFSET = 2**53
+#: A cursor holds what is sorted by: of a layer's few texts 1,000 characters each, at most.
+_MOST_CURSOR = 60_000
 CollectionId = Annotated[
     str,
     Path(
@@ -64,9 +67,10 @@ class Selection:
     """Which features, in what order, and which page of them."""
 
     conditions: list[ColumnElement[Any]]
-    order: list[ColumnElement[Any]]
+    order: list[search.Sort]
     limit: int
     offset: int
+    start: search.Position | None  #: where the page begins
 
 
 def _viewed(
@@ -137,23 +141,29 @@ def _question(
     ] = None,
     limit: Limit = _DEFAULT_FEATURES,
     offset: Annotated[int, Query(ge=0, le=_MOST_OFFSET, description="features passed over")] = 0,
+    cursor: Annotated[
+        str | None, Query(max_length=_MOST_CURSOR, description="where a page ended, from a link")
+    ] = None,
 ) -> Selection:
     own = [
         search.equals(shown.of, name, value)
         for name, value in request.query_params.multi_items()
         if name not in PARAMETERS
     ]
+    order = [] if sortby is None else search.order_by(shown.of, sortby)
+    place = after(cursor)
     return Selection(
         conditions=[*near, *when, *filtered, *own],
-        order=[] if sortby is None else search.order_by(shown.of, sortby),
+        order=order,
         limit=min(limit, MOST_FEATURES),
         offset=offset,
+        start=None if place is None else search.position(shown.of, order, place),
     )
 
 
 #: The parameters of items that are no properties.
 PARAMETERS = frozenset(
     {"f", "crs", "properties", "bbox", "bbox-crs", "datetime", "filter", "filter-lang",
-     "filter-crs", "sortby", "limit", "offset"}
+     "filter-crs", "sortby", "limit", "offset", "cursor"}
 )  # fmt: skip
 Question = Annotated[Selection, Depends(_question)]

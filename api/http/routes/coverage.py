@@ -95,17 +95,24 @@ def measured(
     asked: Asked,
     version: DataVersion,
 ) -> coverage.Measured:
-    """Coverage at that version of the data, computed once for all who ask with one right."""
-    key = ("coverage", right_of(principal), version.data_version, asked)
+    """Coverage at that version of the data, computed once for all who ask with one right.
+
+    Where the version moved by fixes that say nothing of the window, nothing is computed again.
+    """
+    right = right_of(principal)
 
     def measure() -> tuple[coverage.Measured, DataVersion]:
-        found = coverage.measure(
-            connection, service.region, start=asked.start, end=asked.end, level=asked.level,
-            swath_m=asked.swath_m,
+        read = coverage.tracks(connection, start=asked.start, end=asked.end)
+        found = service.kept.get(
+            ("coverage of", right, read.digest, asked),
+            lambda: coverage.measure(
+                connection, service.region, start=asked.start, end=asked.end, level=asked.level,
+                swath_m=asked.swath_m, read=read,
+            ),
         )  # fmt: skip
         return found, version
 
-    return service.kept.get(key, measure)[0]
+    return service.kept.get(("coverage", right, version.data_version, asked), measure)[0]
 
 
 def told(
@@ -130,7 +137,12 @@ def get_coverage(
     swath_m: Swath = None,
     geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
 ) -> Response:
-    """Every grid of a level with its figures over a window (default: the last 7 days)."""
+    """Every grid of a level with its figures over a window (default: the last 7 days).
+
+    With `outside_s` and `unknown_s` of `totals`, which are what no grid of this level has, Σ over
+    these grids of `patrol_s` and `unknown_s` is the tracks' own time. Grids of several levels are
+    to be summed only where none lies in another, whether it has a parent or not.
+    """
     asked = Asked.of(service, window, level, swath_m)
     version = versions.read(connection, coverage.READS)
     found = measured(service, principal, connection, asked, version)

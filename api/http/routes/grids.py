@@ -21,7 +21,10 @@ Lat = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="de
 @router.get("/api/grids/at", response_class=GeoJson)
 @needs("read")
 def grids_at(request: Request, service: Parts, connection: Reading, lon: Lon, lat: Lat) -> Response:
-    """The grids that hold a point, from the top level down; on a shared edge the lower id."""
+    """The grids that hold a point, from the top level down; on a shared edge the lower id.
+
+    One without a parent that lies on others is among them by its level.
+    """
     found = places.chain(connection, lon, lat, levels=service.region.level_names)
     return answer(request, collection(found), versions.read(connection, ["grids"]))
 

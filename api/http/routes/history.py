@@ -21,9 +21,10 @@ from api.http.answers import (
     encode,
     next_link,
 )  # fmt: skip
+from api.http.conditions import IfMatch, Tags, tags_of
 from api.http.context import Parts, Reading, Writing
 from api.http.identity import needs
-from api.http.routes.places import FeatureId, IfMatch, LayerName, OfLayer, Tags, tags_of
+from api.http.routes.places import FeatureId, LayerName, OfLayer
 from layers import places, versions
 from layers.errors import NoSuchFeatureError
 from layers.places import history

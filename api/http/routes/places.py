@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request
-from pydantic import StringConstraints
+from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
 from api.http import description, downloads, schemas
@@ -27,8 +26,8 @@ from api.http.answers import (
     known_by,
     next_link,
     rfc3339,
-    uncoded,
 )  # fmt: skip
+from api.http.conditions import IfMatch, IfNoneMatch, Tags, tags_of
 from api.http.context import Parts, Reading, Service, Who, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
@@ -68,10 +67,6 @@ router = APIRouter(route_class=OfLayer, tags=["layers"])
 LayerName = Annotated[str, Path(description="a layer's name, or its singular")]
 FeatureId = Annotated[str, Path(description="the feature's id; it may hold slashes")]
 
-#: A header of ETags, in one line or several.
-Tags = list[Annotated[str, StringConstraints(max_length=10_000)]]
-IfMatch = Annotated[Tags | None, Header(description="the ETag that GET answered with")]
-IfNoneMatch = Annotated[Tags | None, Header(description="ETags that the feature must not have")]
 Feature = Annotated[dict[str, Any], Body(description="a GeoJSON feature")]
 
 
@@ -183,9 +178,12 @@ def create_feature(
         connection, kind.name, body, lowest_level=service.region.lowest_level,
         levels=service.region.level_names,
     )  # fmt: skip
-    location = f"/api/layers/{kind.name}/{quote(str(made['id']), safe='')}"
-    headers = {"ETag": places.etag(made), "Location": location}
+    headers = {"ETag": places.etag(made), "Location": _address(kind.name, str(made["id"]))}
     return Response(encode(made), 201, headers, GEOJSON)
+
+
+def _address(layer: str, feature_id: str) -> str:
+    return f"/api/layers/{layer}/{quote(feature_id, safe='')}"
 
 
 @router.put(
@@ -222,7 +220,23 @@ def replace_feature(
     return Response(encode(made), headers={"ETag": places.etag(made)}, media_type=GEOJSON)
 
 
-@router.delete("/api/layers/{layer}/" + FEATURE, status_code=204)
+#: So many are named in the header of a DELETE; a layer's history names all.
+_MOST_NAMED = 50
+_DELETED_ALSO: dict[int | str, dict[str, Any]] = {
+    204: {
+        "description": "it is gone",
+        "headers": {
+            "Deleted-Also": {
+                "description": "addresses of what went with it, by commas, such as the areas of a"
+                f" post (the first {_MOST_NAMED}; the history of their layer names all)",
+                "schema": {"type": "string"},
+            }
+        },
+    }
+}  # fmt: skip
+
+
+@router.delete("/api/layers/{layer}/" + FEATURE, status_code=204, responses=_DELETED_ALSO)
 @needs("admin")
 def delete_feature(
     connection: Writing,
@@ -231,11 +245,15 @@ def delete_feature(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Delete a feature; If-Match says which state was looked at."""
+    """Delete a feature; If-Match says which state was looked at.
+
+    A post takes the areas with it that it looks after: `Deleted-Also` names them.
+    """
     kind = places.layer(layer)
     _check_state(connection, kind.name, feature_id, if_match, if_none_match)
-    places.delete(connection, kind.name, feature_id)
-    return Response(status_code=204)
+    gone = places.delete(connection, kind.name, feature_id)
+    also = ", ".join(_address(name, one) for name, one in gone[:_MOST_NAMED])
+    return Response(status_code=204, headers={"Deleted-Also": also} if also else {})
 
 
 def _check_state(
@@ -256,11 +274,3 @@ def _check_state(
         raise StaleFeatureError(
             f"{layer} {feature_id} is there, in a state that If-None-Match rules out: leave it out"
         )
-
-
-def tags_of(if_match: Tags) -> frozenset[str]:
-    """The ETags of an If-Match header, or ``*``; weak ones match nothing.
-
-    In whatever coding the client got it, what it saw is the same state of the feature.
-    """
-    return frozenset(uncoded(tag.strip()) for line in if_match for tag in line.split(","))

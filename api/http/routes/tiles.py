@@ -108,7 +108,7 @@ def _cells(
             version = versions.read(connection, coverage.READS)
             held = measured(service, principal, connection, asked, version), version
     found, version = held
-    key = ("tiles", right_of(principal), version.data_version, asked)
+    key = ("tiles", right_of(principal), found.digest, asked)
     kept = service.kept.peek(key) is not None
     return service.kept.get(key, lambda: tiles.Cells.of(found.grids)), version, kept
 

@@ -1,0 +1,71 @@
+"""Coverage of a window that is over: fixes of today do not have it computed again."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from layers import coverage
+from tests.api.api_words import at, box, enrol, feature, fix, put, send
+
+HERE = "/tiles/12/3186/1550.mvt"  # 100.02 E, 40.005 N
+WINDOW = {"from": at(0), "to": at(30)}
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One entry for every time that coverage is really computed."""
+    times: list[str] = []
+    real = coverage.measure
+
+    def counted(*given: object, **more: object) -> coverage.Measured:
+        times.append("measured")
+        return real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(coverage, "measure", counted)
+    return times
+
+
+def _ask(client: httpx.Client) -> dict[str, object]:
+    told: dict[str, object] = client.get("/api/coverage", params=WINDOW).json()
+    return told
+
+
+def _tile(client: httpx.Client) -> httpx.Response:
+    return client.get(HERE, params={"layers": "coverage", **WINDOW})
+
+
+def test_only_what_says_something_of_the_window_has_it_computed_again(
+    admin: httpx.Client, measured: list[str]
+) -> None:
+    enrol(admin, "v", "w")
+    put(admin, "grids", feature("g", box(100.01, 40, 0.02), level="cell"))
+    send(admin, [fix("v", 0, 100.01), fix("v", 7, 100.0222222)])
+    send(admin, [fix("v", minute, 100.1) for minute in (50, 51, 52)])
+    first, tile = _ask(admin), _tile(admin)
+    assert measured == ["measured"]
+
+    send(admin, [fix("v", 60, 100.2), fix("v", 61, 100.02)])
+    later, again = _ask(admin), _tile(admin)
+    assert measured == ["measured"]
+    assert (later["features"], later["totals"]) == (first["features"], first["totals"])
+    # It is of the newest data, and says so.
+    assert later["data_version"] != first["data_version"]
+    assert again.headers["data-version"] == later["data_version"]
+    assert again.content == tile.content
+    assert again.headers["cache-status"] == "patrolgrid; hit"
+
+    for n, change in enumerate(
+        (
+            lambda: send(admin, [fix("v", 9, 100.03)]),  # a late one within
+            lambda: send(admin, [fix("v", 40, 100.04)]),  # the first one behind: a gap ends there
+            lambda: send(admin, [fix("w", -5, 100.02), fix("w", 35, 100.02)]),  # over all of it
+            lambda: put(admin, "grids", feature("h", box(100.05, 40, 0.02), level="cell")),
+            lambda: enrol(admin, "x", max_gap_s=60),
+        )
+    ):
+        change()
+        _ask(admin)
+        assert len(measured) == n + 2
+        assert _tile(admin).headers["cache-status"] == "patrolgrid; fwd=miss"
+    assert len(measured) == 6
