@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -120,10 +121,15 @@ FEATURE_BODY: Json = {
 }
 
 
+_MAKING = threading.Lock()
+
+
 def document(app: FastAPI) -> Json:
     """OpenAPI 3.1 of every route of ``app``."""
-    if not hasattr(app.state, "description"):
-        app.state.description = with_geojson(app.openapi(), app.state.routes)
+    # Two first requests at once would change one document under each other's hands.
+    with _MAKING:
+        if not hasattr(app.state, "description"):
+            app.state.description = with_geojson(app.openapi(), app.state.routes)
     made: Json = app.state.description
     return made
 
