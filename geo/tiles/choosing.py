@@ -102,9 +102,12 @@ def choose(
     step = _COARSE_STEP if vertices.sum() > _MANY_VERTICES else 1
     box = shapes.bounds[found]
     extent = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) * units_per_m
-    # A ring has no more corners than its vertices, nor many more than units along its box.
-    size = tag_bytes + 2.5 * np.minimum(vertices, 4 * extent / step + 4)
     room *= _SINGLE.get(zoom, _LOW_SINGLE)
+    # A ring has no more corners than its vertices, nor many more than units along its box.
+    if zoom >= _SMALL_ZOOM:
+        size = tag_bytes + 2.5 * np.minimum(vertices, 4 * extent + 4)
+        step = 1 if size.sum() <= room else step
+    size = tag_bytes + 2.5 * np.minimum(vertices, 4 * extent / step + 4)
     if size.sum() <= room:
         return Choice(single=found, stands=np.ones_like(found), together=none, step=step)
     seen = np.flatnonzero(extent >= _LEAST_PIXELS * crossing.PIXEL)
