@@ -52,9 +52,9 @@ def rectangles(owner: np.ndarray, full: np.ndarray) -> np.ndarray:
             if owner[row, left] < 0 or full[row, left]:
                 left += 1
                 continue
-            # Through what is held anyway, up to the last one that is not.
+            # Through what it holds anyway, up to the last one that it does not.
             end = right = left + 1
-            while right < ROW and right - left < _STRIP and owner[row, right] >= 0:
+            while right < ROW and right - left < _STRIP and owner[row, right] == owner[row, left]:
                 right += 1
                 if not full[row, right - 1]:
                     end = right

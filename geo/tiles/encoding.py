@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo import earth
 from geo.tiles import choosing, messages
 from geo.tiles.cutting import cut
-from geo.tiles.fields import Fields, varint
+from geo.tiles.fields import Fields, message, varint
 from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
 
 #: Units of a tile's side, and of the margin that is drawn beyond it.
@@ -22,7 +22,9 @@ _MOST = 200_000
 
 
 #: Bytes of a feature beside its values and commands.
-_FEATURE = 14
+_FEATURE = 17
+#: What a feature says that stands for others, too: for how many, itself among them.
+MERGED = "merged"
 #: With fewer features a layer, or a part of one, needs no share of a tile's bytes kept for it.
 MANY = 1_000
 
@@ -55,29 +57,35 @@ def encode(
     """
     west, _, east, north = earth.tile_bounds_3857(z, x, y)
     units_per_m = EXTENT / (east - west)
-    bodies: list[bytes] = []
-    values: list[bytes] = []
-    features = count = 0
     crowded = max(1, sum(len(part.found) > MANY for part in parts))
     room = share * choosing.room_of(z) / crowded
-    for part in parts:
-        for piece in _drawn(part, z, west, north, units_per_m, room):
-            of = part.fields
-            with of.places() as places:
-                body, new, there, more = messages.features(
-                    piece.chosen, part.shapes.kind, of.numbers, of.codes, piece.commands,
-                    piece.ends, of.first_byte, of.messages, count, places,
-                )  # fmt: skip
-            bodies.append(body.tobytes())
-            values.append(new.tobytes())
-            features += there
-            count += more
+    drawn = [
+        (part, piece) for part in parts for piece in _drawn(part, z, west, north, units_per_m, room)
+    ]
+    numbers = np.unique(np.concatenate([np.ones(1, np.int64), *(one.stands for _, one in drawn)]))
+    numbers = numbers[numbers > 1]
+    values, bodies = [message(int(number)) for number in numbers], []
+    features, count = 0, len(values)
+    for part, piece in drawn:
+        of = part.fields
+        merged = np.where(piece.stands > 1, np.searchsorted(numbers, piece.stands), -1)
+        with of.places() as places:
+            body, new, there, more = messages.features(
+                piece.chosen, part.shapes.kind, of.numbers, of.codes, merged, piece.commands,
+                piece.ends, of.first_byte, of.messages, count, places,
+            )  # fmt: skip
+        bodies.append(body.tobytes())
+        values.append(new.tobytes())
+        features += there
+        count += more
     if not features:
         return b""
     title = name.encode()
     keys = b"".join(
         b"\x1a" + varint(len(key)) + key
-        for key in (field.encode() for field in parts[0].fields.names)
+        for key in (
+            field.encode() for field in (*parts[0].fields.names, *[MERGED] * (len(numbers) > 0))
+        )
     )
     layer = b"".join(
         [b"\x78\x02\x0a", varint(len(title)), title, *bodies, keys, *values,
@@ -89,6 +97,7 @@ def encode(
 @dataclass(frozen=True, kw_only=True)
 class _Drawn:
     chosen: NDArray[np.int64]
+    stands: NDArray[np.int64]  #: for how many features each stands
     commands: NDArray[np.uint8]
     ends: NDArray[np.int64]
 
@@ -109,10 +118,10 @@ def _drawn(
     room -= len(commands) + len(choice.single) * feature_bytes
 
     def shared(of: NDArray[np.int64], most_bytes: float) -> _Drawn:
-        chosen, made, stops = choosing.shared_out(
+        (chosen, made, stops), stands = choosing.shared_out(
             shapes, of, z, west, north, units_per_m, most_bytes, feature_bytes
         )
-        return _Drawn(chosen=chosen, commands=made, ends=stops)
+        return _Drawn(chosen=chosen, stands=stands, commands=made, ends=stops)
 
     drawn = []
     for kind in (POLYGON, LINE, POINT):
@@ -123,7 +132,8 @@ def _drawn(
         else:
             bounded = room if choosing.is_bounded(z) else math.inf
             drawn += _apart(groups, shared, bounded, feature_bytes) or [shared(together, room)]
-    return [*drawn, _Drawn(chosen=choice.single, commands=commands, ends=ends)]
+    single = _Drawn(chosen=choice.single, stands=choice.stands, commands=commands, ends=ends)
+    return [*drawn, single]
 
 
 def _apart(

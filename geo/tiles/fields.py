@@ -90,7 +90,7 @@ def _messages(values: Sequence[object]) -> tuple[bytes, NDArray[np.int64]]:
         packed["head"], packed["value"] = b"\x22\x09\x19", values
         return packed.tobytes(), np.full(len(values), packed.itemsize, dtype=np.int64)
     if kinds != {str}:
-        each = [_message(value) for value in values]
+        each = [message(value) for value in values]
         return b"".join(each), np.fromiter(map(len, each), dtype=np.int64, count=len(each))
     # Texts may be as many as there are features.
     texts = pa.array(values, pa.large_string()).cast(pa.large_binary())
@@ -109,7 +109,7 @@ def _text_head(size: int) -> bytes:
     return b"\x22" + varint(len(own) + size) + own
 
 
-def _message(value: object) -> bytes:
+def message(value: object) -> bytes:
     """A ``Value`` as the layer's field 4. Raises TypeError for what the format does not hold."""
     if isinstance(value, str):
         text = value.encode()

@@ -11,12 +11,13 @@ from geo.tiles.wire import put, roomy, size
 @njit(cache=True, nogil=True)
 def features(
     chosen: np.ndarray, kind: np.ndarray, numbers: np.ndarray, codes: np.ndarray,
-    commands: np.ndarray, ends: np.ndarray,
+    merged: np.ndarray, commands: np.ndarray, ends: np.ndarray,
     first_byte: np.ndarray, messages: np.ndarray, values_before: int, place: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, int, int]:  # fmt: skip
     """The layer's fields 2 (features) and 4 (values), how many features and how many values.
 
     ``commands`` and ``ends`` are what ``cut`` made of ``chosen``; what has none is left out.
+    ``merged`` is the number of a value for the key after the columns', -1 for none.
     Values are numbered from ``values_before`` on, each once. ``place`` is for work: -1 for every
     value, and left so.
     """
@@ -38,6 +39,7 @@ def features(
                     count += 1
                     values, held = _value(values, held, first_byte, messages, code)
                 tags += size(column) + size(int(place[code]))
+        tags += _size_of(columns, merged[n])
         number = np.int64(numbers[feature])
         body = (1 + size(int(number))) + 2 + (1 + size(int(length)) + length)
         if tags:
@@ -47,7 +49,7 @@ def features(
         used = put(out, used, body)
         used = put(out, used, 1 << 3)
         used = put(out, used, int(number))
-        used = _tags(out, used, codes[feature], place, tags)
+        used = _tags(out, used, codes[feature], place, merged[n], tags)
         used = put(out, used, 3 << 3)
         used = put(out, used, kind[feature])
         used = put(out, used, 4 << 3 | 2)
@@ -62,6 +64,12 @@ def features(
 
 
 @njit(cache=True, nogil=True)
+def _size_of(key: int, value: int) -> int:
+    """Bytes of a tag, of none without a value."""
+    return size(key) + size(value) if value >= 0 else 0
+
+
+@njit(cache=True, nogil=True)
 def _value(
     values: np.ndarray, held: int, first_byte: np.ndarray, messages: np.ndarray, code: int
 ) -> tuple[np.ndarray, int]:
@@ -73,7 +81,9 @@ def _value(
 
 
 @njit(cache=True, nogil=True)
-def _tags(out: np.ndarray, used: int, codes: np.ndarray, place: np.ndarray, length: int) -> int:
+def _tags(
+    out: np.ndarray, used: int, codes: np.ndarray, place: np.ndarray, merged: int, length: int
+) -> int:
     """Write a feature's tags: pairs of a key's and a value's number."""
     if not length:
         return used
@@ -83,4 +93,7 @@ def _tags(out: np.ndarray, used: int, codes: np.ndarray, place: np.ndarray, leng
         if codes[column] >= 0:
             used = put(out, used, column)
             used = put(out, used, int(place[codes[column]]))
+    if merged >= 0:
+        used = put(out, used, len(codes))
+        used = put(out, used, merged)
     return used

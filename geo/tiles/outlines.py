@@ -52,12 +52,15 @@ def outlines(
                     next_begun[left] = top
                 else:
                     names[rings] = owner[row, left]
+                    depth = PIXEL
+                    for column in range(left, right):
+                        depth = min(depth, _depth(owner, under, row, left, column))
                     ends[rings + 1] = _box(
-                        corners, ends[rings], shown[row], under, top, row, left, right, more
+                        corners, ends[rings], shown[row], depth, top, row, left, right, more
                     )
                     rings += 1
             else:
-                _depths(under, left, right, deep)
+                _depths(owner, under, row, left, right, deep)
                 ribbon(
                     shown[row, left:right], deep, extra[left:right], price[row], way, cost
                 )  # fmt: skip
@@ -98,29 +101,55 @@ def _runs(owner: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
+def runs_of(owner: np.ndarray, shown: np.ndarray, wide: int) -> int:
+    """About how many runs there are in all rows, of owners (1) or blocks ``wide`` pixels wide."""
+    count = 0
+    for row in range(ROW):
+        before = -1
+        for column in range(ROW):
+            if shown[row, column]:
+                here = owner[row, column] if wide == 1 else (column - EDGE % wide + wide) // wide
+                count += here != before
+                before = here
+    return count
+
+
+@njit(cache=True, nogil=True)
 def _full(look: int) -> bool:
     return look & HELD != 0 and look & (COVERED | UNSURE) != 0
 
 
 @njit(cache=True, nogil=True)
-def _depths(under: np.ndarray, left: int, right: int, deep: np.ndarray) -> None:
-    """How deep a ribbon may hang at sides and middles: what shows nothing is not touched."""
-    whole, alone = PIXEL, DEEP_ALONE
-    for column in range(left, right + 1):
-        after = column < ROW and under[column] > 0
-        before = column > 0 and under[column - 1] > 0
-        deep[2 * (column - left)] = whole if after and before else alone
-        if column < right:
-            deep[2 * (column - left) + 1] = whole if after else alone
+def _depth(owner: np.ndarray, under: np.ndarray, row: int, left: int, column: int) -> int:
+    """How deep the owner at ``left`` may hang above a pixel of the row below.
+
+    What shows nothing is not touched; nor is what the same owner has there, as polygons of one
+    feature may not share an edge (specification 2.1, section 4.3.3.3).
+    """
+    if column < 0 or column >= ROW or not under[column]:
+        return DEEP_ALONE
+    return HEIGHT if owner[row + 1, column] == owner[row, left] else PIXEL
+
+
+@njit(cache=True, nogil=True)
+def _depths(
+    owner: np.ndarray, under: np.ndarray, row: int, left: int, right: int, deep: np.ndarray
+) -> None:
+    """How deep a ribbon may hang at sides and middles."""
+    before = _depth(owner, under, row, left, left - 1)
+    for column in range(left, right):
+        here = _depth(owner, under, row, left, column)
+        deep[2 * (column - left)] = min(before, here)
+        deep[2 * (column - left) + 1] = before = here
+    deep[2 * (right - left)] = min(before, _depth(owner, under, row, left, right))
 
 
 @njit(cache=True, nogil=True)
 def _box(
-    corners: np.ndarray, used: int, shown: np.ndarray, under: np.ndarray,
+    corners: np.ndarray, used: int, shown: np.ndarray, depth: int,
     top: int, row: int, left: int, right: int, more: np.ndarray,
 ) -> int:  # fmt: skip
-    """A rectangle over whole rows; down to the upper edges of the row below, if all are there."""
-    depth = PIXEL if under[left:right].min() > 0 else DEEP_ALONE
+    """A rectangle over whole rows, so deep in the last one."""
     west, east = _west(shown, left), _east(shown, right)
     north = (top - EDGE) * PIXEL + _INSET
     south = (row - EDGE) * PIXEL + _INSET + depth

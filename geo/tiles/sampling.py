@@ -15,7 +15,7 @@ _ON = 1 << _FINE
 _MIDDLE = 1 << (_FINE * _FINE // 2)
 #: Samples up to which less than half of a pixel is covered, and from which on more is; whoever
 #: draws what is between sees this or that, by how finely the pixel is looked at.
-_LESS, _MORE = 10, 15
+_LESS, _MORE = 12, 13
 
 #: What is to be seen of a pixel (added up): something touches it, has its middle, covers more
 #: than half of it, or about half.

@@ -6,13 +6,13 @@ import numpy as np
 import shapely
 
 from geo import earth
-from geo.tiles import mosaic
+from geo.tiles import mosaic, outlines
 from geo.tiles.encoding import Part, encode
 from geo.tiles.fields import Fields
 from geo.tiles.shapes import Shapes
 
-#: Below zoom 6 pixels are drawn exactly, from there on quickly.
-_TILE, _QUICK_TILE = (5, 25, 11), (6, 50, 22)
+#: Below zoom 7 pixels are drawn exactly, from there on quickly.
+_TILE, _QUICK_TILE = (5, 25, 11), (7, 101, 45)
 
 
 def warm() -> None:
@@ -34,3 +34,5 @@ def warm() -> None:
     owner[:9, :9] = 0
     mosaic.blocks(owner, 16, 8)
     mosaic.fewer(owner, 16, 8)
+    mosaic.how_many(owner, 1)
+    outlines.runs_of(owner, np.zeros((528, 528), dtype=np.uint8), 8)

@@ -1,5 +1,6 @@
 """Vector tiles of the layers: read from PostGIS, kept in memory, and right at every request."""
 
+from geo.tiles import MERGED
 from layers.tiles.caching import Tiles, accepted
 from layers.tiles.cells import CELL_FIELDS, FIGURES, Cells
 from layers.tiles.hearing import Change
@@ -10,6 +11,7 @@ __all__ = [
     "CELL_FIELDS",
     "FIELDS",
     "FIGURES",
+    "MERGED",
     "MOST_ZOOM",
     "Cells",
     "Change",

@@ -35,6 +35,7 @@ def test_tiles_are_cut_down_to_the_last_zoom_and_no_further(
     assert admin.get(path, headers=reader).status_code == 200
     told = admin.get("/tiles.json").json()
     fields = {layer["id"]: layer["fields"] for layer in told["vector_layers"]}
+    assert {one["merged"] for one in fields.values()} == {"Number"}
     assert fields["settlements"]["households"] == fields["grids"]["area_m2"] == "Number"
     assert fields["settlements"]["name"] == fields["grids"]["level"] == "String"
     assert told["bounds"] == [100, 40, 100.01, 40.01]

@@ -16,7 +16,8 @@ from geo.tiles import (
 
 CALLED = [
     boxes.drawn, boxes.rectangles, cutting.cut, messages.features, mosaic.blocks, mosaic.fewer,
-    mosaic.how_many, outlines.drawn, outlines.outlines, pixels.owners, sampling.owners,
+    mosaic.how_many, mosaic.standing, outlines.drawn, outlines.outlines,
+    outlines.runs_of, pixels.owners, sampling.owners,
     strokes.dashes, strokes.dots, strokes.drawn, strokes.owners,
 ]  # fmt: skip
 

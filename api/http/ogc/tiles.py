@@ -21,7 +21,7 @@ from geo.earth import MERCATOR_HALF_M
 from geo.errors import OutOfRangeError
 from layers import search
 from layers.places import Layer
-from layers.tiles import FIELDS, MOST_ZOOM
+from layers.tiles import FIELDS, MERGED, MOST_ZOOM
 
 _QUAD = "WebMercatorQuad"
 _QUAD_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{_QUAD}"
@@ -52,7 +52,7 @@ class Mvt(Response):
 def fields(of: Layer) -> dict[str, str]:
     """What features carry in tiles, with TileJSON's words for the types."""
     kinds = {name: of.columns[name].kind for name in FIELDS[of.name] if name in of.columns}
-    named = dict.fromkeys(("id", *FIELDS[of.name]), "text") | kinds
+    named = dict.fromkeys(("id", *FIELDS[of.name]), "text") | kinds | {MERGED: "integer"}
     return {name: _WORDS.get(kind, "String") for name, kind in named.items()}
 
 

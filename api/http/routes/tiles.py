@@ -159,7 +159,8 @@ def tilejson(
                 "id": name,
                 "minzoom": 0,
                 "maxzoom": tiles.MOST_ZOOM,
-                "fields": {one: _type(name, one) for one in ("id", *_fields(name))},
+                "fields": {one: _type(name, one) for one in ("id", *_fields(name))}
+                | {tiles.MERGED: "Number"},
             }
             for name in shown
         ],

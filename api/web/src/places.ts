@@ -5,7 +5,7 @@ import { figures, h } from "./dom";
 import type { Place } from "./map";
 import { showCard } from "./panels";
 import { count, degrees, length, moment } from "./times";
-import { named, t, term, type Word } from "./words";
+import { namedOf, t, term, type Word } from "./words";
 
 const KINDS: Record<string, Word> = {
   checkpoints: "checkpoints", posts: "posts", cameras: "cameras", settlements: "settlements",
@@ -23,7 +23,7 @@ export function showPlace(feature: MapGeoJSONFeature, respond: (place: Place) =>
   const bearing = number(p["bearing_deg"]);
   const range = number(p["range_m"]);
   const word = KINDS[layerOf(feature)] ?? "layers";
-  showCard(named(p) || t(word), [
+  showCard(namedOf(p, t(word)), [
     figures([
       [t("kind"), `${t(word)}${p["kind"] ? ` · ${term("", p["kind"])}` : ""}`],
       [t("households"), households === null ? null : count(households)],
@@ -43,8 +43,8 @@ export function namesAt(features: MapGeoJSONFeature[], levels: string[]): string
   const names = new Map<string, number>();
   for (const feature of features) {
     const layer = layerOf(feature);
-    if (layer === "fences") names.set(`${t("fence")}: ${named(feature.properties)}`, levels.length);
-    if (feature.source === "coverage") names.set(named(feature.properties), levels.indexOf(String(feature.properties["level"])));
+    if (layer === "fences") names.set(`${t("fence")}: ${namedOf(feature.properties)}`, levels.length);
+    if (feature.source === "coverage") names.set(namedOf(feature.properties), levels.indexOf(String(feature.properties["level"])));
   }
   return [...names].sort((a, b) => a[1] - b[1]).map(([name]) => name).filter(Boolean);
 }

@@ -200,6 +200,7 @@ const WORDS = {
   response_at_centre: ["从地图中心计算到达范围", "Зургийн төвөөс хүрэх хүрээ", "Reach from the map's centre"],
   computing: ["计算中…", "Бодож байна…", "Computing…"],
   mode: ["方式", "Арга", "Mode"],
+  and_more: ["{name}，及附近另外 {n} 个", "{name} ба ойролцоох өөр {n}", "{name} and {n} more nearby"],
   within: ["{n} 分钟内", "{n} минутад", "within {n} min"],
   minutes_short: ["{n} 分钟", "{n} мин", "{n} min"],
   road_distance: ["距最近道路 {d}", "Хамгийн ойр зам хүртэл {d}", "Nearest road {d} away"],
@@ -250,6 +251,13 @@ export function named(properties: Record<string, unknown> | null | undefined): s
     if (typeof value === "string" && value) return value;
   }
   return "";
+}
+
+/** The name, and how many more there are where a tile draws one feature for several. */
+export function namedOf(properties: Record<string, unknown> | null | undefined, otherwise = ""): string {
+  const name = named(properties) || otherwise;
+  const merged = Number(properties?.["merged"] ?? 1);
+  return merged > 1 ? t("and_more", { name, n: merged - 1 }) : name;
 }
 
 export function titled(names: Names | string | undefined, fallback: string): string {
