@@ -88,7 +88,9 @@ def _is_geofabrik(values: Sequence[Any]) -> bool:
 
 def visible(name: str, values: Sequence[Any], findings: Findings) -> Sequence[Any]:
     """Texts without what nobody sees: two that look the same are the same."""
-    texts = [value for value in values if isinstance(value, str)]
+    texts = values
+    if set(map(type, values)) != {str}:
+        texts = [value for value in values if isinstance(value, str)]
     together = "".join(texts)
     if together.isascii() or not INVISIBLE.search(together):
         return values

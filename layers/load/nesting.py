@@ -14,6 +14,7 @@ WHY = f"its geometry is nested more than {MOST_NESTED} deep: unwrap its collecti
 
 _PARTED = frozenset((4, 5, 6, 7, 9, 10, 11, 12, 15, 16))  #: WKB's types of geometries in geometries
 _LINES, _AREAS = frozenset((2, 8, 13)), frozenset((3, 14, 17))
+_HEAD_BYTES = 5  #: of order and type
 _FEWEST_BYTES = 9  #: of a geometry in WKB that holds another: order, type, count
 #: What the types of such look like, in either order, with or without a height and a measure (ISO:
 #: thousands on top of the type; EWKB: flags in the highest byte).
@@ -31,12 +32,15 @@ def wkb_too_deep(given: NDArray[np.object_]) -> list[int]:
 
     Only such are walked through as hold the types of as many collections; nearly none do.
     """
+    heads = [b"" if one is None else one[:_HEAD_BYTES] for one in given]
+    parted = {head for head in set(heads) if _may_hold_others(head)}
+    if not parted:
+        return []
     return [
         row
         for row, one in enumerate(given)
-        if one is not None
+        if heads[row] in parted
         and len(one) > _FEWEST_BYTES * MOST_NESTED
-        and _may_hold_others(one)
         and len(_TYPE.findall(one)) > MOST_NESTED
         and _depth(one) > MOST_NESTED
     ]
@@ -48,10 +52,12 @@ def texts_too_deep(given: NDArray[np.object_]) -> list[int]:
     return [row for row, one in enumerate(given) if one is not None and _brackets_too_deep(one)]
 
 
-def _may_hold_others(raw: bytes) -> bool:
-    if raw[0] > 1:  # of no order
+def _may_hold_others(head: bytes) -> bool:
+    if not head:
+        return False
+    if head[0] > 1:  # of no order
         return True
-    code = int.from_bytes(raw[1:5], "little" if raw[0] else "big")
+    code = int.from_bytes(head[1:], "little" if head[0] else "big")
     return (code & 0xFFFF) % 1000 in _PARTED
 
 
