@@ -102,9 +102,7 @@ def test_below_it_the_largest_stay_as_they_are() -> None:
     assert 1000 < len(drawn) < 2100
 
 
-@pytest.mark.parametrize(
-    ("length", "spread"), [(4, 4096), (8, 4096), (25, 4096), (60, 4096), (20, 600)]
-)
+@pytest.mark.parametrize(("length", "spread"), [(4, 4096), (60, 4096)])
 def test_a_tile_of_200_000_roads_is_small_and_draws_them_all(length: float, spread: float) -> None:
     units = roads(np.random.default_rng(3), 200_000, length, spread)
     tile = many(units, columns=9)
