@@ -62,6 +62,20 @@ class Shapes:
     mended: Mapping[int, str]  #: rows in which something was, and what it was
     broken: dict[int, str]  #: rows whose geometry cannot be read, and why
 
+    @classmethod
+    def joined(cls, parts: Sequence[Shapes]) -> Shapes:
+        """Those of several parts of a file, one after the other."""
+        found: list[Geometries] = [_objects([])]
+        mended: dict[int, str] = {}
+        broken: dict[int, str] = {}
+        before = 0
+        for part in parts:
+            found.append(part.found)
+            mended |= {before + row: what for row, what in part.mended.items()}
+            broken |= {before + row: why for row, why in part.broken.items()}
+            before += len(part.found)
+        return cls(found=np.concatenate(found), mended=mended, broken=broken)
+
 
 def from_wkb(wkb: Sequence[bytes | None] | Geometries) -> Shapes:
     """Geometries of WKB, with open rings closed, and single positions of lines twice."""

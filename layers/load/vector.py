@@ -6,6 +6,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pyproj import CRS
 from layers.errors import BadFileError
 from layers.load import archive, dbf, mapinfo
 from layers.load.plan import Choice, Plan
-from layers.load.source import LONLAT, Source, declared_crs, from_wkb, named
+from layers.load.source import LONLAT, Shapes, Source, declared_crs, from_wkb, named
 
 #: Which of GPX's layers are taken for which geometry.
 _GPX = {"Point": ("waypoints",), "LineString": ("tracks", "routes")}
@@ -27,6 +28,8 @@ _FID = "fid"
 #: What GDAL is to call the id that stands in a KML file's <Placemark id="…">; not ``id``, which a
 #: column of the file's own may be called.
 _PLACEMARK = "(placemark)"
+#: So many are parsed while the next are read.
+_BATCH_ROWS = 16_384
 #: What GDAL warns of and we tell in our own words.
 _KNOWN = re.compile("crs|non closed ring", re.IGNORECASE)
 
@@ -77,22 +80,24 @@ def _read(
         plan = replace(plan, mapping={k: v for k, v in plan.mapping.items() if k != "id"})
     with_fid = _FID in plan.mapping.values() and _FID not in names
     choice = plan.choose(path, [*names, _FID] if with_fid else names)
-    meta, table = pyogrio.raw.read_arrow(
+    with pyogrio.raw.open_arrow(
         place,
         layer=layer,
         columns=[name for name in choice.theirs if name in names] + [_PLACEMARK] * beside,
         return_fids=with_fid,
         datetime_as_string=True,
+        use_pyarrow=True,
+        batch_size=_BATCH_ROWS,
         **options,
-    )
+    ) as (meta, batches):
+        geometry = meta["geometry_name"] or "wkb_geometry"
+        shapes, table = _parsed(batches, geometry)
     if info["features"] not in (-1, table.num_rows):
         raise BadFileError(
             f"{path.name}: it says that it has {info['features']} features but {table.num_rows}"
             " can be read: it is damaged; fetch it again"
         )
     mapinfo.check(path, table.num_rows)
-    geometry = meta["geometry_name"] or "wkb_geometry"
-    shapes = from_wkb(table.column(geometry).to_numpy(zero_copy_only=False))
     given = {_FID if with_fid and name == meta["fid_column"] else name: name
              for name in table.column_names}  # fmt: skip
     columns: dict[str, Any] = {
@@ -111,6 +116,19 @@ def _read(
         guessed=choice.guessed,
         notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)] + choice.notes,
     )
+
+
+def _parsed(batches: pa.RecordBatchReader, geometry: str) -> tuple[Shapes, pa.Table]:
+    """All rows of a stream, and their shapes: a thread parses these while GDAL, which lets go of
+    the interpreter, reads on."""
+    read, shapes = [], []
+    with ThreadPoolExecutor(1, thread_name_prefix="wkb") as thread:
+        for batch in batches:
+            read.append(batch)
+            wkb = batch.column(geometry).to_numpy(zero_copy_only=False)
+            shapes.append(thread.submit(from_wkb, wkb))
+        joined = Shapes.joined([some.result() for some in shapes])
+    return joined, pa.Table.from_batches(read, schema=batches.schema)
 
 
 def _are_made(layer: str, placemarks: Sequence[str | None] | None, choice: Choice) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +203,8 @@ def _copy_grids(
     ready: ewkb.Shapes,
     advance: Advance,
 ) -> list[ground.Fault]:
-    """COPY many new grids, and what is wrong with their ground: a thread looks at it meanwhile."""
+    """COPY many new grids, and what is wrong with their ground: a thread looks at it once all are
+    sent, while PostgreSQL still has its keys and history to write."""
     nothing = [None] * len(ids)
     new = ground.Grids(
         ids=list(ids),
@@ -214,10 +215,19 @@ def _copy_grids(
     )
     # Nobody else writes grids until this transaction ends, so this stays what is there.
     stored = ground.around(connection, new)
+    looking: list[Future[list[ground.Fault]]] = []
+    left = len(ids)
     with ThreadPoolExecutor(1, thread_name_prefix="ground") as thread:
-        looking = thread.submit(ground.faults, new, stored)
-        copying.copy(cursor, sql.Identifier(of.name), of, ids, columns, ready, advance)
-    return looking.result()
+
+        def sent(count: int) -> None:
+            nonlocal left
+            advance(count)
+            left -= count
+            if not left:
+                looking.append(thread.submit(ground.faults, new, stored))
+
+        copying.copy(cursor, sql.Identifier(of.name), of, ids, columns, ready, sent)
+    return looking[0].result()
 
 
 def _merge(
