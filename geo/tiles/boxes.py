@@ -8,16 +8,14 @@ from numba import njit
 from geo.tiles.crossing import EDGE, PIXEL, ROW
 from geo.tiles.wire import CLOSE, LINE_TO, MOST_BYTES, MOVE_TO, put, put_step, roomy
 
-#: Pixels that one strip may run along.
-_STRIP = 64
-
 
 @njit(cache=True, nogil=True)
 def rectangles(owner: np.ndarray, full: np.ndarray) -> np.ndarray:
     """What stands for the pixels of each owner: (n, 5) owner, left, top, right, bottom in units.
 
     Pixels whose middles are held: runs of a row, made longer downwards as long as the row below
-    has the same run. Pixels that are touched: a strip an eighth of a pixel wide along each run of
+    has the same run; one that ends on others of its owner ends an eighth of a pixel before them.
+    Pixels that are touched: a strip an eighth of a pixel wide along each run of
     them, beside their middles, so that whoever draws what is touched draws it, and whoever draws
     by middles does not.
     """
@@ -36,15 +34,14 @@ def rectangles(owner: np.ndarray, full: np.ndarray) -> np.ndarray:
             if held:
                 one = above[left]
                 if one >= 0 and out[one, 0] == name and out[one, 3] == (right - EDGE) * PIXEL:
-                    out[one, 4] = top + PIXEL
                     here[left] = one
                 else:
-                    here[left] = count
+                    one = here[left] = count
                     out = _longer(out, count)
                     out[count, 0], out[count, 1] = name, (left - EDGE) * PIXEL
                     out[count, 2], out[count, 3] = top, (right - EDGE) * PIXEL
-                    out[count, 4] = top + PIXEL
                     count += 1
+                out[one, 4] = top + PIXEL - _shares_edge(owner, full, row, left, right)
             left = right
         above = here
         left = 0
@@ -52,19 +49,32 @@ def rectangles(owner: np.ndarray, full: np.ndarray) -> np.ndarray:
             if owner[row, left] < 0 or full[row, left]:
                 left += 1
                 continue
-            # Through what it holds anyway, up to the last one that it does not.
-            end = right = left + 1
-            while right < ROW and right - left < _STRIP and owner[row, right] == owner[row, left]:
+            right = left + 1
+            while right < ROW and owner[row, right] == owner[row, left] and not full[row, right]:
                 right += 1
-                if not full[row, right - 1]:
-                    end = right
             out = _longer(out, count)
             out[count, 0], out[count, 1] = owner[row, left], (left - EDGE) * PIXEL + 2
-            out[count, 2], out[count, 3] = top + 2, (end - 1 - EDGE) * PIXEL + 3
+            out[count, 2], out[count, 3] = top + 2, (right - 1 - EDGE) * PIXEL + 3
             out[count, 4] = top + 3
             count += 1
-            left = end
+            left = right
     return out[:count]
+
+
+@njit(cache=True, nogil=True)
+def _shares_edge(owner: np.ndarray, full: np.ndarray, row: int, left: int, right: int) -> bool:
+    """Whether the run of a row from ``left`` to ``right`` lies on others of its owner, not on the
+    same: polygons of one feature may not share an edge (specification 2.1, section 4.3.3.3)."""
+    if row + 1 == ROW:
+        return False
+    name, count = owner[row, left], 0
+    for column in range(left, right):
+        count += owner[row + 1, column] == name and full[row + 1, column]
+    if 0 < count == right - left:
+        for column in (left - 1, right):
+            if 0 <= column < ROW and owner[row + 1, column] == name and full[row + 1, column]:
+                return True
+    return 0 < count < right - left
 
 
 @njit(cache=True, nogil=True)

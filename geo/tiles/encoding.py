@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo import earth
-from geo.tiles import choosing, messages
+from geo.tiles import choosing, messages, validity
 from geo.tiles.cutting import cut
 from geo.tiles.fields import Fields, message, varint
 from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
@@ -114,6 +114,7 @@ def _drawn(
         shapes.bounds, west, north, units_per_m, -float(MARGIN), float(EXTENT + MARGIN),
         choice.step,
     )  # fmt: skip
+    commands, ends = validity.mended(shapes.kind[choice.single], commands, ends, choice.step)
     feature_bytes = tag_bytes + _FEATURE
     room -= len(commands) + len(choice.single) * feature_bytes
 

@@ -7,7 +7,7 @@ import shapely
 
 from geo import earth
 from geo.tiles import mosaic, outlines
-from geo.tiles.encoding import Part, encode
+from geo.tiles.encoding import EXTENT, Part, encode
 from geo.tiles.fields import Fields
 from geo.tiles.shapes import Shapes
 
@@ -20,7 +20,13 @@ def warm() -> None:
     where numba's cache has the result. For a start in the background."""
     west, south, east, north = earth.tile_bounds_3857(*_TILE)
     place = shapely.box(west, south, (west + east) / 2, (south + north) / 2)
-    kinds = [place, place.exterior, place.centroid]
+    unit_m = (east - west) / EXTENT
+    # It touches itself once it is rounded.
+    twisted = shapely.transform(
+        shapely.Polygon([(0, 0), (9, 0), (9, 9), (5, 0.2), (0, 9)]),
+        lambda xy: (west, south) + xy * unit_m,
+    )
+    kinds = [place, place.exterior, place.centroid, twisted]
     ids = [f"{n}" for n in range(len(kinds))]
     part = Part(
         shapes=Shapes.of(np.array(kinds, dtype=object)),
