@@ -18,7 +18,7 @@ run: setup  ## start everything on the demo region and print the page's address
 
 test: setup  ## run every test
 	@.ci/system browser
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile
+	$(PYTHON) -m pytest -q -n 3 --dist loadfile
 
 check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's types
 	.venv/bin/ruff check .

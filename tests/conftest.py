@@ -11,12 +11,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from layers.db import migrate
 from layers.db.cluster import Cluster
 from layers.db.engine import make_engine
 from service import Service
+
+# A machine that has more to do is no fault of what is tested.
+settings.register_profile("patrolgrid", deadline=None)
+settings.load_profile("patrolgrid")
 
 _NUMBERS = itertools.count(1)
 #: In memory where there is such a folder: a database is cloned for each of hundreds of tests.

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Literal
 
 import typer
 
-from api.cli import rasters
 from api.cli.options import Crs, LayerName, Mapping, lists, pairs
 from api.cli.reports import check_target, write_report
 from api.database import migrated
@@ -21,6 +21,7 @@ from layers.db.engine import SYSTEM, acting
 from layers.errors import BadFileError
 from layers.load import Progress, RefusedRowsError, Report
 from layers.load import load as load_file
+from layers.places import LAYERS
 from layers.region import Region
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -64,18 +65,19 @@ def load(
     elevation, speed and land_cover are rasters, from GeoTIFF.
     """
     check_target(report)
-    if layer in rasters.NAMES:
+    if layer not in LAYERS and layer in _rasters().NAMES:
         others = (mapping, setting, unknown, datum, encoding, time_zone, dates, layer_name)
         if any(others) or skip_bad or strict:
             raise typer.BadParameter(
                 f"{layer} is a raster: it takes --crs, --band, --nodata, --dry-run and --report"
             )
-        rasters.load_raster(
+        _rasters().load_raster(
             layer, file, crs=crs, band=band, nodata=nodata, dry_run=dry_run, report=report
         )
         return
     if band is not None or nodata is not None:
-        raise typer.BadParameter("--band and --nodata are of rasters: " + ", ".join(rasters.NAMES))
+        names = ", ".join(_rasters().NAMES)
+        raise typer.BadParameter(f"--band and --nodata are of rasters: {names}")
     settings = read_settings()
     region = Region.read(settings.region_file)
     asked = partial(
@@ -90,6 +92,13 @@ def load(
     done = _carried_out(asked, settings, report, tell_all=dry_run)
     write_report(report, dataclasses.asdict(done))
     _print(done)
+
+
+def _rasters() -> ModuleType:
+    """What rasters need, which takes time to import, is for those who load them."""
+    from api.cli import rasters  # noqa: PLC0415
+
+    return rasters
 
 
 def _carried_out(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from geo import earth
 from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 Ints = NDArray[np.int64]
 Bounds = tuple[float, float, float, float]
@@ -89,16 +90,18 @@ def draw(
 
 def _named(row: Ints, column: Ints, cells: NDArray[np.object_], prefix: str) -> gpd.GeoDataFrame:
     """The cells as a frame, by id."""
+    import geopandas as gpd  # noqa: PLC0415 - half a second, for those who draw
+
     row, column = row - row.min() + 1, column - column.min() + 1
     digits = max(3, len(str(max(row.max(), column.max()))))
     ids = [f"{prefix}-r{r:0{digits}d}-c{c:0{digits}d}" for r, c in zip(row, column, strict=True)]
-    index = pd.Index(ids, name="id", dtype="str")
-    return gpd.GeoDataFrame(geometry=cells, index=index, crs=earth.LONLAT).sort_index()
+    frame = gpd.GeoDataFrame({"id": ids}, geometry=cells, crs=earth.LONLAT)
+    return frame.astype({"id": "str"}).set_index("id").sort_index()
 
 
 def _area_in_degrees(area: shapely.Geometry | gpd.GeoDataFrame | gpd.GeoSeries) -> shapely.Geometry:
     """All of the area as one (multi)polygon in degrees."""
-    if isinstance(area, gpd.GeoDataFrame | gpd.GeoSeries):
+    if not isinstance(area, shapely.Geometry):
         if area.crs is None:
             raise NoCrsError("area: no coordinate reference system; set it (EPSG:4326 for lon/lat)")
         shapes = area.geometry.to_crs(earth.LONLAT).to_numpy()

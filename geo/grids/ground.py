@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
@@ -97,6 +97,12 @@ def overlaps(
     return found
 
 
+def numbered(words: Sequence[str]) -> Ints:
+    """The same number for the same word, from 0 in the order in which they come."""
+    known = pa.array(words, pa.large_string()).dictionary_encode()
+    return np.asarray(known.indices).astype(np.int64)
+
+
 def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
     """Groups of which none may overlap another: of each level, of each parent with several levels.
 
@@ -108,8 +114,8 @@ def apart(parents: Sequence[str | None], levels: Sequence[str]) -> list[Ints]:
         return [np.zeros(count, dtype=np.int64)]
     orphan = np.fromiter((not parent for parent in parents), dtype=bool, count=count)
     unnamed = np.fromiter((not level for level in levels), dtype=bool, count=count)
-    parent = pd.factorize(np.array([parent or "" for parent in parents], dtype=object))[0]
-    level = pd.factorize(np.array(levels, dtype=object))[0]
+    parent = numbered([parent or "" for parent in parents])
+    level = numbered(levels)
     alone = np.arange(count) + count
     level = np.where(unnamed & ~orphan, alone, level)
     pairs = np.unique(parent * 2 * count + level)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
 from geo import earth
 from geo.errors import MissingColumnError, NoCrsError
 from geo.grids import ground
 from geo.grids.descent import Held, descend
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
 
 
 def check_hierarchy(
@@ -30,6 +33,8 @@ def check_hierarchy(
 
     Raises NoCrsError, MissingColumnError.
     """
+    import pandas as pd  # noqa: PLC0415 - not for those who only load grids
+
     frame = _checked(grids)
     parent = frame["parent"]
     faults = [
@@ -92,7 +97,7 @@ def _checked(grids: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         for name in ("parent", "level")
     }
     index = grids.index.astype(str)
-    return gpd.GeoDataFrame(columns, geometry=geometry, crs=earth.LONLAT, index=index)
+    return type(grids)(columns, geometry=geometry, crs=earth.LONLAT, index=index)
 
 
 Fault = tuple[str, str, str, float, float, float, str]

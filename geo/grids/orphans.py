@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from geo import earth
 from geo.grids import ground
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
 
 
 def lowest_above(
@@ -50,6 +53,8 @@ def orphans(grids: gpd.GeoDataFrame, *, levels: Sequence[str]) -> pd.DataFrame:
     (whether it could be the child of that one), message. They are no faults: files come level by
     level, in any order.
     """
+    import pandas as pd  # noqa: PLC0415 - not for those who only load grids
+
     frame = grids.to_crs(earth.LONLAT)
     shapes, names = frame.geometry.to_numpy(), frame.index.astype(str).to_numpy()
     parents, words = frame["parent"].to_numpy(), frame["level"].astype(str).to_numpy()

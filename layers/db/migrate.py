@@ -4,35 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from layers.db.engine import SCHEMA
 from layers.errors import DatabaseUnavailableError
 
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("version_path_separator", "os")
-    return config
+_FOLDER = Path(__file__).parent / "migrations"
 
 
 def head() -> str:
     """The one revision that this release needs."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    assert found is not None
-    return found
+    return _revisions()[-1]
+
+
+def _revisions() -> list[str]:
+    """All that this release knows, by the names of their files: ``r0001_layers.py`` is 0001."""
+    return sorted(path.name[1:5] for path in (_FOLDER / "versions").glob("r*.py"))
 
 
 def current(engine: Engine) -> str | None:
     """The revision that the database is at; None when it is empty."""
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-        return context.get_current_revision()
+        return _current(connection)
+
+
+def _current(connection: Connection) -> str | None:
+    table = f"{SCHEMA}.alembic_version"
+    there = connection.execute(text("SELECT to_regclass(:table)"), {"table": table}).scalar_one()
+    if there is None:
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar_one_or_none()
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
@@ -40,21 +41,29 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     Raises DatabaseUnavailableError when the database is of a later release than this one.
     """
-    scripts = ScriptDirectory.from_config(_config())
-    known = {script.revision for script in scripts.walk_revisions()}
+    if current(engine) == head():
+        return
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('patrolgrid migrations'))"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-        at = context.get_current_revision()
-        if at is not None and at not in known:
+        at = _current(connection)
+        if at is not None and at not in _revisions():
             raise DatabaseUnavailableError(
                 f"the database is at revision {at}, which this release does not know: "
                 "use the release that wrote it, or a later one"
             )
-        if at == scripts.get_current_head():
-            return
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if at != head():
+            _run(connection, revision)
+
+
+def _run(connection: Connection, revision: str) -> None:
+    # A quarter of a second, which a command on a database that is up to date does not wait for.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("version_path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

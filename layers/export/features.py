@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import shapely
-from pandas.api.types import is_object_dtype
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
 from layers.places import Layer, layer
 from layers.places.columns import Kind
 from layers.places.reading import conditions
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 GEOMETRY = "geometry"
 _FETCHED_ROWS = 256
@@ -106,6 +106,8 @@ def count(
 
 def of_frame(frame: gpd.GeoDataFrame, name: str) -> Features:
     """The rows of a frame, its index as ``id``; dictionaries and lists become JSON text."""
+    import pandas as pd  # noqa: PLC0415 - who has a frame has it imported
+
     flat = frame.copy() if frame.geometry.name == GEOMETRY else frame.rename_geometry(GEOMETRY)
     if "id" not in flat:
         flat.insert(0, "id", pd.Series(flat.index.astype(str), index=flat.index, dtype="str"))
@@ -113,7 +115,7 @@ def of_frame(frame: gpd.GeoDataFrame, name: str) -> Features:
     wkb = np.asarray(shapely.to_wkb(flat.geometry.to_numpy()), dtype=object)
     types = set(flat.geom_type.dropna())
     plain = pd.DataFrame(flat.drop(columns=GEOMETRY))
-    for column in [name for name in plain if is_object_dtype(plain[name])]:
+    for column in [name for name in plain if pd.api.types.is_object_dtype(plain[name])]:
         plain[column] = pd.Series([_text(value) for value in plain[column]], dtype="str")
     table = pa.Table.from_pandas(plain, preserve_index=False).replace_schema_metadata()
     table = table.append_column(GEOMETRY, pa.array(wkb, type=pa.binary()))

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import pyarrow as pa
 from sqlalchemy import Connection
 
 from layers.errors import BadFileError
 from layers.export import formats
 from layers.export.features import Features, of_frame, read
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 
 def export(

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
 
 from layers.errors import BadFileError
 from layers.load.findings import Findings
@@ -153,22 +154,19 @@ def check_unique(
     rows = findings.rows
     if len({ids[row] for row in rows.tolist()}) == len(rows):
         return
-    series = pd.Series([ids[row] for row in rows], index=rows)
-    firsts = dict(series.drop_duplicates(keep="first").items())
-    later = series[series.duplicated(keep="first")]
-    if later.empty:
-        return
-    by_id = {feature_id: row for row, feature_id in firsts.items()}
-    for row, feature_id in later.items():
-        first = by_id[feature_id]
+    firsts: dict[str, int] = {}
+    for row in rows.tolist():
+        first = firsts.setdefault(ids[row], row)
+        if first == row:
+            continue
         same = shapely.equals_exact(geometries[row], geometries[first], 0) and all(
             _same(values[row], values[first]) for values in columns.values()
         )
         if same:
-            findings.leave_out(int(row), f"repeats {findings.where(int(first))}, kept once")
+            findings.leave_out(row, f"repeats {findings.where(first)}, kept once")
         else:
             findings.refuse(
-                int(row), f"its id is also that of {findings.where(int(first))}: give each its own"
+                row, f"its id is also that of {findings.where(first)}: give each its own"
             )
 
 
@@ -185,16 +183,14 @@ def note_twins(
     """Tell of features that are the same in all but their id; both are kept."""
     rows = findings.rows
     # Shapes with the same box are few; only they are held against each other.
-    box = pd.DataFrame(shapely.bounds(geometries[rows]), index=rows)
-    suspects = box.index[box.duplicated(keep=False)].to_numpy()
-    alike = pd.Series(_wkb(geometries[suspects]), index=suspects)
+    suspects = rows[_repeated(shapely.bounds(geometries[rows]))]
     seen: dict[Any, int] = {}
     twins = []
-    for row, shape in alike.items():
+    for row, shape in zip(suspects.tolist(), _wkb(geometries[suspects]), strict=True):
         key = (shape, repr([values[row] for values in columns.values()]))
-        first = seen.setdefault(key, int(row))
+        first = seen.setdefault(key, row)
         if first != row:
-            twins.append((first, int(row)))
+            twins.append((first, row))
     if twins:
         a, b = twins[0]
         count = "1 feature is" if len(twins) == 1 else f"{len(twins)} features are"
@@ -202,6 +198,16 @@ def note_twins(
             f"{count} the same as another in all but the id, such as {ids[b]!r} as {ids[a]!r}:"
             " both are kept"
         )
+
+
+def _repeated(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether another of some boxes (n, 4) is the same."""
+    same = np.ascontiguousarray(boxes + 0.0)  # one zero, not two
+    whole = pa.Array.from_buffers(
+        pa.binary(same.itemsize * 4), len(same), [None, pa.py_buffer(same)]
+    )
+    number = np.asarray(whole.dictionary_encode().indices)
+    return np.asarray(np.bincount(number, minlength=1)[number] > 1)
 
 
 def _wkb(geometries: Geometries) -> Any:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 from sqlalchemy import Connection
 
 from geo import earth
@@ -26,6 +25,9 @@ from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import shapes
 from layers.places.columns import is_missing, shown
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 #: Told of each step as it begins, and of rows of so many as they are written.
 Progress = Callable[[str, int, int], None]
@@ -195,6 +197,8 @@ def ground(
 
     Reads what ``load`` reads, as it does. Raises BadFileError.
     """
+    import geopandas as gpd  # noqa: PLC0415 - half a second, not for those who load
+
     file = Path(path)
     plan = Plan.of(
         places.layer("grids"), mapping={}, settings={}, crs=crs, source_layer=source_layer

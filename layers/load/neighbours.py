@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
 
+from geo.grids import ground
 from geo.rings import Rings
 from geo.rings import loose_edges as rings_edges
 from layers.places import LAYERS
@@ -94,7 +94,7 @@ def loose_edges(rings: Rings, levels: Sequence[str]) -> tuple[Rows, Geometries]:
     """
     at = rings.loose
     if len(set(levels)) > 1:
-        group = pd.factorize(np.array(levels, dtype=object))[0]
+        group = ground.numbered(levels)
         at = rings_edges(rings, group[rings.owner])
     polygon = rings.owner[np.searchsorted(rings.start, at, side="right") - 1]
     middle = (rings.xy[at] + rings.xy[at + 1]) / 2

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import psycopg
 import shapely
@@ -23,6 +22,8 @@ from layers.places.copying import Advance
 from layers.places.registry import Layer, layer
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from geo.rings import Rings
 
 #: A set of changes of its own, even where one transaction loads several layers; every shape is

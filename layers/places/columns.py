@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from layers.errors import BadValueError
 
@@ -85,7 +85,8 @@ class Column:
 
 def is_missing(value: object) -> bool:
     """Whether a cell is empty: None, NaN, NaT, NA or blank text."""
-    if value is None or value is pd.NA:
+    # Who has an NA has imported pandas; who has none need not wait for it.
+    if value is None or ("pandas" in sys.modules and value is sys.modules["pandas"].NA):
         return True
     if isinstance(value, str):
         return not value.strip()
@@ -155,7 +156,7 @@ def _time(value: object) -> datetime:
         value = datetime.fromisoformat(value.strip())
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise ValueError("no time zone")
-    moment = value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+    moment = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value  # pandas' own
     # PostgreSQL stores what lies outside the years 1 to 9999 in UTC, and then nobody can read it.
     return moment.astimezone(UTC)
 

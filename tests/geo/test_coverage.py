@@ -272,7 +272,7 @@ LATTICE = cells(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(legs=journeys())
 def test_cells_outside_and_unknown_sum_to_the_tracks(legs):
     answer = of(LATTICE, legs)

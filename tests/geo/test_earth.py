@@ -73,7 +73,7 @@ def test_holes_parts_directions_and_empty_geometries():
     assert earth.area_m2([]).shape == (0,)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     lon=st.floats(-170, 170),
     lat=st.floats(-80, 75),

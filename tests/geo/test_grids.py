@@ -55,7 +55,7 @@ def test_clipped_cells_tile_the_area_and_share_their_edges_exactly(shape, size_m
     check_tiling(grids.draw(LAND, shape=shape, size_m=size_m), LAND)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     points=st.lists(
         st.tuples(st.floats(100, 101), st.floats(41, 42)), min_size=4, max_size=12, unique=True

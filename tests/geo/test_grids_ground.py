@@ -19,7 +19,7 @@ def all_pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.array(list(itertools.combinations(range(n), 2))).T.reshape(2, -1))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(shapes=st.lists(POLYGON, min_size=2, max_size=7))
 @example(
     shapes=[shapely.box(0, 0, 1, 1), shapely.Polygon([(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)])]
@@ -69,7 +69,7 @@ def test_a_vertex_moved_across_an_edge_is_not_told_apart():
     assert (perhaps | ~np.array(real)).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     shapes=st.lists(SHAPE, min_size=1, max_size=8),
     groups=st.lists(st.integers(0, 1), min_size=8, max_size=8),
@@ -92,7 +92,7 @@ def test_overlaps_are_those_of_a_loop_over_all_pairs(shapes, groups, written):
         assert common.distance(shapely.Point(one.lon, one.lat)) < 1e-9
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(shapes=st.lists(SHAPE, min_size=1, max_size=8), data=st.data())
 def test_ground_outside_is_that_of_a_loop_over_all_children(shapes, data):
     n = len(shapes)

@@ -174,7 +174,7 @@ def test_edges_drawn_twice_half_a_metre_apart_are_one_edge():
     assert now["east"].symmetric_difference(box(0.75, 0, 2, 1)).area < hair
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10_000))
 def test_siblings_still_tile_their_union_after_fifty_moves(seed):
     rng = np.random.default_rng(seed)

@@ -120,7 +120,7 @@ def test_a_corner_that_is_moved_across_another_grid_is_refused_with_the_place():
         moved("ne", with_corner(FOUR["ne"], (1, 1), (0.5, -0.5)), FOUR)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1), count=st.integers(2, 4), moves=st.integers(1, 5),
 )  # fmt: skip
@@ -211,7 +211,7 @@ class _Wall:
         return [name for name, brick in self.bricks().items() if brick.touches(place)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1), rows=st.integers(2, 4), columns=st.integers(2, 3),
     moves=st.integers(1, 5),
@@ -239,7 +239,7 @@ def test_in_a_wall_of_bricks_every_corner_of_three_is_one_corner_wherever_it_goe
             ).area
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), x=st.integers(3, 4), by=st.tuples(
     st.floats(-0.35, 0.35), st.floats(-0.35, 0.35)))  # fmt: skip
 def test_where_bricks_lie_straight_on_each_other_the_corner_bends_the_edge_that_it_lay_on(

@@ -321,7 +321,7 @@ walks = st.lists(
 GRID = np.array([at(x, y) for x in range(-2400, 2401, 300) for y in range(-2400, 2401, 300)]).T
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ways)
 def test_bands_are_nested_and_valid_on_any_roads(lines: list[list[tuple[float, float]]]) -> None:
     found = bands(from_origin(network(*lines), VEHICLE), [1, 2, 3, 5]).geometry
@@ -330,7 +330,7 @@ def test_bands_are_nested_and_valid_on_any_roads(lines: list[list[tuple[float, f
     assert all(b.covers(a) for a, b in zip(found.iloc[:-1], found.iloc[1:], strict=True))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ways)
 def test_a_road_or_source_more_makes_no_place_slower(
     lines: list[list[tuple[float, float]]],
@@ -366,7 +366,7 @@ def dijkstra_s(
     return best
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(walks, st.lists(st.sampled_from(["no", "forward", "backward"]), min_size=8, max_size=8))
 def test_on_the_roads_times_are_dijkstras(
     lines: list[list[tuple[float, float]]], way: list[str]
@@ -382,7 +382,7 @@ def test_on_the_roads_times_are_dijkstras(
         assert found_s == pytest.approx(late, rel=0.01, abs=1.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ways, places, st.booleans())
 def test_a_route_takes_as_long_as_the_field_says(
     lines: list[list[tuple[float, float]]], place: tuple[float, float], reverse: bool

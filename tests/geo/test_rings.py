@@ -22,7 +22,7 @@ CORNER = st.tuples(st.integers(0, 6), st.integers(0, 6))
 RING = st.lists(CORNER, min_size=3, max_size=9).map(shapely.Polygon)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(polygons=st.lists(RING, min_size=1, max_size=5))
 def test_what_is_proven_valid_is_valid(polygons):
     array = np.array(polygons)
@@ -53,7 +53,7 @@ def test_no_invalid_polygon_is_proven(polygon):
     assert not surely_valid(Rings.of(np.array([polygon])), 1).any()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     shapes=st.lists(SHAPE, min_size=1, max_size=7),
     groups=st.lists(st.integers(0, 1), min_size=7, max_size=7),
@@ -105,7 +105,7 @@ def test_an_edge_is_shared_only_within_its_group():
     assert len(loose_edges(rings, np.array([0, 1]))) == 8
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(shapes=st.lists(SHAPE, min_size=1, max_size=6), data=st.data())
 def test_ewkb_is_what_geos_writes(shapes, data):
     polygons = np.array(shapes)
@@ -120,7 +120,7 @@ def test_ewkb_is_what_geos_writes(shapes, data):
     assert [raw[a:b].tobytes() for a, b in itertools.pairwise(begin)] == list(wkb)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(shapes=st.lists(SHAPE, min_size=1, max_size=6), turned=st.lists(st.booleans(), min_size=6))
 def test_misturned_polygons_are_those_that_turning_changes(shapes, turned):
     right = shapely.orient_polygons(np.array(shapes))

@@ -101,7 +101,7 @@ def check(given_shape: shapely.Geometry | None, drawn: shapely.Geometry | None) 
     assert valid.symmetric_difference(meant).area <= meant.length + 4
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(shapes_of_all_kinds)
 def test_every_feature_is_there_as_geos_would_clip_it(
     shapes: list[shapely.Geometry | None],
@@ -111,7 +111,7 @@ def test_every_feature_is_there_as_geos_would_clip_it(
         check(one, drawn.get(n))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(stars(), archipelagos()), min_size=1, max_size=4))
 def test_exteriors_turn_one_way_and_holes_the_other(shapes: list[shapely.Geometry]) -> None:
     for rings in paths(tile_of(shapes)):
@@ -240,7 +240,7 @@ def test_shapes_in_degrees_are_those_of_the_plane_cut_where_it_ends():
     assert north < flat.bounds[3][3]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(AREAS), min_size=1, max_size=8))
 def test_areas_alone_are_laid_out_as_areas_among_others(areas: list[object]) -> None:
     alone = Shapes.of(np.array(areas, dtype=object))

@@ -50,7 +50,7 @@ def test_equal_values_of_different_kinds_stay_apart_by_column() -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), st.integers(1, 12))
 def test_every_value_comes_back(data: st.DataObject, count: int) -> None:
     kinds = [st.text(max_size=9), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.floats()]

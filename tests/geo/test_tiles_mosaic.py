@@ -64,7 +64,7 @@ def stars(draw: st.DrawFn) -> shapely.Geometry:
     return shapely.MultiPolygon([moved, affinity.translate(moved, 2.1 * size, 0.37)])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(stars(), min_size=1, max_size=4))
 def test_pixels_are_shared_out_as_geos_would(shapes: list[shapely.Geometry]) -> None:
     owner, shown = shared(shapes)
@@ -101,7 +101,7 @@ def pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return owner, shown
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pictures())
 def test_outlines_show_of_each_pixel_what_is_to_be_seen(
     picture: tuple[np.ndarray, np.ndarray],
@@ -129,7 +129,7 @@ def test_whole_ground_is_one_rectangle_for_each_owner_and_no_seam_between() -> N
     assert shapely.union_all(ground).contains(shapely.box(-60, -60, 4150, 4150))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(pictures(), st.floats(0, 20))
 def test_a_lower_price_never_makes_more_bytes(
     picture: tuple[np.ndarray, np.ndarray], price: float

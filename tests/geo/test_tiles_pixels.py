@@ -39,7 +39,7 @@ def slowly(shapes: list[shapely.Geometry], all_touched: bool) -> tuple[np.ndarra
     return owner, full
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(stars(), min_size=1, max_size=4), st.booleans())
 def test_pixels_are_shared_out_as_geos_would(
     shapes: list[shapely.Geometry], all_touched: bool
@@ -50,7 +50,7 @@ def test_pixels_are_shared_out_as_geos_would(
     assert np.array_equal(owner, expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(stars(), min_size=1, max_size=5), st.booleans())
 def test_rectangles_cover_the_middles_that_are_held_and_touch_the_pixels_that_are(
     shapes: list[shapely.Geometry], all_touched: bool

@@ -43,7 +43,7 @@ def areas(draw: st.DrawFn) -> shapely.Geometry:
     return shapely.multipolygons(parts) if parts else shapely.box(100, 100, 104, 104)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(areas(), min_size=1, max_size=4))
 def test_what_is_drawn_is_valid_and_nowhere_far_from_what_it_stands_for(
     shapes: list[shapely.Geometry],

@@ -57,7 +57,7 @@ ROWS = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(ROWS, min_size=1, max_size=9), st.randoms(use_true_random=False), st.integers(0, 9))
 def test_settling_does_not_know_the_order_of_arrival(rows, random, split):
     given_ = fixes(*rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,7 @@ def decoded(tile: bytes) -> list[Seen]:
     return [
         Seen(
             id=one["id"],
-            shape=shapely.geometry.shape(one["geometry"]),
+            shape=shapely.from_geojson(json.dumps(one["geometry"])),
             properties=one["properties"],
         )
         for one in (layers["it"]["features"] if layers else [])

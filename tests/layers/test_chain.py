@@ -101,9 +101,7 @@ def test_what_is_no_place_is_refused(connection: Connection, lon: float, lat: fl
         places.chain(connection, lon, lat)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lon=st.integers(-1, 9).map(lambda n: 100 + n / 2),
     lat=st.integers(-1, 9).map(lambda n: 40 + n / 2),

@@ -86,7 +86,7 @@ def goes_round(connection: Connection, layer: str, suffix: str) -> None:
     assert there(connection, layer) == before
 
 
-MANY = settings(max_examples=25, deadline=None)
+MANY = settings(max_examples=25)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -172,9 +172,7 @@ BOX = st.tuples(*[st.integers(0, 5)] * 4).map(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shapes=st.lists(BOX, min_size=2, max_size=6),
     parents=st.lists(st.sampled_from([None, 0, 1]), min_size=6, max_size=6),

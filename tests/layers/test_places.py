@@ -176,7 +176,7 @@ def test_a_blank_of_any_kind_is_missing(blank: object) -> None:
         places.Column(name="rule", needed=True).parse(blank)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),

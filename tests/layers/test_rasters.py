@@ -112,7 +112,7 @@ def wide(connection: Connection, tmp_path_factory: pytest.TempPathFactory) -> An
         yield source
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(box=BOX)
 def test_any_part_is_the_pixels_of_rasterios_window(
     connection: Connection, wide: Any, box: tuple[float, ...]

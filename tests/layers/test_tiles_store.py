@@ -53,7 +53,7 @@ places = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(places, st.randoms(use_true_random=False))
 def test_exactly_the_tiles_that_a_change_meets_are_forgotten(
     place: shapely.Geometry, chance: random.Random
@@ -83,7 +83,7 @@ def test_exactly_the_tiles_that_a_change_meets_are_forgotten(
     assert store.bytes == 1000 * len(set(keys) - met)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
