@@ -165,7 +165,7 @@ def equals(of: Layer, name: str, text: str) -> Sql:
         return of.table.c[name] == instant(text, name)
     try:
         if column.kind in {"integer", "number"} and not _NUMBER.fullmatch(text):
-            raise BadValueError(f"{name} is {shown(text)}: give a number in plain digits, such as 5")
+            raise BadValueError(f"{name} is {shown(text)}: give it in plain digits, such as 5")
         value = Column(name=name, kind=column.kind).parse(text)
     except BadValueError as error:
         raise BadQueryError(str(error)) from None
