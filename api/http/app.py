@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -44,6 +45,34 @@ class SafeHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+#: RFC 9110, 7.2: a name, an IPv4 or bracketed address, or nothing; and a port.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Za-z:._-]+\])(?::[0-9]*)?")
+
+
+class Hosts:
+    """ASGI middleware: a request says once, and in words that can be, which host it is for.
+
+    RFC 9112, 3.2: whoever passes it on might otherwise read it as another's.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            given = [value for name, value in scope["headers"] if name == b"host"]
+            needed = scope.get("http_version") != "1.0"
+            if not (len(given) == 1 and _HOST.fullmatch(given[0])) and (given or needed):
+                refusal = errors.problem(
+                    400, "bad_host",
+                    f"Host: it is there {len(given)} times, or is no host: send one, such as"
+                    " Host: patrols.example.org",
+                )  # fmt: skip
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Heads:
@@ -106,6 +135,7 @@ def create_app(
     app.add_middleware(CodedTags)
     app.add_middleware(Identity, engine=engine)
     app.add_middleware(TileDoor, tiles=tiles, rights=rights)
+    app.add_middleware(Hosts)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Heads)
     return app

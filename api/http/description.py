@@ -91,11 +91,14 @@ _SCHEMAS: dict[str, Json] = {
     },
     "FeatureToStore": {
         "type": "object",
-        "required": ["type", "geometry"],
+        "required": ["type", "geometry", "properties"],
         "properties": {
             **_FEATURE,
             "geometry": _ref("Geometry"),
-            "properties": _or_null(_FEATURE["properties"]),
+            "properties": {
+                **_or_null(_FEATURE["properties"]),
+                "description": "one that is left out is emptied, or gets its default; null: all",
+            },
         },
     },
     "FeatureCollection": {

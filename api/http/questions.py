@@ -12,9 +12,10 @@ from fastapi.exceptions import RequestValidationError
 
 from api.http.errors import ApiError
 
-#: What libraries add so that nothing is taken from a cache, and how many a list may have at most,
-#: which one that is never in pages keeps to anyway.
-_PASSED_OVER = frozenset({"_", "v", "limit"})
+#: What libraries add so that nothing is taken from a cache.
+_PASSED_OVER = frozenset({"_", "v"})
+#: How many a list may have at most; one that is never in pages keeps to it anyway.
+_LIMIT, _SOME = "limit", re.compile(r"0*[1-9][0-9]*")
 
 #: Python also reads +5, 1_000, blanks and the digits of every script as numbers, and so would
 #: pydantic; who wrote such a thing meant something else, and caches would hold it twice.
@@ -83,8 +84,13 @@ def check_numbers(request: Request, known: Mapping[tuple[str, str], type]) -> No
 
 def check_known(request: Request, known: Mapping[str, bool], *, status: int = 422) -> None:
     """Refuse a parameter that is not ``known``: what is passed over in silence misleads."""
-    for name in request.query_params:
-        if name not in known and name not in _PASSED_OVER:
+    for name, value in request.query_params.multi_items():
+        if name == _LIMIT and name not in known and not _SOME.fullmatch(value):
+            raise ApiError(
+                status, "bad_limit",
+                f"limit: {value[:40]!r} is no whole number from 1 up in plain digits",
+            )  # fmt: skip
+        if name not in known and name not in {*_PASSED_OVER, _LIMIT}:
             there = ", ".join(sorted(known)) or "none"
             raise ApiError(
                 status, "unknown_parameter",

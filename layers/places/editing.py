@@ -205,6 +205,12 @@ def _row(
     """Columns and geometry as they are stored. Raises BadFeatureError."""
     if given.get("type") != "Feature":
         raise BadFeatureError("this is no GeoJSON feature: its type must be 'Feature'")
+    if "properties" not in given:
+        # Left out by mistake, it would empty whatever a PUT finds.
+        raise BadFeatureError(
+            "this is no GeoJSON feature: it has no member 'properties' (RFC 7946, 3.2): give all"
+            " of them, or null for none"
+        )
     systems.check(given)
     systems.check(given.get("geometry"))
     values = _values(of, given.get("properties"))

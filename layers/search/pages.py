@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DataError, InternalError
 
 from layers.errors import BadFilterError, BadQueryError, BadValueError, NoSuchFeatureError
 from layers.places import Layer
-from layers.places.columns import Column
+from layers.places.columns import Column, shown
 from layers.search.collections import time_columns
 from layers.search.geometries import CRS84, EPSG_3857, EPSG_4326
 from layers.search.positions import Position, Sort, at, beyond, ordered, sorted_columns, whole
@@ -24,6 +25,8 @@ Feature = dict[str, Any]
 Bounds = tuple[float, float, float, float]
 #: Enough decimals to write any coordinate so that it reads back as the same double.
 _DECIMALS = 25
+#: Python also reads the digits of every script; CQL2 has these alone. Empty: it has no value.
+_NUMBER = re.compile(r"(?:-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,8 @@ def equals(of: Layer, name: str, text: str) -> Sql:
     if column.kind == "time":
         return of.table.c[name] == instant(text, name)
     try:
+        if column.kind in {"integer", "number"} and not _NUMBER.fullmatch(text):
+            raise BadValueError(f"{name} is {shown(text)}: give it in plain digits, such as 5")
         value = Column(name=name, kind=column.kind).parse(text)
     except BadValueError as error:
         raise BadQueryError(str(error)) from None

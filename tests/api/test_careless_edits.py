@@ -103,3 +103,24 @@ def test_a_delete_tells_what_went_with_it(admin: httpx.Client) -> None:
     assert "deleted-also" not in alone.headers
     told = admin.get("/openapi.json").json()["paths"]["/api/layers/{layer}/{feature_id}"]
     assert "Deleted-Also" in told["delete"]["responses"]["204"]["headers"]
+
+
+def test_a_feature_without_the_member_properties_empties_nothing(admin: httpx.Client) -> None:
+    put(admin, "posts", post("p", name="Kept", team="t"))
+    path = "/api/layers/posts/p"
+    bare = {name: value for name, value in post("p").items() if name != "properties"}
+    for answer in (
+        admin.put(path, json=bare, headers={"If-Match": "*"}),
+        admin.post("/api/layers/posts", json={**bare, "id": "q"}),
+    ):
+        assert code(answer) == "422 bad_feature"
+        assert "no member 'properties' (RFC 7946" in answer.json()["detail"]
+    assert admin.get(path).json()["properties"]["name"] == "Kept"
+    # Said in so many words, it is what is meant.
+    for number, nothing in enumerate((None, {})):
+        made = {**bare, "id": f"n{number}", "properties": nothing}
+        assert admin.post("/api/layers/posts", json=made).status_code == 201
+        emptied = admin.put(path, json={**made, "id": "p"}, headers={"If-Match": "*"})
+        assert emptied.json()["properties"]["name"] is None
+    schemas = admin.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["FeatureToStore"]["required"] == ["type", "geometry", "properties"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
+from sqlalchemy import Engine, text
 
 from layers import coverage
 from tests.api.api_words import at, box, enrol, feature, fix, put, send
@@ -26,8 +29,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return times
 
 
-def _ask(client: httpx.Client) -> dict[str, object]:
-    told: dict[str, object] = client.get("/api/coverage", params=WINDOW).json()
+def _ask(client: httpx.Client) -> dict[str, Any]:
+    told: dict[str, Any] = client.get("/api/coverage", params=WINDOW).json()
     return told
 
 
@@ -69,3 +72,23 @@ def test_only_what_says_something_of_the_window_has_it_computed_again(
         assert len(measured) == n + 2
         assert _tile(admin).headers["cache-status"] == "patrolgrid; fwd=miss"
     assert len(measured) == 6
+
+
+@pytest.mark.parametrize("table", ["fixes", "fixes_20260302"])
+def test_coverage_of_what_was_truncated_is_no_longer_told(
+    admin: httpx.Client, engine: Engine, table: str
+) -> None:
+    enrol(admin, "v")
+    put(admin, "grids", feature("g", box(100.01, 40, 0.02), level="cell"))
+    send(admin, [fix("v", 0, 100.01), fix("v", 7, 100.0222222)])
+    tile, before = _tile(admin), _ask(admin)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {table}"))
+    assert _ask(admin)["data_version"] != before["data_version"]
+    (cell,) = _ask(admin)["features"]
+    assert cell["properties"]["patrol_s"] == 0
+    assert _tile(admin).content != tile.content
+    again = _ask(admin)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {table}"))  # of what is empty
+    assert _ask(admin) == again

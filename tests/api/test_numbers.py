@@ -51,3 +51,37 @@ def test_numbers_in_every_plain_form_are_understood(admin: httpx.Client) -> None
     assert admin.get("/api/layers/posts?limit=0005").status_code == 200
     wide = admin.get("/ogc/collections/posts/items", params={"filter": "households > ５"})
     assert code(wide) == "400 bad_filter"
+
+
+def test_a_property_that_is_a_number_is_asked_for_as_one(admin: httpx.Client) -> None:
+    place = {"type": "Point", "coordinates": [100, 40]}
+    put(admin, "settlements", feature("three", place, households=3))
+    put(admin, "settlements", feature("none", place))
+
+    def ids(value: str) -> list[str]:
+        path = "/ogc/collections/settlements/items"
+        told = admin.get(f"{path}?households={value}").json()
+        return [one["id"] for one in told["features"]]
+
+    assert (ids("3"), ids("3.0"), ids("0.3e1"), ids("4")) == (["three"], ["three"], ["three"], [])
+    assert ids("") == ["none"]  # as before: that have no value
+    for wrong in ("٣", "３", "३", "%203", "%2B3", "0_3", "nan", "x"):
+        refused = admin.get(f"/ogc/collections/settlements/items?households={wrong}")
+        assert code(refused) == "400 bad_query", wrong
+        assert "plain digits" in refused.json()["detail"]
+    for language in ("households = '٣'", "households = ٣", "households IN (３)"):
+        refused = admin.get("/ogc/collections/settlements/items", params={"filter": language})
+        assert code(refused) == "400 bad_filter", language
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/ogc/collections", 400), ("/ogc", 400), ("/ogc/tileMatrixSets", 400), ("/api/layers", 422)],
+)
+def test_a_limit_of_what_is_never_in_pages_is_one_all_the_same(
+    admin: httpx.Client, path: str, status: int
+) -> None:
+    assert admin.get(f"{path}?limit=5").status_code == 200
+    for wrong in ("garbage", "0", "-1", "5.0", "٥", ""):
+        assert code(admin.get(f"{path}?limit={wrong}")) == f"{status} bad_limit", wrong
+    assert admin.get(f"{path}?limit=5&limit=x").status_code == status

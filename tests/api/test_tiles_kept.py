@@ -76,6 +76,39 @@ def test_an_edit_shows_at_the_next_request_of_every_server_and_far_tiles_stay(
     assert shown(other, HERE) == shown(admin, HERE) == {}
 
 
+def test_a_layer_that_is_truncated_is_gone_from_the_tiles_of_every_server(
+    admin: httpx.Client, other: httpx.Client, engine: Engine
+) -> None:
+    ground = "/tiles/5/24/12.mvt?layers=unattended"
+    put(admin, "grids", feature("g", box(100.015, 40, 0.01), level="cell"))
+    put(admin, "post_areas", feature("a", box(100.015, 40, 0.01)))
+    place = {"type": "Point", "coordinates": [100.02, 40.005]}
+    put(admin, "settlements", feature("s", place, name="Gone"))
+
+    def seen() -> list[tuple[list[str], ...]]:
+        return [
+            (
+                list(shown(client, HERE, "settlements")),
+                list(shown(client, HERE + "?layers=post_areas,grids", "post_areas")),
+                list(shown(client, ground, "unattended")),
+            )
+            for client in (admin, other)
+        ]
+
+    assert seen() == [(["s"], ["a"], [])] * 2
+    for tables, left in (
+        ("settlements", ([], ["a"], [])),
+        ("post_areas", ([], [], ["g"])),
+        ("grids", ([], [], [])),
+    ):
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {tables}"))
+        assert seen() == [left] * 2
+    # And it comes back with an undo, there too.
+    assert admin.post("/api/layers/settlements/undo").status_code == 200
+    assert seen() == [(["s"], [], [])] * 2
+
+
 def test_a_tile_that_many_ask_for_at_once_is_made_once(admin: httpx.Client, tiles: Tiles) -> None:
     for n in range(50):
         cell = box(100.0 + n * 0.002, 40, 0.0019)

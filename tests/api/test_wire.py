@@ -35,7 +35,8 @@ def _sent(client: httpx.Client, request: bytes) -> tuple[int, str]:
 
 
 def _get(client: httpx.Client, address: str) -> tuple[int, str]:
-    return _sent(client, f"GET {address} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    head = f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    return _sent(client, head.encode())
 
 
 def test_an_address_beyond_64_kb_is_told_to_be_too_long(anybody: httpx.Client) -> None:
@@ -53,3 +54,27 @@ def test_an_address_beyond_64_kb_is_told_to_be_too_long(anybody: httpx.Client) -
 )
 def test_what_is_no_http_is_told_so(anybody: httpx.Client, sent: bytes) -> None:
     assert _sent(anybody, sent) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", "Host: a b\r\n",
+              "Host: a/b\r\n", "Host: me@a\r\n", "Host: a:b\r\n", "Host: [::1\r\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/healthz", "/tiles/5/5/5.mvt", "/nowhere"])
+def test_a_request_that_does_not_say_once_which_host_it_is_for_is_refused(
+    anybody: httpx.Client, path: str, hosts: str
+) -> None:
+    head = f"GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n"
+    assert _sent(anybody, head.encode()) == (400, "bad_host")
+
+
+@pytest.mark.parametrize(
+    ("version", "hosts"),
+    [("1.0", ""), ("1.0", "Host: x\r\n"), ("1.1", "Host: [::1]:8000\r\n"),
+     ("1.1", "Host: a_b.example:80\r\n"), ("1.1", "Host: 10.0.0.1\r\n"), ("1.1", "Host:\r\n")],
+)  # fmt: skip
+def test_a_host_as_it_may_be_and_none_of_old_clients_are_taken(
+    anybody: httpx.Client, version: str, hosts: str
+) -> None:
+    head = f"GET /api/layers HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n"
+    assert _sent(anybody, head.encode()) == (401, "no_identity")

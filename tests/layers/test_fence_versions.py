@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from layers import versions
 from layers.load import load
@@ -120,6 +120,16 @@ def test_a_fence_that_was_deleted_and_comes_back_has_a_hole_in_its_past(
     connection.execute(text("DELETE FROM fences"))
     make(connection, NOW - DAY)
     assert told(connection) == [(1, None, "now"), (2, "now", None)]
+
+
+def test_a_truncation_ends_what_holds_as_a_deletion_does(engine: Engine) -> None:
+    with engine.begin() as connection:
+        make(connection, NOW - 5 * DAY)
+        edit(connection, NOW + 9 * DAY, margin_m=1)
+        connection.execute(text("TRUNCATE fences"))
+        assert told(connection) == [(1, -5, "now")]
+        make(connection, None)
+        assert told(connection) == [(1, -5, "now"), (3, "now", None)]
 
 
 def test_a_file_loaded_again_after_an_edit_changes_nothing_and_says_so(

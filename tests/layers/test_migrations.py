@@ -150,6 +150,34 @@ def test_history_begins_with_the_first_change_after_the_upgrade(
         assert [tuple(row) for row in versions] == [("fixes", 3), ("grids", 3)]
 
 
+@pytest.mark.parametrize("revision", ["0011", "head"])
+def test_versions_move_with_what_is_truncated_and_not_with_what_was_empty(
+    empty: Engine, empty_url: str, revision: str
+) -> None:
+    migrate.upgrade(empty, revision)
+    fill(empty_url)
+    migrate.upgrade(empty)
+
+    def moved(table: str) -> set[str]:
+        versions = "SELECT layer, version FROM layer_versions"
+        with empty.begin() as connection:
+            before = {tuple(row) for row in connection.exec_driver_sql(versions)}
+            connection.exec_driver_sql(f"TRUNCATE {table}")
+            after = {tuple(row) for row in connection.exec_driver_sql(versions)}
+        return {layer for layer, _ in after - before}
+
+    for table, layers in (
+        ("fixes_20260301", {"fixes"}),
+        ("fixes", {"fixes"}),
+        ("breaches CASCADE", {"breaches"}),
+        ("units CASCADE", {"units"}),
+        ("teams CASCADE", {"teams"}),
+        ("settlements, roads", {"settlements", "roads"}),
+    ):
+        assert moved(table) == layers, table
+        assert moved(table) == set(), table
+
+
 def test_two_processes_may_upgrade_at_once(empty: Engine, empty_url: str) -> None:
     script = (
         "import sys; from layers.db import migrate; from layers.db.engine import make_engine;"
@@ -226,6 +254,7 @@ MAY_NOT = [
     ("patrolgrid_write", "DELETE FROM changes"),
     ("patrolgrid_write", "UPDATE change_sets SET made_by = 'nobody'"),
     ("patrolgrid_write", "SELECT keep_history()"),
+    ("patrolgrid_write", "SELECT tell_caches_of_truncation()"),
     ("patrolgrid_read", "SELECT change_set()"),
     ("patrolgrid_write", "DELETE FROM events"),
     ("patrolgrid_write", "TRUNCATE fixes"),

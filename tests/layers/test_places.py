@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -153,11 +155,13 @@ def test_a_read_moves_no_version(connection: Connection) -> None:
 def test_coordinates_come_back_to_the_last_bit(connection: Connection) -> None:
     hard = [1e-7, 0.1 + 0.2, 105.12345678901235, 179.99999999999997, 1 / 3]
     settle(connection, *(village(f"{n}", lon, lon / 2) for n, lon in enumerate(hard)))
-    found = [
-        one["geometry"]["coordinates"]
-        for one in places.features(connection, "settlements").features
+    page = places.features(connection, "settlements")
+    assert [one["geometry"]["coordinates"] for one in page.features] == [
+        [lon, lon / 2] for lon in hard
     ]
-    assert found == [[lon, lon / 2] for lon in hard]
+    # Written as they are, they are the same page.
+    written = places.features(connection, "settlements", written=True)
+    assert json.loads(msgspec.json.encode(written.features)) == page.features
 
 
 @pytest.mark.parametrize(

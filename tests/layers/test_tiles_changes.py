@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from layers import staleness
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
+from rows import fill
 from tests.layers.tile_words import area, fence, mercator, run, settle
 
 
@@ -88,6 +89,27 @@ def test_what_goes_with_another_is_told_too(engine: Engine) -> None:
     told(engine)
     run(engine, "DELETE FROM posts")
     assert sorted(one[:2] for one in told(engine)) == [("post_areas", ["near p"]), ("posts", ["p"])]
+
+
+@pytest.mark.parametrize(
+    ("tables", "layers"),
+    [
+        ("settlements, roads", ["roads", "settlements"]),
+        ("posts CASCADE", ["post_areas", "posts"]),
+        ("grids, checkpoints", ["checkpoints", "grids"]),
+        ("cameras, border, fences", ["border", "cameras", "fences"]),
+        ("breaches CASCADE", ["breaches"]),
+    ],
+)
+def test_a_truncation_tells_that_all_of_a_layer_went_if_there_was_any(
+    engine: Engine, database_url: str, tables: str, layers: list[str]
+) -> None:
+    fill(database_url)
+    told(engine)
+    for expected in (layers, []):
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {tables}"))
+        assert sorted(told(engine)) == [(layer, None, None) for layer in expected]
 
 
 def test_what_is_rolled_back_is_not_told(engine: Engine) -> None:

@@ -122,8 +122,9 @@ def list_features(
         return downloads.Download(request, service, principal, what)
     with acting(service.engine, principal, "patrolgrid_read") as connection:
         page = places.features(
-            connection, kind.name, bbox=bbox, level=level, limit=limit, after=after(cursor)
-        )
+            connection, kind.name, bbox=bbox, level=level, limit=limit, after=after(cursor),
+            written=True,
+        )  # fmt: skip
         version = versions.read(connection, [kind.name])
     payload = collection(page.features, links=next_link(request, page.next))
     told = answer(request, payload, version, of_layer=True)
