@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from layers.errors import BadFeatureError, BadValueError
-from layers.load import encoding, moments, persons
+from layers.load import mojibake, moments, persons
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.places.columns import Column, is_missing, shown, text_of
@@ -20,13 +20,20 @@ def mend_texts(
     """Columns whose texts were read in the wrong code page before they came here, mended."""
     out: dict[str, Sequence[Any]] = {}
     for name, values in columns.items():
-        found = encoding.mended(values)
+        found = mojibake.mended(values)
         out[name] = values
         if found is not None:
-            out[name], (what, *notes) = found
-            findings.repair(None, f"column {name}: {what}")
-            findings.notes.extend(notes)
+            out[name] = found.column(values)
+            for row, value in enumerate(values):
+                if _is_text(value) and value in found.texts:
+                    findings.repair(row, _was_read(name, value, found))
+            findings.notes.extend(f"column {name}: {one}" for one in found.notes)
     return out
+
+
+def _was_read(name: str, value: str, found: mojibake.Mended) -> str:
+    after = found.texts[value]
+    return f"{name} was {found.codec} read as Latin-1: {shown(value)} is {shown(after)}"
 
 
 def parse(
