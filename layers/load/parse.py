@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from layers.errors import BadFeatureError, BadValueError
@@ -227,12 +227,20 @@ def _reader(plan: Plan, column: Column) -> Callable[[Any], Any]:
     return read
 
 
+#: What spreadsheets make of a date of 0.
+_EMPTY_DAYS = (date(1899, 12, 30), date(1899, 12, 31))
+
+
 def _zoned(name: str, value: Any, plan: Plan) -> Any:
     """A time with its zone: its own, else the one that was said. Raises BadValueError."""
     zone = plan.zone
     if isinstance(value, str) and value.strip():
         # Where it is none the column says what is wrong with it.
         value = moments.read(name, value, plan.dates) or value
+    if isinstance(value, datetime) and value == value and value.date() in _EMPTY_DAYS:  # noqa: PLR0124
+        raise BadValueError(
+            f"{name} is {shown(str(value))}, which is a spreadsheet's empty date: leave it empty"
+        )
     if not isinstance(value, datetime) or value.utcoffset() is not None or value != value:  # noqa: PLR0124
         return value
     if zone is None:

@@ -113,3 +113,19 @@ def test_a_coordinate_with_rubbish_behind_it_is_refused(
 ) -> None:
     path = csv(tmp_path, "id;lon;lat", f"A;{cell};40")
     assert f"the coordinate {cell!r} " in refusal(connection, "settlements", path)
+
+
+def test_degrees_minutes_and_seconds_without_signs_are_named_as_such(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = csv(tmp_path, "id,lon,lat", "A,1041230,413600", "B,1041330,413700")
+    said = refusal(connection, "settlements", path)
+    assert "looks like degrees, minutes and seconds written together: write 104°12'30" in said
+    other = csv(tmp_path, "id,lon,lat", "A,1041270,413600", "B,1041330,413700")
+    assert "written together" not in refusal(connection, "settlements", other)
+
+
+def test_a_spreadsheets_empty_date_is_no_time(connection: Connection, tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,kind,last_heartbeat,lon,lat", "A,staffed,1899-12-30,105,40")
+    said = refusal(connection, "checkpoints", path, time_zone="UTC")
+    assert "which is a spreadsheet's empty date: leave it empty" in said
