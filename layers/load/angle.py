@@ -42,6 +42,8 @@ _WORDS = (
 )
 _SECONDS = re.compile(r"(?<=\d)\s*(?:seconds?|sec|s|сек)\.?(?=\s*(?:[nsew]\b|$|\s))")
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([°:\"]|''|')?\s*")
+#: Behind a number alone a point ends no word, and a star is no degree: minutes follow one that is.
+_RUBBISH = re.compile(r"\*$|^[-+]?\d+(?:[.,]\d+)?\s*\.$")
 _PLACE = {"°": 0, "'": 1, "''": 2, '"': 2}
 _MOST = {"longitude": 180, "latitude": 90}
 
@@ -66,6 +68,8 @@ def degrees(text: str, axis: Axis) -> float:
     found = _SHAPE.fullmatch(plain)
     assert found is not None  # any text has this shape
     letters, rest = [one for one in (found[1], found[3]) if one], found[2]
+    if not letters and _RUBBISH.search(text.strip()):
+        raise BadAngleError(_wrong(text, "has something behind its number"))
     negative = rest.startswith("-")
     rest = re.sub(r"(?<=\d),(?=\d)", ".", rest.lstrip("+-").strip())
     # Three numbers with hyphens are no range; two may be one.

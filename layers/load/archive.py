@@ -17,8 +17,8 @@ _MACOS = re.compile(r"(?:^|/)(?:__MACOSX/|\._)")
 #: What GDAL reads from where it is packed: a file, or a geodatabase, which is a folder.
 _IN_PLACE = re.compile(r".*?\.(?:shp|gpkg|fgb|kml|tab|mif)$|.*?\.gdb(?=/)", re.IGNORECASE)
 #: What is unpacked first.
-_UNPACKED = {".csv", ".tsv", ".txt", ".geojson", ".json", ".geojsonl", ".parquet", ".xlsx", ".ods",
-             ".gml", ".gpx", ".topojson", ".dxf"}  # fmt: skip
+_UNPACKED = {".csv", ".tsv", ".txt", ".geojson", ".json", ".geojsonl", ".parquet", ".xlsx", ".xlsm",
+             ".xls", ".ods", ".gml", ".gpx", ".topojson", ".dxf"}  # fmt: skip
 #: Of these each is of one layer.
 _SINGLE = (".csv", ".tsv", ".txt", ".geojson", ".geojsonl", ".parquet")
 _MOST_NAMED = 10

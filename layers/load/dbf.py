@@ -11,6 +11,7 @@ import codecs
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layers.errors import BadFileError
 from layers.load import encoding
@@ -57,15 +58,10 @@ def codec_of(
 
 def sample(table: bytes) -> bytes:
     """The texts of a table that are not ASCII, a line each; else its field names that are not."""
-    array = np.frombuffer(table, dtype=np.uint8)
-    if len(array) < 33:
+    if len(table) < 33:
         return b""
-    count, head, width = (
-        int.from_bytes(table[a:b], "little") for a, b in ((4, 8), (8, 10), (10, 12))
-    )
+    head, records = _records(table)
     fields = [table[at : at + 32] for at in range(32, max(head - 1, 32), 32) if table[at] != 0x0D]
-    count = min(count, max(len(array) - head, 0) // max(width, 1))
-    records = array[head : head + count * width].reshape(count, width)
     at = 1
     whole: set[bytes] = set()
     cut: set[bytes] = set()
@@ -80,6 +76,24 @@ def sample(table: bytes) -> bytes:
     names = {field[:11].split(b"\0")[0] for field in fields}
     found = whole or cut or {one for one in names if not one.isascii()}
     return b"\n".join(sorted(found))
+
+
+def deleted(table: bytes) -> int:
+    """How many records are marked as deleted: their first byte is ``*``. Nobody reads them."""
+    if len(table) < 33:
+        return 0
+    _, records = _records(table)
+    return int((records[:, 0] == ord("*")).sum()) if records.size else 0
+
+
+def _records(table: bytes) -> tuple[int, NDArray[np.uint8]]:
+    """Where the records of a table begin, and those that are whole, a row each."""
+    array = np.frombuffer(table, dtype=np.uint8)
+    count, head, width = (
+        int.from_bytes(table[a:b], "little") for a, b in ((4, 8), (8, 10), (10, 12))
+    )
+    count = min(count, max(len(array) - head, 0) // max(width, 1))
+    return head, array[head : head + count * width].reshape(count, width)
 
 
 def _is_utf8(data: bytes) -> bool:

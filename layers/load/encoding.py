@@ -1,4 +1,4 @@
-"""Code pages: which one a text is written in, and text that was read in the wrong one.
+"""Code pages: which one a text is written in.
 
 Only what is certain is taken. Chinese and Cyrillic code pages read each other's bytes without
 complaint, but as rare characters and as words with capitals inside: over a whole file the two do
@@ -12,7 +12,6 @@ import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from layers.errors import BadFileError
 
@@ -28,8 +27,8 @@ _NAMES = {"gb18030": "GBK (GB 18030)", "cp1251": "Windows-1251", "utf-16": "UTF-
           "utf-32": "UTF-32", "utf-8": "UTF-8"}  # fmt: skip
 #: Of a text in its own code page nearly all is plausible, of one in another little.
 _CERTAIN, _DOUBTFUL = 0.85, 0.6
-_WORD = re.compile(r"[^\W\d_]+")
-_CYRILLIC = re.compile(r"[Ѐ-ӿ]")
+WORD = re.compile(r"[^\W\d_]+")
+CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _VOWEL = re.compile(r"[аеёиоуыэюяіїєөү]", re.IGNORECASE)
 #: Where GB 2312 has the 3,755 most common characters, as the two bytes of EUC.
 _COMMON_FIRST, _COMMON_LAST = 0xB0, 0xD7
@@ -37,9 +36,7 @@ _SIGNS = "，。、；：？！（）《》“”‘’—…·　【】〔〕�
 #: Letters of cp1251 that stand for the Mongolian ones that it does not have.
 _STAND_INS = re.compile(r"[єїЄЇ]")
 _UKRAINIAN = re.compile(r"[іґІҐ]")
-_FEWEST_LETTERS = 4
-#: What was once read as Latin-1 has as many different letters, or it may be what it is.
-_FEWEST_DISTINCT = 6
+FEWEST_LETTERS = 4
 _LONGEST_LOOK = 4_000_000  # bytes; enough to know what a file is in
 #: Signs that every table and document has: in UTF-16 with a byte of nought before or behind.
 _ASCII = b'\t\n\r ,;|"{}[]:' + bytes(range(ord("0"), ord("9") + 1))
@@ -107,7 +104,7 @@ def decode(name: str, data: bytes, asked: str | None) -> Decoded:
         notes = (
             [f"read as {named(codec)}"] if (marked or "").startswith(("utf-16", "utf-32")) else []
         )
-        return Decoded(text=text, notes=notes + _stand_ins(codec, text))
+        return Decoded(text=text, notes=notes + stand_ins(codec, text))
     try:
         return Decoded(text=data.decode("utf-8"), notes=[])
     except UnicodeDecodeError as error:
@@ -118,7 +115,7 @@ def decode(name: str, data: bytes, asked: str | None) -> Decoded:
                 " is not certain: say which with --encoding (gbk, cp1251, …)"
             ) from error
     text = data.decode(found)
-    return Decoded(text=text, notes=[f"read as {named(found)}", *_stand_ins(found, text)])
+    return Decoded(text=text, notes=[f"read as {named(found)}", *stand_ins(found, text)])
 
 
 def check_asked(name: str, data: bytes, asked: str, codec: str) -> None:
@@ -151,7 +148,7 @@ def guess(data: bytes) -> str | None:
     if han >= _CERTAIN and cyrillic < _DOUBTFUL:
         return "gb18030"
     letters = sum(byte > 127 for byte in look)
-    if cyrillic >= _CERTAIN and han < _CERTAIN and letters >= _FEWEST_LETTERS:
+    if cyrillic >= _CERTAIN and han < _CERTAIN and letters >= FEWEST_LETTERS:
         return "cp1251"
     return None
 
@@ -184,19 +181,19 @@ def _slavic(data: bytes) -> float:
     others = sum(ord(letter) > 127 and letter not in "№«»—–°" for letter in text)
     if not others or "�" in text:
         return 0.0
-    words = [word for word in _WORD.findall(text) if _CYRILLIC.search(word)]
-    good = sum(len(word) for word in words if _is_word(word))
+    words = [word for word in WORD.findall(text) if CYRILLIC.search(word)]
+    good = sum(len(word) for word in words if is_word(word))
     return good / others if any(map(_VOWEL.search, words)) else 0.0
 
 
-def _is_word(word: str) -> bool:
+def is_word(word: str) -> bool:
     """Whether letters are one Cyrillic word: no Latin ones among them, capitals first or all."""
-    if any(not _CYRILLIC.match(letter) for letter in word):
+    if any(not CYRILLIC.match(letter) for letter in word):
         return False
     return word.isupper() or word[1:].islower() or not word[1:]
 
 
-def _stand_ins(codec: str, text: str) -> list[str]:
+def stand_ins(codec: str, text: str) -> list[str]:
     if codec != "cp1251" or _UKRAINIAN.search(text):
         return []
     return note_of_stand_ins([text])
@@ -204,7 +201,7 @@ def _stand_ins(codec: str, text: str) -> list[str]:
 
 def note_of_stand_ins(texts: Sequence[str]) -> list[str]:
     """Whether letters stand for Mongolian ones that Windows-1251 does not have."""
-    words = [word for text in texts for word in _WORD.findall(text) if _STAND_INS.search(word)]
+    words = [word for text in texts for word in WORD.findall(text) if _STAND_INS.search(word)]
     if not words:
         return []
     count = "1 word has" if len(words) == 1 else f"{len(words)} words have"
@@ -212,74 +209,3 @@ def note_of_stand_ins(texts: Sequence[str]) -> list[str]:
         f"{count} є or ї, such as {words[0]!r}: Windows-1251 has no ө and ү, and"
         " these may stand for them; they are kept as they are"
     ]
-
-
-def mended(values: Sequence[Any]) -> tuple[list[Any], list[str]] | None:
-    """A column's texts that were once read in the wrong code page, read in the right one.
-
-    Bytes of UTF-8, Windows-1251 or GBK that a program took for Latin-1 are letters such as
-    ``Óëààíáààòàð``. Certain only where *all* texts of the column that hold such letters turn into
-    words; names such as ``Müller``, where they stand among ASCII ones, do not. Gives the column
-    and what was done, or None.
-    """
-    if set(map(type, values)) <= {str, type(None)} and "".join(filter(None, values)).isascii():
-        return None  # as nearly all columns are
-    texts = {v for v in set(filter(_is_text, values)) if not v.isascii()}
-    wrong = (
-        {v: raw for v in values if _is_text(v) and v in texts and (raw := _latin(v))}
-        if texts
-        else {}
-    )
-    if not wrong:
-        return None
-    together = b"\n".join(wrong.values())
-    codec = _once(together)
-    if codec is None:
-        return None
-    right = {text: raw.decode(codec) for text, raw in wrong.items()}
-    out = [right.get(one, one) if isinstance(one, str) else one for one in values]
-    count = sum(one in right for one in values if isinstance(one, str))
-    before, after = next(iter(right.items()))
-    what = (
-        f"{count} {'text was' if count == 1 else 'texts were'} {named(codec)} read as Latin-1:"
-        f" {before[:40]!r} is {after[:40]!r}"
-    )
-    return out, [what, *(_stand_ins(codec, "\n".join(right.values())))]
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _latin(text: str) -> bytes:
-    """The bytes of a text that is Latin-1 (or Windows-1252) but not ASCII; none for others."""
-    if text.isascii():
-        return b""
-    for codec in ("latin-1", "cp1252"):
-        try:
-            return text.encode(codec)
-        except UnicodeEncodeError:
-            continue
-    return b""
-
-
-def _once(raw: bytes) -> str | None:
-    """The code page that bytes are in that were read as Latin-1, where it is certain."""
-    beyond = sum(byte > 127 for byte in raw)
-    try:
-        raw.decode("utf-8")
-        # One letter of two bytes could be two that are meant.
-        return "utf-8" if beyond > 2 else None
-    except UnicodeDecodeError:
-        codec = guess(raw)
-    # Four characters of two bytes: fewer could be accents that happen to stand side by side.
-    if codec == "gb18030":
-        return codec if beyond >= 2 * _FEWEST_LETTERS else None
-    return codec if codec is None or _is_varied(raw.decode(codec)) else None
-
-
-def _is_varied(text: str) -> bool:
-    """Whether a text has a word and letters enough: those of ``Å``, ``Öö`` or ``ÕÄÖÜ`` are few."""
-    words = [word.lower() for word in _WORD.findall(text)]
-    longest = max(map(len, words), default=0)
-    return longest >= _FEWEST_LETTERS and len(set("".join(words))) >= _FEWEST_DISTINCT

@@ -122,6 +122,8 @@ _FORMATS = {
     ".tsv": _CSV,
     ".txt": _CSV,
     ".xlsx": Format(name="Excel workbook", read=sheet.read, starts=_starts(_ZIP)),
+    ".xlsm": Format(name="Excel workbook", read=sheet.read, starts=_starts(_ZIP)),
+    ".xls": Format(name="old Excel workbook", read=sheet.read, starts=_starts(_OLE)),
     ".ods": Format(name="OpenDocument spreadsheet", read=sheet.read, starts=_starts(_ZIP)),
     ".gz": Format(name="gzip file", read=_read_gzip, starts=_starts(_GZIP)),
     ".gml": Format(name="GML", read=_read_xml, starts=_markup),
@@ -137,7 +139,7 @@ _FORMATS = {
 }
 #: What to do with others that offices send.
 _INSTEAD = {
-    ".xls": "save it as .xlsx or CSV",
+    ".xlsb": "save it as .xlsx or CSV",
     ".rar": "unpack it, or pack it as .zip",
     ".7z": "unpack it, or pack it as .zip",
     ".dwg": "save it as .dxf",
@@ -176,6 +178,8 @@ def of(path: Path) -> Format:
         raise BadFileError(f"{path.name}: it cannot be read ({error.strerror})") from error
     if not head.strip():
         raise BadFileError(f"{path.name}: the file is empty: give one with features")
+    if found.read is sheet.read and head.startswith(_OLE) and sheet.is_locked(path):
+        raise sheet.locked(path)
     if not found.starts(head):
         raise BadFileError(
             f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it by"

@@ -74,6 +74,13 @@ def note_beside(
     if filled:
         have = "1 feature has" if filled == 1 else f"{filled} features have"
         findings.note(f"{have} no property id: the id beside the properties was taken")
+    both = ((b, a) for a, b in zip(column, beside, strict=True) if not is_missing(a))
+    differ = next((f"{shown(b)} is called {shown(a)}" for b, a in both
+                   if not is_missing(b) and str(a).strip() != str(b).strip()), None)  # fmt: skip
+    if differ:
+        findings.note(
+            f"the features' own ids differ from the property id, which was taken: {differ}"
+        )
 
 
 def given(values: Sequence[Any], findings: Findings) -> list[str]:
@@ -229,7 +236,7 @@ def part_ids(ids: Sequence[str], owner: Sequence[int]) -> list[str]:
     return out
 
 
-def check_parts(ids: Sequence[str], owner: Sequence[int], findings: Findings) -> None:
+def check_parts(file: str, ids: Sequence[str], owner: Sequence[int], findings: Findings) -> None:
     """Raise BadFileError where a part's id is that of another row: ``A-2`` beside A's second."""
     if len(set(ids)) == len(ids):
         return
@@ -238,6 +245,6 @@ def check_parts(ids: Sequence[str], owner: Sequence[int], findings: Findings) ->
         first = seen.setdefault(feature_id, row)
         if first != row:
             raise BadFileError(
-                f"{findings.where(row)}: a part of {findings.where(first)} has the same id"
+                f"{file}: {findings.where(row)}: a part of {findings.where(first)} has the same id"
                 f" {feature_id!r}: change one of them"
             )

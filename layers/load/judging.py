@@ -100,7 +100,7 @@ def _fine(task: Task, looked: _Looked, judged: shapes.Judged) -> writing.Rows:
         ids = [looked.ids[row] for row in owner]
     else:
         ids = identity.part_ids(looked.ids, owner)
-    identity.check_parts(ids, owner, task.findings)
+    identity.check_parts(task.file, ids, owner, task.findings)
     columns = looked.columns
     if len(owner) != count or len(kept) != count:
         columns = {name: [values[row] for row in owner] for name, values in columns.items()}

@@ -255,9 +255,11 @@ def _check(file: str, findings: Findings, *, skip_bad: bool, strict: bool) -> No
     for what was repaired."""
     refused, repaired = findings.refused, findings.repaired
     if refused and (not skip_bad or not findings.fine.any()):
+        every = f"every row is refused ({len(refused)}), such as " if skip_bad else ""
         left = "; --skip-bad leaves them out, --dry-run lists them" if findings.fine.any() else ""
         raise RefusedRowsError(
-            f"{file}: {first_of(refused)}{left if len(refused) > 1 else ''}",
+            f"{file}: {every}{refused[0] if every else first_of(refused)}"
+            f"{left if len(refused) > 1 else ''}",
             refused=refused,
             repaired=repaired,
             notes=findings.notes,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from layers.errors import BadFeatureError, BadValueError
-from layers.load import encoding, moments, persons
+from layers.load import mojibake, moments, persons
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.places.columns import Column, is_missing, shown, text_of
@@ -20,13 +20,20 @@ def mend_texts(
     """Columns whose texts were read in the wrong code page before they came here, mended."""
     out: dict[str, Sequence[Any]] = {}
     for name, values in columns.items():
-        found = encoding.mended(values)
+        found = mojibake.mended(values)
         out[name] = values
         if found is not None:
-            out[name], (what, *notes) = found
-            findings.repair(None, f"column {name}: {what}")
-            findings.notes.extend(notes)
+            out[name] = found.column(values)
+            for row, value in enumerate(values):
+                if _is_text(value) and value in found.texts:
+                    findings.repair(row, _was_read(name, value, found))
+            findings.notes.extend(f"column {name}: {one}" for one in found.notes)
     return out
+
+
+def _was_read(name: str, value: str, found: mojibake.Mended) -> str:
+    after = found.texts[value]
+    return f"{name} was {found.codec} read as Latin-1: {shown(value)} is {shown(after)}"
 
 
 def parse(
@@ -220,12 +227,20 @@ def _reader(plan: Plan, column: Column) -> Callable[[Any], Any]:
     return read
 
 
+#: What spreadsheets make of a date of 0.
+_EMPTY_DAYS = (date(1899, 12, 30), date(1899, 12, 31))
+
+
 def _zoned(name: str, value: Any, plan: Plan) -> Any:
     """A time with its zone: its own, else the one that was said. Raises BadValueError."""
     zone = plan.zone
     if isinstance(value, str) and value.strip():
         # Where it is none the column says what is wrong with it.
         value = moments.read(name, value, plan.dates) or value
+    if isinstance(value, datetime) and value == value and value.date() in _EMPTY_DAYS:  # noqa: PLR0124
+        raise BadValueError(
+            f"{name} is {shown(str(value))}, which is a spreadsheet's empty date: leave it empty"
+        )
     if not isinstance(value, datetime) or value.utcoffset() is not None or value != value:  # noqa: PLR0124
         return value
     if zone is None:

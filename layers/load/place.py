@@ -31,6 +31,9 @@ _AROUND_DEG, _NEARLY_ALL = 3.0, 0.9
 _ROUGH_M = 5.0
 #: Datums some hundred metres from WGS 84 that PROJ takes for it where it knows no better.
 _FAR_DATUMS = {"Xian 1980", "Beijing 1954", "New Beijing", "Pulkovo 1942"}
+_WRITTEN_TOGETHER = (
+    "; it looks like degrees, minutes and seconds written together: write 104°12'30\""
+)
 Floats = NDArray[np.float64]
 
 
@@ -188,8 +191,19 @@ def explained(
     # One row that is off among others is a slip, and says nothing of the file.
     if 2 * len(off) <= (~shapely.is_missing(geometries)).sum():
         return faults
-    hint = guess.looks_like(shapely.get_coordinates(geometries[off]), region)
+    xy = shapely.get_coordinates(geometries[off])
+    hint = _WRITTEN_TOGETHER if _is_written_together(xy) else guess.looks_like(xy, region)
     return {row: why + hint if "off the earth" in why else why for row, why in faults.items()}
+
+
+def _is_written_together(xy: Floats) -> bool:
+    """Whether numbers are all DDDMMSS: 1041230 for 104°12'30"."""
+    if not len(xy) or not np.isfinite(xy).all():
+        return False
+    degrees, rest = np.divmod(np.abs(xy), 10_000)
+    minutes, seconds = np.divmod(rest, 100)
+    fits = (minutes < 60) & (seconds < 60) & (degrees >= 1) & (degrees < (180, 90))
+    return bool(fits.all())
 
 
 def note_same(given: Geometries, moved: Geometries, datum: Datum, findings: Findings) -> None:

@@ -1,55 +1,162 @@
-"""Tables of a spreadsheet (.xlsx, .ods), through GDAL: every cell a text, read as those of CSV."""
+"""Tables of a spreadsheet (.xlsx, .xls, .ods), through calamine: every cell a text, read as those
+of CSV.
+
+Not through GDAL, which loses the time of a date in most formats of cells, and knows nothing of
+workbooks that count their days from 1904.
+"""
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
 
-import pyarrow as pa
-import pyogrio
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from layers.errors import BadFileError
-from layers.load import table
+from layers.load import sheet_errors, table
 from layers.load.plan import Plan
 from layers.load.source import Source
 
-#: Cells as they stand: no row is taken for a header, no text for a number or date.
-_AS_TEXT = {
-    f"OGR_{driver}_{name}": value
-    for driver in ("XLSX", "ODS")
-    for name, value in (("HEADERS", "DISABLE"), ("FIELD_TYPES", "STRING"))
-}
+_LOCKED = "EncryptedPackage".encode("utf-16-le")
+#: What damaged files raise: of one within calamine's own language Python only knows the name.
+_DAMAGED = (CalamineError, OSError, ValueError, LookupError, zipfile.BadZipFile, ExpatError,
+            ParseError, zlib.error, NotImplementedError, EOFError)  # fmt: skip
+_PANIC = "PanicException"
+#: What a spreadsheet shows in full, of a whole number; it knows 15 digits of any.
+_MOST_WHOLE = 10**15
+_MERGED = "cells are merged over several rows: what they say was read for the first of these alone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sheet:
+    """The rows of a sheet that are not blank."""
+
+    rows: list[list[str]]
+    lines: list[int]  #: the sheet's line of each
+    merged: bool  #: cells were merged over several rows
+    hidden: bool
 
 
 def read(path: Path, plan: Plan) -> Source:
     """The rows of a spreadsheet's one filled sheet, or of ``--layer-name``. Raises BadFileError."""
-    pyogrio.set_gdal_config_options(_AS_TEXT)
     try:
-        filled = {str(name): _cells(path, str(name)) for name, _ in pyogrio.list_layers(path)}
-    except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+        filled = {name: one for name, one in _sheets(path).items() if one.rows}
+    except PasswordError as error:
+        raise locked(path) from error
+    except BaseException as error:
+        if not isinstance(error, _DAMAGED) and type(error).__name__ != _PANIC:
+            raise
         raise BadFileError(
             f"{path.name}: it cannot be read as a spreadsheet: save it again, or as CSV"
         ) from error
-    filled = {name: rows for name, rows in filled.items() if rows}
-    name = _chosen(path, list(filled), plan.source_layer)
-    return table.of_cells(path, plan, table.of_rows(path, filled[name]))
+    name, notes = _chosen(path, filled, plan.source_layer)
+    chosen = filled[name]
+    if chosen.merged:
+        notes.append(_MERGED)
+    return table.of_cells(path, plan, table.of_rows(path, chosen.rows, notes, chosen.lines))
 
 
-def _cells(path: Path, sheet: str) -> list[list[str]]:
-    _, found = pyogrio.raw.read_arrow(path, layer=sheet, datetime_as_string=True)
-    columns = [column.to_pylist() for column in found.columns]
-    rows = [["" if cell is None else str(cell) for cell in row] for row in zip(*columns)]  # noqa: B905
-    return [row for row in rows if any(cell.strip() for cell in row)]
+def is_locked(path: Path) -> bool:
+    """Whether a workbook is protected by a password: encrypted, and packed as old ones are."""
+    return _LOCKED in path.read_bytes()
 
 
-def _chosen(path: Path, sheets: list[str], asked: str | None) -> str:
+def locked(path: Path) -> BadFileError:
+    """What to raise for a file that is protected by a password."""
+    return BadFileError(f"{path.name}: it is protected by a password: save it without one")
+
+
+def _sheets(path: Path) -> dict[str, _Sheet]:
+    """All sheets of cells by their name; charts are none."""
+    errors = sheet_errors.found(path)
+    with CalamineWorkbook.from_path(path) as book:
+        return {
+            about.name: _sheet(
+                book.get_sheet_by_name(about.name),
+                errors.get(about.name, {}),
+                hidden=about.visible != SheetVisibleEnum.Visible,
+            )
+            for about in book.sheets_metadata
+            if about.typ == SheetTypeEnum.WorkSheet
+        }
+
+
+def _sheet(sheet: CalamineSheet, errors: sheet_errors.Errors, *, hidden: bool) -> _Sheet:
+    """The cells of a sheet as texts; ``errors`` are those of its formulas, by row and column."""
+    down, right = sheet.start or (0, 0)
+    cells = [list(map(_text, row)) for row in sheet.to_python(skip_empty_area=True)]
+    for (row, column), what in errors.items():
+        if down <= row < down + len(cells) and right <= column < right + len(cells[0]):
+            cells[row - down][column - right] = what
+    merged = any(
+        top < bottom and 0 <= top - down < len(cells) and any(cells[top - down][left - right :][:1])
+        for (top, left), (bottom, _) in sheet.merged_cell_ranges or ()
+        if left >= right
+    )
+    kept = [n for n, row in enumerate(cells) if any(cell.strip() for cell in row)]
+    return _Sheet(
+        rows=[cells[n] for n in kept],
+        lines=[down + n + 1 for n in kept],
+        merged=merged,
+        hidden=hidden,
+    )
+
+
+def _text(cell: Any) -> str:
+    """A cell as the reader of tables expects it: numbers without what no one typed, times ISO."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    if isinstance(cell, int | float):
+        return _number(cell)
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ")
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    assert isinstance(cell, timedelta)
+    minutes, seconds = divmod(round(cell.total_seconds()), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _number(number: float) -> str:
+    """A number; of a whole one with more digits than a spreadsheet knows that it was cut short."""
+    if number != int(number):
+        return repr(number)
+    return str(int(number)) if abs(number) < _MOST_WHOLE else f"{number:.15g}"
+
+
+def _chosen(path: Path, sheets: dict[str, _Sheet], asked: str | None) -> tuple[str, list[str]]:
+    """The sheet that is loaded, and which hidden ones are not, to be told."""
     if not sheets:
         raise BadFileError(f"{path.name}: its sheets are empty: give one with rows")
     if asked is not None and asked not in sheets:
         raise BadFileError(
             f"{path.name}: it has no filled sheet {asked!r}: there are {', '.join(sheets)}"
         )
-    if asked is None and len(sheets) > 1:
+    if asked is not None:
+        return asked, []
+    hidden = [name for name, one in sheets.items() if one.hidden]
+    seen: Sequence[str] = [name for name in sheets if name not in hidden] or hidden
+    if len(seen) > 1:
         raise BadFileError(
-            f"{path.name}: it has several sheets ({', '.join(sheets)}): say which with --layer-name"
+            f"{path.name}: it has several sheets ({', '.join(seen)}): say which with --layer-name"
         )
-    return asked or sheets[0]
+    left = [name for name in hidden if name not in seen]
+    return seen[0], [
+        f"hidden sheet {name!r} left out: load it with --layer-name {name}" for name in left
+    ]

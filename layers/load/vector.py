@@ -44,7 +44,8 @@ def read(path: Path, plan: Plan, member: str | None = None) -> Source:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            found = _read(path, place, plan, caught, codec)
+            gone = 0 if table is None else dbf.deleted(table[0])
+            found = _read(path, place, plan, caught, codec, gone)
             return replace(found, notes=told + found.notes)
         except UnicodeDecodeError as error:
             raise BadFileError(
@@ -67,7 +68,9 @@ def _read(
     plan: Plan,
     caught: list[warnings.WarningMessage],
     codec: str | None,
+    gone: int,
 ) -> Source:
+    """``gone`` is how many rows of a Shapefile's table are marked as deleted."""
     layer = _layer(path, place, plan)
     options = {} if codec is None else {"ENCODING": codec}
     pyogrio.set_gdal_config_options({"LIBKML_ID_FIELD": _PLACEMARK})
@@ -92,7 +95,7 @@ def _read(
     ) as (meta, batches):
         geometry = meta["geometry_name"] or "wkb_geometry"
         shapes, table = _parsed(batches, geometry)
-    if info["features"] not in (-1, table.num_rows):
+    if info["features"] not in (-1, table.num_rows, table.num_rows + gone):
         raise BadFileError(
             f"{path.name}: it says that it has {info['features']} features but {table.num_rows}"
             " can be read: it is damaged; fetch it again"
@@ -105,6 +108,7 @@ def _read(
     }
     placemarks = columns.pop(_PLACEMARK, None)
     said = sorted({_of_gdal(str(one.message), place) for one in caught})
+    left = _left_in_gpx(path, place, plan, layer) + _deleted(gone)
     return Source(
         geometries=shapes.found,
         columns=named(choice, columns),
@@ -114,7 +118,7 @@ def _read(
         mended=shapes.mended,
         broken=shapes.broken,
         guessed=choice.guessed,
-        notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)] + choice.notes,
+        notes=[f"GDAL says: {one}" for one in said if not _KNOWN.search(one)] + left + choice.notes,
     )
 
 
@@ -175,6 +179,31 @@ def _of_gpx(path: Path, place: str, plan: Plan) -> str:
             return name
     wanted = " or ".join(fitting) or "areas"
     raise BadFileError(f"{path.name}: it has no {wanted}, which {plan.layer.name} takes")
+
+
+def _left_in_gpx(path: Path, place: str, plan: Plan, layer: str) -> list[str]:
+    """What of a GPX file would fit, too, but was not asked for: routes beside tracks."""
+    if path.suffix.lower() != ".gpx" or plan.source_layer is not None:
+        return []
+    fitting = [name for kind in plan.layer.geometries for name in _GPX.get(kind, ())]
+    counts = {
+        name: pyogrio.read_info(place, layer=name, force_feature_count=True)["features"]
+        for name in fitting
+        if name != layer
+    }
+    return [
+        f"{layer} loaded; {count} {name if count > 1 else name[:-1]} left out: load"
+        f" {'them' if count > 1 else 'it'} with --layer-name {name}"
+        for name, count in counts.items()
+        if count
+    ]
+
+
+def _deleted(count: int) -> list[str]:
+    """What to tell of rows that whoever wrote a Shapefile's table marked as deleted."""
+    if not count:
+        return []
+    return [f"{count} {'row that was' if count == 1 else 'rows that were'} deleted in it left out"]
 
 
 def _of_gdal(message: str, place: str) -> str:

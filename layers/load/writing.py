@@ -14,7 +14,7 @@ from layers import places
 from layers.errors import BadFeatureError
 from layers.load import chainage, neighbours
 from layers.load import parents as parents_of
-from layers.load.findings import Findings, RefusedRowsError, first_of
+from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.places import Layer, Written, orphans, shapes
 
@@ -162,9 +162,8 @@ def _left(rows: Rows, error: BadFeatureError, findings: Findings, *, skip_bad: b
     owners = refuse(rows, error, findings)
     left = rows.without({i for i, row in zip(rows.ids, rows.owner, strict=True) if row in owners})
     if not left.ids:
-        raise RefusedRowsError(
-            first_of(findings.refused), refused=findings.refused, repaired=findings.repaired
-        ) from error
+        told = findings.refused
+        raise BadFeatureError(f"every row is refused ({len(told)}), such as {told[0]}") from error
     return left
 
 

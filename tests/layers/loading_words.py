@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from sqlalchemy import Connection
@@ -36,8 +38,17 @@ def places_of(connection: Connection, layer: str = "settlements") -> list[tuple[
     return [(round(p.x, 6), round(p.y, 6)) for p in points]
 
 
-def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
-    """An .xlsx of sheets of rows; a pair ``("date", number)`` is a cell formatted as a date."""
+def workbook(
+    path: Path,
+    *,
+    style: str = "yyyy/m/d h:mm",
+    from_1904: bool = False,
+    hidden: Sequence[str] = (),
+    merged: str = "",
+    **sheets: list[list[Any]],
+) -> Path:
+    """An .xlsx of sheets of rows; a pair ``("date", number)`` is a cell of the format ``style``,
+    ``("error", text)`` a formula without a result, ``("sum", number)`` one with a result."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
@@ -56,9 +67,11 @@ def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
         + "</Types>",
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r"'
         f' Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}">'
+        f'<workbookPr date1904="{from_1904:d}"/><sheets>'
         + "".join(
-            f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>'
+            f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"'
+            f"{' state=' + chr(34) + 'hidden' + chr(34) if name in hidden else ''}/>"
             for n, name in zip(numbers, sheets, strict=True)
         )
         + "</sheets></workbook>",
@@ -68,13 +81,16 @@ def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
             for n in numbers
         )
         + f'<Relationship Id="s" Type="{office}/styles" Target="styles.xml"/></Relationships>',
-        "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/>'
-        '<xf numFmtId="22" applyNumberFormat="1"/></cellXfs></styleSheet>',
+        "xl/styles.xml": f'<styleSheet xmlns="{main}"><numFmts count="1">'
+        f'<numFmt numFmtId="164" formatCode={quoteattr(style)}/></numFmts><cellXfs count="2">'
+        '<xf numFmtId="0"/><xf numFmtId="164" applyNumberFormat="1"/></cellXfs></styleSheet>',
     }
     for n, rows in zip(numbers, sheets.values(), strict=True):
         cells = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
         parts[f"xl/worksheets/s{n}.xml"] = (
-            f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
+            f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData>'
+            f"{merged and f'<mergeCells><mergeCell ref={quoteattr(merged)}/></mergeCells>'}"
+            "</worksheet>"
         )
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in parts.items():
@@ -85,8 +101,11 @@ def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
 def _cell(value: Any) -> str:
     if value is None:
         return "<c/>"
+    if isinstance(value, bool):
+        return f'<c t="b"><v>{value:d}</v></c>'
     if isinstance(value, tuple):
-        return f'<c s="1"><v>{value[1]}</v></c>'
+        kinds = {"date": ' s="1"><v>', "error": ' t="e"><f>1/0</f><v>', "sum": "><f>1+1</f><v>"}
+        return f"<c{kinds[value[0]]}{value[1]}</v></c>"
     if isinstance(value, int | float):
         return f"<c><v>{value!r}</v></c>"
     return f'<c t="inlineStr"><is><t>{value}</t></is></c>'

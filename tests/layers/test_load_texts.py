@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from layers import frames, places
 from layers.errors import BadFileError
-from layers.load import Report, encoding, load
+from layers.load import Report, encoding, load, mojibake
 from layers.load.angle import BadAngleError, degrees
 from scratch import rolled_back
 
@@ -50,7 +50,10 @@ def test_utf_16_is_read_by_its_mark(connection: Connection) -> None:
 def test_cyrillic_that_was_read_as_latin_1_is_mended_and_told(connection: Connection) -> None:
     report = put(connection, "latin1.csv")
     assert report.repaired == [
-        "column name: 3 texts were Windows-1251 read as Latin-1: 'Áàÿí-ªíäºð' is 'Баян-Єндєр'"
+        f"row {n} (id '{n - 1}'): name was Windows-1251 read as Latin-1: {was!r} is {name!r}"
+        for n, (was, name) in enumerate(
+            zip(["Áàÿí-ªíäºð", "Äàðõàí", "Óëààíáààòàð"], MONGOLIAN, strict=True), start=1
+        )
     ]
     assert names(connection) == MONGOLIAN
 
@@ -97,21 +100,59 @@ def test_a_shapefiles_code_page_is_found_where_its_cpg_is_wrong_or_missing(
 def test_a_guess_holds_for_what_people_write(texts: list[str], codec: str) -> None:
     raw = "\n".join(texts).encode(codec)
     assert encoding.guess(raw) == codec
-    found = encoding.mended([text.encode(codec).decode("latin-1") for text in texts])
+    read = [text.encode(codec).decode("latin-1") for text in texts]
+    found = mojibake.mended(read)
     assert found is not None
-    assert found[0] == texts
+    assert found.column(read) == texts
 
 
 @pytest.mark.parametrize("texts", [["Malmö", "Århus"], ["Île-de-France"], ["É", "à"], ["naïve"]])
 def test_a_guess_is_not_made_of_western_names(texts: list[str]) -> None:
     assert encoding.guess("\n".join(texts).encode("latin-1")) is None
-    assert encoding.mended(texts) is None
+    assert mojibake.mended(texts) is None
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Pont à Mousson", "Vis à vis", "Face à face", "Un à un", "Là où", "Hôtel à côté"],
+        ["ÄÖÜÕ", "ÕÄÖ", "Ööö", "Äärä", "Õöölane"],
+        ["Ærø", "Ålesund", "Øy", "Å", "Tromsø", "Bodø"],
+        ["MÜLLER", "GRÖSSE", "Fuß", "Süßmäßig", "ÜBER"],
+        ["Çankırı", "ÖZGÜR", "ğü", "Ünye", "Ölüdeniz"],
+        ["Öndör khad", "Bayan-Ölgii", "Mönkh", "Döngön", "Büren"],
+    ],
+)
+def test_names_with_accents_are_never_taken_for_cyrillic(texts: list[str]) -> None:
+    assert mojibake.mended(texts) is None
+
+
+def test_true_names_stay_beside_those_that_were_read_wrong() -> None:
+    names = ["Õàð áóëàã", "Ålesund", "Münster", "Çınar", "Öndör khad", "Pont à Mousson", "ascii"]
+    found = mojibake.mended(names)
+    assert found is not None
+    assert found.column(names) == ["Хар булаг", *names[1:]]
+    assert found.notes == [
+        "4 texts beside those read as Latin-1 left as they are, such as 'Ålesund'"
+    ]
+
+
+def test_short_texts_are_what_most_of_the_column_is() -> None:
+    names = ["Õàð áóëàã", "Óëààíáààòàð", "Õàð"]
+    found = mojibake.mended(names)
+    assert found is not None
+    assert found.column(names) == ["Хар булаг", "Улаанбаатар", "Хар"]
+    few = ["Õàð áóëàã", "Õàð", "Ålesund", "Münster"]
+    found = mojibake.mended(few)
+    assert found is not None
+    assert found.column(few) == ["Хар булаг", *few[1:]]
 
 
 def test_utf_8_that_was_read_as_latin_1_is_mended() -> None:
-    found = encoding.mended(["Дархан".encode().decode("latin-1"), "plain", None, 3])
+    read = ["Дархан".encode().decode("latin-1"), "plain", None, 3]
+    found = mojibake.mended(read)
     assert found is not None
-    assert found[0] == ["Дархан", "plain", None, 3]
+    assert found.column(read) == ["Дархан", "plain", None, 3]
 
 
 def test_degrees_minutes_and_seconds_are_read_as_people_write_them(

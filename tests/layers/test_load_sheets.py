@@ -1,0 +1,239 @@
+"""Spreadsheets: every cell as those who made it see it, or told."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from layers import frames
+from layers.errors import BadFileError
+from layers.load import Report, load
+from scratch import rolled_back
+from tests.layers.loading_words import places_of, refusal, workbook
+
+OLD = Path(__file__).parent / "counted_from_1904.xls.gz"
+HEAD = ["id", "kind", "last_heartbeat", "lon", "lat"]
+#: 2026-03-01 06:30 in days after 1899-12-30; those after 1904-01-01 are 1462 fewer.
+SERIAL = 46082 + 6.5 / 24
+MORNING = datetime(2026, 3, 1, 6, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def connection(cluster_url: str, template_database: str) -> Iterator[Connection]:
+    with rolled_back(cluster_url, template_database) as made:
+        yield made
+
+
+def times(connection: Connection) -> list[datetime | None]:
+    found = frames.places(connection, "checkpoints")["last_heartbeat"]
+    return [None if one != one else one.to_pydatetime() for one in found]  # noqa: PLR0124
+
+
+def checkpoints(connection: Connection, path: Path, **more: Any) -> Report:
+    return load(connection, "checkpoints", path, time_zone="UTC", **more)
+
+
+def document(path: Path, cells: str) -> Path:
+    """An .ods of one sheet: a header, and one row of these cells."""
+    names = {
+        "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
+        "table": "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
+        "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
+        "calcext": "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0",
+    }
+    spaces = " ".join(f'xmlns:{key}="{name}"' for key, name in names.items())
+    header = "".join(
+        f"<table:table-cell {TEXT}><text:p>{x}</text:p></table:table-cell>" for x in HEAD
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="a"><table:table-row>{header}</table:table-row>'
+            f"<table:table-row>{cells}</table:table-row></table:table>"
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path
+
+
+TEXT = 'office:value-type="string"'
+STAFFED = f"<table:table-cell {TEXT}><text:p>staffed</text:p></table:table-cell>"
+PLACE = "".join(
+    f'<table:table-cell office:value-type="float" office:value="{x}"/>' for x in (105.25, 40.5)
+)
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["yyyy/m/d h:mm", "yyyy-mm-dd hh:mm:ss", "m/d/yyyy h:mm", "dd.mm.yyyy hh:mm",
+     'yyyy"年"m"月"d"日" h:mm', "[$-804]yyyy/m/d h:mm", "m/d/yy h:mm;@", "yyyy/mm/dd"],
+)  # fmt: skip
+@pytest.mark.parametrize("from_1904", [False, True])
+def test_a_time_is_the_same_whatever_its_cell_shows_and_its_workbook_counts_from(
+    connection: Connection, tmp_path: Path, style: str, from_1904: bool
+) -> None:
+    path = workbook(
+        tmp_path / "x.xlsx", style=style, from_1904=from_1904,
+        a=[HEAD, ["A", "staffed", ("date", SERIAL - 1462 * from_1904), 105.25, 40.5]],
+    )  # fmt: skip
+    checkpoints(connection, path)
+    assert times(connection) == [MORNING]
+
+
+def test_times_days_and_texts_may_stand_in_one_column(
+    connection: Connection, tmp_path: Path
+) -> None:
+    cells = [("date", SERIAL), ("date", 46082), "2026-03-01 06:30", "01.03.2026 06:30", None]
+    rows = [[f"k{n}", "staffed", cell, 105.25, 40.5 + n / 10] for n, cell in enumerate(cells)]
+    checkpoints(connection, workbook(tmp_path / "x.xlsx", a=[HEAD, *rows]))
+    midnight = datetime(2026, 3, 1, tzinfo=UTC)
+    assert times(connection) == [MORNING, midnight, MORNING, MORNING, None]
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [(("date", 0.25), "'06:00:00'"), (("date", 0), "'00:00:00'"), (True, "'TRUE'"),
+     (("error", "#DIV/0!"), "'#DIV/0!'")],
+)  # fmt: skip
+def test_what_is_no_time_is_refused_as_the_cell_shows_it(
+    connection: Connection, tmp_path: Path, cell: Any, shown: str
+) -> None:
+    path = workbook(tmp_path / "x.xlsx", a=[HEAD, ["A", "staffed", cell, 105.25, 40.5]])
+    said = refusal(connection, "checkpoints", path, time_zone="UTC")
+    assert said.startswith(f"x.xlsx: row 1 (id 'A'): last_heartbeat is {shown}: give")
+
+
+def test_an_old_workbook_is_read_with_its_1904_and_its_errors(
+    connection: Connection, tmp_path: Path
+) -> None:
+    said = refusal(connection, "checkpoints", OLD, time_zone="UTC")
+    assert "row 2 (id '2'): last_heartbeat is '#DIV/0!'" in said
+    plain = tmp_path / "x.xls"
+    plain.write_bytes(gzip.decompress(OLD.read_bytes()))
+    report = checkpoints(connection, plain, skip_bad=True)
+    assert report.notes == ["hidden sheet '旧' left out: load it with --layer-name 旧"]
+    assert times(connection) == [MORNING, datetime(2026, 3, 2, tzinfo=UTC)]
+    assert places_of(connection, "checkpoints") == [(105.25, 40.5), (105.5, 40.5)]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95])
+def test_an_old_workbook_that_is_cut_is_refused(
+    connection: Connection, tmp_path: Path, share: float
+) -> None:
+    data = gzip.decompress(OLD.read_bytes())
+    path = tmp_path / "x.xls"
+    path.write_bytes(data[: int(len(data) * share)])
+    assert refusal(connection, "checkpoints", path) == (
+        "x.xls: it cannot be read as a spreadsheet: save it again, or as CSV"
+    )
+
+
+def test_an_old_workbook_of_impossible_size_is_refused(
+    connection: Connection, tmp_path: Path
+) -> None:
+    data = gzip.decompress(OLD.read_bytes())
+    # DIMENSIONS: kind 0x200, 14 bytes; the end of its rows is the second of its numbers.
+    at = data.index(b"\x00\x02\x0e\x00") + 4
+    path = tmp_path / "x.xls"
+    path.write_bytes(data[: at + 4] + b"\xff\xff\xff\x7f" + data[at + 8 :])
+    assert "it cannot be read as a spreadsheet" in refusal(connection, "checkpoints", path)
+
+
+def test_a_document_of_libreoffice_keeps_times_and_errors(
+    connection: Connection, tmp_path: Path
+) -> None:
+    time = '<table:table-cell office:value-type="date" office:date-value="2026-03-01T06:30:00"/>'
+    ident = f"<table:table-cell {TEXT}><text:p>A</text:p></table:table-cell>"
+    checkpoints(connection, document(tmp_path / "x.ods", ident + STAFFED + time + PLACE))
+    assert times(connection) == [MORNING]
+    error = (
+        f'<table:table-cell {TEXT} office:string-value="" calcext:value-type="error">'
+        "<text:p>#REF!</text:p></table:table-cell>"
+    )
+    path = document(tmp_path / "y.ods", ident + STAFFED + error + PLACE)
+    with pytest.raises(BadFileError, match=r"\(id 'A'\): last_heartbeat is '#REF!'"):
+        checkpoints(connection, path)
+
+
+def test_numbers_are_what_was_typed(connection: Connection, tmp_path: Path) -> None:
+    rows = [["id", "name", "households", "lon", "lat"],
+            [1, 12.5, 1.0, 105.1, 40.5], [1e14, 104, ("sum", 2.0), 105.2, 40.5]]  # fmt: skip
+    load(connection, "settlements", workbook(tmp_path / "x.xlsx", a=rows))
+    found = frames.places(connection, "settlements")
+    assert dict(found["name"]) == {"1": "12.5", "100000000000000": "104"}
+    assert dict(found["households"]) == {"1": 1, "100000000000000": 2}
+
+
+def test_an_id_that_the_spreadsheet_cut_short_is_refused(
+    connection: Connection, tmp_path: Path
+) -> None:
+    # A code of 18 digits, of which Excel keeps 15.
+    path = workbook(tmp_path / "x.xlsx", a=[["id", "lon", "lat"], [152921198001011200, 105, 40]])
+    assert "id '1.52921198001011e+17' is a number that a spreadsheet cut short" in refusal(
+        connection, "settlements", path
+    )
+
+
+def test_rows_are_called_by_their_line_where_blank_ones_are_above(
+    connection: Connection, tmp_path: Path
+) -> None:
+    rows: list[list[Any]] = [
+        [],
+        [None, "点表"],
+        [None, "id", "lon", "lat"],
+        [],
+        [None, "A", 105, 95],
+    ]
+    said = refusal(connection, "settlements", workbook(tmp_path / "x.xlsx", a=rows))
+    assert said.startswith("x.xlsx: row 1 on line 5 (id 'A'): ")
+
+
+def test_a_hidden_sheet_is_left_out_unless_it_is_asked_for(
+    connection: Connection, tmp_path: Path
+) -> None:
+    rows = {"shown": [["id", "lon", "lat"], ["A", 105, 40]],
+            "old": [["id", "lon", "lat"], ["B", 106, 41]]}  # fmt: skip
+    path = workbook(tmp_path / "x.xlsx", hidden=["old"], **rows)
+    report = load(connection, "settlements", path)
+    assert report.notes == ["hidden sheet 'old' left out: load it with --layer-name old"]
+    assert places_of(connection) == [(105, 40)]
+    assert load(connection, "settlements", path, source_layer="old").inserted == 1
+    assert load(
+        connection, "settlements", workbook(path, hidden=["old"], old=rows["old"])
+    ).notes == []  # fmt: skip
+
+
+def test_cells_merged_over_rows_are_told(connection: Connection, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["id", "name", "lon", "lat"],
+        ["A", "x", 105, 40],
+        ["B", None, 105.1, 40],
+    ]
+    path = workbook(tmp_path / "x.xlsx", merged="B2:B3", a=rows)
+    (note,) = load(connection, "settlements", path).notes
+    assert note.startswith("cells are merged over several rows")
+    assert frames.places(connection, "settlements")["name"].isna().tolist() == [False, True]
+
+
+def test_a_workbook_with_a_password_is_named_as_such(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1016) + "EncryptedPackage".encode("utf-16-le")
+    )
+    assert refusal(connection, "settlements", path) == (
+        "x.xlsx: it is protected by a password: save it without one"
+    )
