@@ -1,4 +1,4 @@
-"""Tables of a spreadsheet (.xlsx, .xls, .ods), through calamine: every cell a text, read as those
+"""Tables of a spreadsheet (.xlsx, .ods by calamine, .xls by xlrd): every cell a text, read as those
 of CSV.
 
 Not through GDAL, which loses the time of a date in most formats of cells, and knows nothing of
@@ -10,10 +10,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 
@@ -27,35 +24,25 @@ from python_calamine import (
 )
 
 from layers.errors import BadFileError
-from layers.load import sheet_errors, table
+from layers.load import cells, sheet_errors, sheet_xls, table
+from layers.load.cells import Sheet
 from layers.load.plan import Plan
 from layers.load.source import Source
 
 _LOCKED = "EncryptedPackage".encode("utf-16-le")
 #: What damaged files raise: of one within calamine's own language Python only knows the name.
 _DAMAGED = (CalamineError, OSError, ValueError, LookupError, zipfile.BadZipFile, ExpatError,
-            ParseError, zlib.error, NotImplementedError, EOFError)  # fmt: skip
+            ParseError, zlib.error, NotImplementedError, EOFError,
+            sheet_xls.DamagedError)  # fmt: skip
 _PANIC = "PanicException"
-#: What a spreadsheet shows in full, of a whole number; it knows 15 digits of any.
-_MOST_WHOLE = 10**15
 _MERGED = "cells are merged over several rows: what they say was read for the first of these alone"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Sheet:
-    """The rows of a sheet that are not blank."""
-
-    rows: list[list[str]]
-    lines: list[int]  #: the sheet's line of each
-    merged: bool  #: cells were merged over several rows
-    hidden: bool
 
 
 def read(path: Path, plan: Plan) -> Source:
     """The rows of a spreadsheet's one filled sheet, or of ``--layer-name``. Raises BadFileError."""
     try:
         filled = {name: one for name, one in _sheets(path).items() if one.rows}
-    except PasswordError as error:
+    except (PasswordError, sheet_xls.LockedError) as error:
         raise locked(path) from error
     except BaseException as error:
         if not isinstance(error, _DAMAGED) and type(error).__name__ != _PANIC:
@@ -80,8 +67,10 @@ def locked(path: Path) -> BadFileError:
     return BadFileError(f"{path.name}: it is protected by a password: save it without one")
 
 
-def _sheets(path: Path) -> dict[str, _Sheet]:
+def _sheets(path: Path) -> dict[str, Sheet]:
     """All sheets of cells by their name; charts are none."""
+    if path.suffix.lower() == ".xls":
+        return sheet_xls.sheets(path)
     errors = sheet_errors.found(path)
     with CalamineWorkbook.from_path(path) as book:
         return {
@@ -95,52 +84,18 @@ def _sheets(path: Path) -> dict[str, _Sheet]:
         }
 
 
-def _sheet(sheet: CalamineSheet, errors: sheet_errors.Errors, *, hidden: bool) -> _Sheet:
+def _sheet(sheet: CalamineSheet, errors: sheet_errors.Errors, *, hidden: bool) -> Sheet:
     """The cells of a sheet as texts; ``errors`` are those of its formulas, by row and column."""
-    down, right = sheet.start or (0, 0)
-    cells = [list(map(_text, row)) for row in sheet.to_python(skip_empty_area=True)]
+    above, left = sheet.start or (0, 0)
+    rows = [list(map(cells.text, row)) for row in sheet.to_python(skip_empty_area=True)]
     for (row, column), what in errors.items():
-        if down <= row < down + len(cells) and right <= column < right + len(cells[0]):
-            cells[row - down][column - right] = what
-    merged = any(
-        top < bottom and 0 <= top - down < len(cells) and any(cells[top - down][left - right :][:1])
-        for (top, left), (bottom, _) in sheet.merged_cell_ranges or ()
-        if left >= right
-    )
-    kept = [n for n, row in enumerate(cells) if any(cell.strip() for cell in row)]
-    return _Sheet(
-        rows=[cells[n] for n in kept],
-        lines=[down + n + 1 for n in kept],
-        merged=merged,
-        hidden=hidden,
-    )
+        if above <= row < above + len(rows) and left <= column < left + len(rows[0]):
+            rows[row - above][column - left] = what
+    merged = [(top, bottom, first) for (top, first), (bottom, _) in sheet.merged_cell_ranges or ()]
+    return Sheet.of(rows, merged, above=above, left=left, hidden=hidden)
 
 
-def _text(cell: Any) -> str:
-    """A cell as the reader of tables expects it: numbers without what no one typed, times ISO."""
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    if isinstance(cell, int | float):
-        return _number(cell)
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    assert isinstance(cell, timedelta)
-    minutes, seconds = divmod(round(cell.total_seconds()), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-
-
-def _number(number: float) -> str:
-    """A number; of a whole one with more digits than a spreadsheet knows that it was cut short."""
-    if number != int(number):
-        return repr(number)
-    return str(int(number)) if abs(number) < _MOST_WHOLE else f"{number:.15g}"
-
-
-def _chosen(path: Path, sheets: dict[str, _Sheet], asked: str | None) -> tuple[str, list[str]]:
+def _chosen(path: Path, sheets: dict[str, Sheet], asked: str | None) -> tuple[str, list[str]]:
     """The sheet that is loaded, and which hidden ones are not, to be told."""
     if not sheets:
         raise BadFileError(f"{path.name}: its sheets are empty: give one with rows")
