@@ -140,16 +140,6 @@ def test_an_old_workbook_that_is_cut_is_refused(
     )
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_an_old_workbook_that_is_cut_is_refused(
-    connection: Connection, tmp_path: Path, share: float
-) -> None:
-    data = gzip.decompress(OLD.read_bytes())
-    path = tmp_path / "x.xls"
-    path.write_bytes(data[: int(share * len(data))])
-    assert "it cannot be read as a spreadsheet" in refusal(connection, "checkpoints", path)
-
-
 def test_a_document_of_libreoffice_keeps_times_and_errors(
     connection: Connection, tmp_path: Path
 ) -> None:
