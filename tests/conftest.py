@@ -23,6 +23,15 @@ from service import Service
 settings.register_profile("patrolgrid", deadline=None)
 settings.load_profile("patrolgrid")
 
+#: Files that take minutes begin first, or one of the workers ends long after the others.
+_LONG = {"whole", "web", "notebooks", "fixtures"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, each file together."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+
+
 _NUMBERS = itertools.count(1)
 #: In memory where there is such a folder: a database is cloned for each of hundreds of tests.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
