@@ -1,5 +1,5 @@
-"""Polygons that touch themselves after clipping and rounding: found by compiled code, mended by
-GEOS, as the format wants them valid (specification 2.1, section 4.3.4.4)."""
+"""Polygons that touch themselves after clipping and rounding: found and slimmed by compiled code,
+what is left mended by GEOS, as the format wants them valid (specification 2.1, section 4.3.4.4)."""
 
 from __future__ import annotations
 
