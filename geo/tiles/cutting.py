@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from geo.tiles import rings
 from geo.tiles.clip import clip_edge, clip_ring
 from geo.tiles.shapes import LINE, POINT
 from geo.tiles.specks import area, note, stand_in
@@ -19,13 +20,15 @@ def cut(
     chosen: np.ndarray, kind: np.ndarray, first_piece: np.ndarray, first_xy: np.ndarray,
     hole: np.ndarray, xy: np.ndarray, bounds: np.ndarray,
     west: float, north: float, units_per_m: float, low: float, high: float, step: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """The commands of the features ``chosen``, one after another, and where each one's end.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """The commands of the features ``chosen``, one after another, where each one's end, and whether
+    its rings may touch themselves or one another.
 
     ``west`` and ``north`` are the tile's corner in metres; what lies beyond ``low`` and ``high``
     units is cut off; coordinates are rounded to multiples of ``step`` units. A feature of which
     nothing is left has no bytes; one that is too small to show is a square of one step, or a line
     of one step; a longer one that is thinner than a step is as long as it is, and a step wide.
+    A polygon without holes that rounding lets touch itself is taken apart there.
     """
     room = 6 * _longest(chosen, first_piece, first_xy) + 16
     work, whole = np.empty((4, room)), np.empty((2, room), dtype=np.int64)
@@ -33,6 +36,8 @@ def cut(
     ends = np.empty(len(chosen) + 1, dtype=np.int64)
     ends[0] = used = 0
     speck = np.empty(5)
+    doubtful = np.zeros(len(chosen), dtype=np.bool_)
+    held, stops = np.empty((2, 2 * room), dtype=np.int64), np.empty(64, dtype=np.int64)
     for n, feature in enumerate(chosen):
         begun = used
         speck[0] = -1.0
@@ -48,15 +53,18 @@ def cut(
                 within, low, high, step, work, whole, speck,
             )  # fmt: skip
         else:
-            out, used = _rings(
-                out, used, begin, end, first_xy, hole, xy, west, north, units_per_m,
+            held, stops, number, doubtful[n] = _polygons(
+                held, stops, begin, end, first_xy, hole, xy, west, north, units_per_m,
                 within, low, high, step, work, whole, speck,
             )  # fmt: skip
+            if number:
+                out = roomy(out, used, MOST_BYTES * (2 * stops[number - 1] + 3 * number))
+                used = _write(out, used, held, stops, number)
         if used == begun and speck[0] >= 0:
             out = roomy(out, used, MOST_BYTES * 12)
             used = stand_in(out, used, speck, kind[feature], step)
         ends[n + 1] = used
-    return out[:used], ends
+    return out[:used], ends, doubtful
 
 
 @njit(cache=True, nogil=True)
@@ -145,41 +153,128 @@ def _lines(
 
 
 @njit(cache=True, nogil=True)
-def _rings(
-    out: np.ndarray, used: int, begin: int, end: int, first_xy: np.ndarray, hole: np.ndarray,
-    xy: np.ndarray, west: float, north: float, units_per_m: float, within: bool,
-    low: float, high: float, step: int, work: np.ndarray, whole: np.ndarray, speck: np.ndarray,
-) -> tuple[np.ndarray, int]:  # fmt: skip
-    """The polygons of a feature, and in ``speck`` the longest that came to nothing."""
+def _polygons(
+    held: np.ndarray, stops: np.ndarray, begin: int, end: int, first_xy: np.ndarray,
+    hole: np.ndarray, xy: np.ndarray, west: float, north: float, units_per_m: float,
+    within: bool, low: float, high: float, step: int, work: np.ndarray, whole: np.ndarray,
+    speck: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, int, bool]:  # fmt: skip
+    """The rings of a feature into ``held``, where each ends into ``stops``, how many, whether they
+    may touch; and in ``speck`` the longest that came to nothing."""
     x, y, u, v = work
-    begun = part = used
-    at_x = at_y = part_x = part_y = 0
+    number = part = 0  # rings held, and those before the exterior
     left = 0.0  # square units of the polygon that are in the square
-    lost = False
+    lost = doubtful = holes = False
     for piece in range(begin, end):
         if hole[piece] and lost:
             continue
         if not hole[piece]:
-            part, part_x, part_y, left = used, at_x, at_y, 0.0
+            part, left = number, 0.0
         count = _in_units(
             first_xy[piece], first_xy[piece + 1] - 1, xy, west, north, units_per_m, x, y
         )  # fmt: skip
         if not within:
             count = clip_ring(x, y, count, low, high, u, v)
             left += -area(x, y, count) if hole[piece] else area(x, y, count)
-        out = roomy(out, used, MOST_BYTES * (4 * work.shape[1] + 8))
-        before = used
-        used, at_x, at_y = _ring(
-            out, used, x, y, count, step, hole[piece], whole[0], whole[1], at_x, at_y
-        )  # fmt: skip
+        before = number
+        kept = _ring(x, y, count, step, hole[piece], whole[0], whole[1])
+        if kept:
+            alone = not hole[piece] and (piece + 1 == end or not hole[piece + 1])
+            held, stops, number, touches = _hold(
+                held, stops, number, whole[0], whole[1], kept, step, alone
+            )
+            doubtful |= touches
+            holes |= hole[piece]
         gone = not within and left < _NO_AREA
         if not hole[piece]:
-            lost = used == before
-            if lost and used == begun and not gone:
+            lost = number == before
+            if lost and not number and not gone:
                 note(speck, x, y, count)
         elif gone:  # the square is in the hole
-            used, at_x, at_y, lost = part, part_x, part_y, True
-    return out, used
+            number, lost = part, True
+    doubtful = doubtful or (number > 1 and rings.meet(held, stops, number, holes))
+    return held, stops, number, doubtful
+
+
+@njit(cache=True, nogil=True)
+def _ring(
+    x: np.ndarray, y: np.ndarray, count: int, step: int, is_hole: bool, p: np.ndarray,
+    q: np.ndarray,
+) -> int:  # fmt: skip
+    """A ring in whole steps into ``p`` and ``q``, an exterior with positive area (y down), a hole
+    with negative; how many points it has, none if it comes to nothing."""
+    for n in range(count):
+        p[n], q[n] = rounded(x[n], step), rounded(y[n], step)
+    count = rings.tidy(p, q, count)
+    twice_area = rings.twice_area(p, q, count) if count else 0
+    if twice_area == 0:
+        return 0
+    if (twice_area > 0) == is_hole:
+        for n in range(count // 2):
+            m = count - 1 - n
+            p[n], p[m], q[n], q[m] = p[m], p[n], q[m], q[n]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _hold(
+    held: np.ndarray, stops: np.ndarray, number: int, p: np.ndarray, q: np.ndarray, count: int,
+    step: int, alone: bool,
+) -> tuple[np.ndarray, np.ndarray, int, bool]:  # fmt: skip
+    """Append a ring, or those into which it is taken apart if it is ``alone``, without holes; how
+    many are held then, and whether it may touch itself."""
+    touches = count > rings.MOST or (
+        not rings.all_seen(p, q, count) and rings.touching(p, q, count)[0] >= 0
+    )
+    if touches and alone and count <= rings.MOST:
+        more, a, b, ends = rings.apart(p, q, count, step)
+        for n in range(more):
+            first = ends[n - 1] if n else 0
+            held, stops, number = _append(
+                held, stops, number, a[first:], b[first:], ends[n] - first
+            )
+        if more >= 0:
+            return held, stops, number, False
+    held, stops, number = _append(held, stops, number, p, q, count)
+    return held, stops, number, touches
+
+
+@njit(cache=True, nogil=True)
+def _append(
+    held: np.ndarray, stops: np.ndarray, number: int, p: np.ndarray, q: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Append a ring, to longer arrays where there is no room."""
+    begin = stops[number - 1] if number else 0
+    end = begin + count
+    if end > held.shape[1]:
+        wider = np.empty((2, 2 * end), dtype=np.int64)
+        wider[:, :begin] = held[:, :begin]
+        held = wider
+    if number == len(stops):
+        longer = np.empty(2 * number, dtype=np.int64)
+        longer[:number] = stops
+        stops = longer
+    held[0, begin:end], held[1, begin:end] = p[:count], q[:count]
+    stops[number] = end
+    return held, stops, number + 1
+
+
+@njit(cache=True, nogil=True)
+def _write(out: np.ndarray, used: int, held: np.ndarray, stops: np.ndarray, number: int) -> int:
+    """Write rings; where the next byte goes."""
+    p, q = held
+    begin = at_x = at_y = 0
+    for r in range(number):
+        used = put(out, used, 1 << 3 | MOVE_TO)
+        for k in range(begin, stops[r]):
+            if k == begin + 1:
+                used = put(out, used, (stops[r] - begin - 1) << 3 | LINE_TO)
+            used = put_step(out, used, p[k] - at_x)
+            used = put_step(out, used, q[k] - at_y)
+            at_x, at_y = p[k], q[k]
+        used = put(out, used, CLOSE)
+        begin = stops[r]
+    return used
 
 
 @njit(cache=True, nogil=True)
@@ -195,36 +290,6 @@ def _add(p: np.ndarray, q: np.ndarray, count: int, a: int, b: int) -> int:
             return count
     p[count], q[count] = a, b
     return count + 1
-
-
-@njit(cache=True, nogil=True)
-def _ring(
-    out: np.ndarray, used: int, x: np.ndarray, y: np.ndarray, count: int, step: int,
-    is_hole: bool, p: np.ndarray, q: np.ndarray, at_x: int, at_y: int,
-) -> tuple[int, int, int]:  # fmt: skip
-    """Write a ring, an exterior with positive area (y down), a hole with negative; or nothing."""
-    kept = 0
-    for n in range(count):
-        kept = _add(p, q, kept, rounded(x[n], step), rounded(y[n], step))
-    while kept > 1 and p[kept - 1] == p[0] and q[kept - 1] == q[0]:
-        kept -= 1
-    twice_area = 0
-    for n in range(kept):
-        after = n + 1 if n + 1 < kept else 0
-        twice_area += p[n] * q[after] - p[after] * q[n]
-    if kept < 3 or twice_area == 0:
-        return used, at_x, at_y
-    backwards = (twice_area > 0) == is_hole
-    for n in range(kept):
-        k = kept - 1 - n if backwards else n
-        if n == 0:
-            used = put(out, used, 1 << 3 | MOVE_TO)
-        elif n == 1:
-            used = put(out, used, (kept - 1) << 3 | LINE_TO)
-        used = put_step(out, used, p[k] - at_x)
-        used = put_step(out, used, q[k] - at_y)
-        at_x, at_y = p[k], q[k]
-    return put(out, used, CLOSE), at_x, at_y
 
 
 @njit(cache=True, nogil=True)

@@ -25,9 +25,6 @@ _MOST = 200_000
 _FEATURE = 17
 #: What a feature says that stands for others, too: for how many, itself among them.
 MERGED = "merged"
-#: What a polygon that touches itself may lose to be valid, in units: a quarter of a pixel, and
-#: below zoom 10, where tiles hold more than anybody can tell apart, a half.
-_THIN, _THIN_LOW = 2.0, 4.0
 #: With fewer features a layer, or a part of one, needs no share of a tile's bytes kept for it.
 MANY = 1_000
 
@@ -112,16 +109,12 @@ def _drawn(
     shapes = part.shapes
     tag_bytes = _tag_bytes(part)
     choice = choosing.choose(shapes, part.found, z, units_per_m, tag_bytes, room)
-    commands, ends = cut(
+    commands, ends, doubtful = cut(
         choice.single, shapes.kind, shapes.first_piece, shapes.first_xy, shapes.hole, shapes.xy,
         shapes.bounds, west, north, units_per_m, -float(MARGIN), float(EXTENT + MARGIN),
         choice.step,
     )  # fmt: skip
-    commands, ends = validity.mended(
-        shapes.kind[choice.single], commands, ends, choice.step,
-        _THIN if z >= choosing.WHOLE_ZOOM else _THIN_LOW,
-        all_of_them=z >= choosing.WHOLE_ZOOM,
-    )  # fmt: skip
+    commands, ends = validity.mended(commands, ends, doubtful, choice.step)
     feature_bytes = tag_bytes + _FEATURE
     room -= len(commands) + len(choice.single) * feature_bytes
 
