@@ -7,6 +7,18 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
+def in_units(
+    begin: int, end: int, xy: np.ndarray, west: float, north: float, units_per_m: float,
+    x: np.ndarray, y: np.ndarray,
+) -> int:  # fmt: skip
+    """A piece's coordinates in the tile's units into ``x`` and ``y``; how many."""
+    for k in range(end - begin):
+        x[k] = (xy[begin + k, 0] - west) * units_per_m
+        y[k] = (north - xy[begin + k, 1]) * units_per_m
+    return end - begin
+
+
+@njit(cache=True, nogil=True)
 def clip_ring(
     x: np.ndarray, y: np.ndarray, count: int, low: float, high: float,
     u: np.ndarray, v: np.ndarray,
