@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo import earth
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 Floats = NDArray[np.float64]
 #: Parts whose ends are nearer than this meet.

@@ -17,7 +17,7 @@ from layers.load.findings import Findings
 from layers.places import Layer
 from layers.places.columns import is_missing, shown, text_of
 from layers.places.editing import MOST_ID_CHARACTERS, VERBS, has_address
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 #: What a spreadsheet makes of a long number.
 _CUT_SHORT = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")

@@ -16,6 +16,7 @@ from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import shapes
+from layers.places.judged import Judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def _look(task: Task, columns: dict[str, Sequence[Any]], given: Sequence[Any] | 
     return _Looked(ids=ids, columns=parsed, shaped=shaped, region=region)
 
 
-def _fine(task: Task, looked: _Looked, judged: shapes.Judged) -> writing.Rows:
+def _fine(task: Task, looked: _Looked, judged: Judged) -> writing.Rows:
     """The rows that nothing speaks against; a line in parts has a row and an id for each."""
     kept = task.findings.rows
     count = len(judged.geometries)

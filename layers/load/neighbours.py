@@ -20,7 +20,7 @@ from geo.grids import ground
 from geo.rings import Rings
 from geo.rings import loose_edges as rings_edges
 from layers.places import LAYERS
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

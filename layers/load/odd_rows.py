@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from layers.places.columns import shown
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 #: What stands at the beginning of a row of totals, before a colon and without blanks.
 _TOTALS = {

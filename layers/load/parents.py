@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from geo.grids import ground
 from layers.load import neighbours
 from layers.places import ground as stored
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 Rows = NDArray[np.int64]
 

@@ -18,7 +18,7 @@ from layers.load import guess
 from layers.load.findings import Findings
 from layers.load.source import LONLAT
 from layers.places import Bounds
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 #: A region is some hundred kilometres wide; a file that is farther off is of another, or its CRS
 #: is another.

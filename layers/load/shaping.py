@@ -15,6 +15,7 @@ from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.load.source import Source
 from layers.places import Bounds, shapes
+from layers.places.judged import Geometries, Judged
 
 #: Rows of one kind that are named; more are counted.
 _MOST_NAMED = 5
@@ -25,9 +26,9 @@ class Shaped:
     """A file's geometries in degrees; None in rows that are refused."""
 
     crs: CRS  #: that they were in
-    as_given: shapes.Geometries  #: as the file has them, a shift of theirs not undone
-    degrees: shapes.Geometries  #: before they were judged
-    judged: shapes.Judged
+    as_given: Geometries  #: as the file has them, a shift of theirs not undone
+    degrees: Geometries  #: before they were judged
+    judged: Judged
 
 
 def shape(
@@ -62,7 +63,7 @@ def shape(
     return Shaped(crs=crs, as_given=as_given, degrees=degrees, judged=judged)
 
 
-def _cut(degrees: shapes.Geometries, findings: Findings) -> shapes.Geometries:
+def _cut(degrees: Geometries, findings: Findings) -> Geometries:
     """Geometries within ±180; what crosses the antimeridian is cut there, and told."""
     strays.refuse_beyond(degrees, findings)
     degrees = degrees.copy()
@@ -89,7 +90,7 @@ def hold(
     region: Bounds | None,
     ids: Sequence[str] | None,
     names: Sequence[str | None] | None,
-) -> shapes.Judged:
+) -> Judged:
     """What was judged, held against what is loaded: what is doubtful is told, nothing is moved.
 
     Raises BadFileError where all of it is in the wrong place for certain.

@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 from layers.errors import BadFileError
 from layers.load import nesting, single
 from layers.load.plan import Choice
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 LONLAT = CRS.from_epsg(4326)
 OPEN = "a ring was not closed"

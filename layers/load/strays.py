@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from layers.load.findings import Findings
 from layers.places import Bounds
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 Floats = NDArray[np.float64]
 _FEWEST = 4

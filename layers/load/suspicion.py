@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 from geo import datum as datums
 from geo.datum import Datum
 from layers.places import Layer
-from layers.places.shapes import Geometries
+from layers.places.judged import Geometries
 
 Floats = NDArray[np.float64]
 #: As it is (None), with one of the shifts undone, or with what is stored shifted by one.

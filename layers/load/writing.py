@@ -16,7 +16,8 @@ from layers.load import chainage, neighbours
 from layers.load import parents as parents_of
 from layers.load.findings import Findings
 from layers.load.plan import Plan
-from layers.places import Layer, Written, orphans, shapes
+from layers.places import Layer, Written, orphans
+from layers.places.judged import Geometries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Rows:
 
     ids: list[str]
     columns: Mapping[str, Sequence[Any]]
-    geometries: shapes.Geometries
+    geometries: Geometries
     owner: list[int]  #: the file's row
     rings: Rings | None = None  #: of the geometries, where they are known
 

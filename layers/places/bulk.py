@@ -19,6 +19,7 @@ from layers.errors import BadFeatureError, BadValueError
 from layers.places import copying, ewkb, fences, ground, hierarchy, indexing, shapes
 from layers.places.columns import text_of
 from layers.places.copying import Advance
+from layers.places.judged import Geometries
 from layers.places.registry import Layer, layer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def put(
     of: Layer,
     ids: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
-    geometries: shapes.Geometries,
+    geometries: Geometries,
     *,
     levels: Sequence[str] = (),
     rings: Rings | None = None,
@@ -137,7 +138,7 @@ def _parsed(of: Layer, column: str, value: object, feature_id: str) -> Any:
 
 
 def _check_rules(
-    ids: Sequence[str], columns: Mapping[str, Sequence[Any]], geometries: shapes.Geometries
+    ids: Sequence[str], columns: Mapping[str, Sequence[Any]], geometries: Geometries
 ) -> None:
     if "rule" not in columns:
         raise BadFeatureError("fences need the column 'rule': map or set it")

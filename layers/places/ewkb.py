@@ -11,7 +11,8 @@ import shapely
 from numpy.typing import NDArray
 
 from geo import earth
-from layers.places.shapes import Geometries, multi
+from layers.places.judged import Geometries
+from layers.places.shapes import multi
 
 if TYPE_CHECKING:
     from geo.rings import Rings

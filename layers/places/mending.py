@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from geo.enclosed import areas_of, enclosed, structure
+from layers.places.judged import Geometries, Judged
 from layers.places.registry import Layer
-
-if TYPE_CHECKING:
-    from layers.places.shapes import Geometries, Judged
 
 #: Geometries from which on machine code and a second thread are worth their start.
 _MANY = 2_000

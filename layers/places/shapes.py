@@ -15,12 +15,12 @@ from shapely.errors import ShapelyError
 from geo.enclosed import enclosed
 from layers.errors import BadFeatureError
 from layers.places import mending
+from layers.places.judged import Geometries, Judged
 from layers.places.registry import Layer
 
 if TYPE_CHECKING:
     from geo.rings import Rings
 
-Geometries = NDArray[np.object_]
 #: Names a row for a message, such as ``row 3 (id 'A-12')``.
 Where = Callable[[int], str]
 
@@ -45,27 +45,6 @@ class Settled:
     geometries: Geometries  #: 2D, valid, exteriors anticlockwise, of the layer's type
     owner: NDArray[np.intp]  #: row that each came from; a line of several parts has several
     repaired: list[str]  #: what was wrong with which row
-
-
-@dataclass(kw_only=True)
-class Judged:
-    """Geometries row by row: 2D and valid where nothing is said against them."""
-
-    geometries: Geometries
-    faults: dict[int, str]  #: row → why it is refused
-    repaired: dict[int, str]  #: row → what was wrong and is mended
-    rings: Rings | None = None  #: of the geometries, where they are many polygons and all fine
-
-    def refuse(self, wrong: NDArray[np.bool_], why: str) -> None:
-        """Refuse rows; the first fault of a row is kept. Their geometry becomes None."""
-        for row in np.flatnonzero(wrong).tolist():
-            self.faults.setdefault(row, why)
-            self.geometries[row] = None
-
-    def note(self, row: int, what: str) -> None:
-        """What was wrong with a row and is mended, behind what else was."""
-        said = self.repaired.get(row)
-        self.repaired[row] = what if said is None else f"{said}; {what}"
 
 
 def from_geojson(value: Any) -> shapely.Geometry:
