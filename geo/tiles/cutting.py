@@ -17,6 +17,7 @@ def cut(
     chosen: np.ndarray, kind: np.ndarray, first_piece: np.ndarray, first_xy: np.ndarray,
     hole: np.ndarray, xy: np.ndarray, bounds: np.ndarray,
     west: float, north: float, units_per_m: float, low: float, high: float, step: int,
+    least: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """The commands of the features ``chosen``, one after another, where each one's end, and whether
     its rings may touch themselves or one another.
@@ -24,7 +25,8 @@ def cut(
     ``west`` and ``north`` are the tile's corner in metres; what lies beyond ``low`` and ``high``
     units is cut off; coordinates are rounded to multiples of ``step`` units. A feature of which
     nothing is left has no bytes; one that is too small to show is a square of one step, or a line
-    of one step; a longer one that is thinner than a step is as long as it is, and a step wide.
+    of one step; one that is long and everywhere thinner than a step is a step wide, and so is what
+    of others is so thin and at least ``least`` units long.
     A polygon without holes that rounding lets touch itself is taken apart there.
     """
     room = 6 * _longest(chosen, first_piece, first_xy) + 16
@@ -35,6 +37,7 @@ def cut(
     speck = np.empty(5)
     doubtful = np.zeros(len(chosen), dtype=np.bool_)
     held, stops = np.empty((2, 2 * room), dtype=np.int64), np.empty(64, dtype=np.int64)
+    ways = np.empty((room, 4), dtype=np.int64)
     for n, feature in enumerate(chosen):
         begun = used
         speck[0] = -1.0
@@ -52,7 +55,7 @@ def cut(
         else:
             held, stops, number, doubtful[n] = areas.polygons(
                 held, stops, begin, end, first_xy, hole, xy, west, north, units_per_m,
-                within, low, high, step, work, whole, speck,
+                within, low, high, step, work, whole, speck, ways, least,
             )  # fmt: skip
             if number:
                 out = roomy(out, used, MOST_BYTES * (2 * stops[number - 1] + 3 * number))

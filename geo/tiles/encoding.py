@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo import earth
-from geo.tiles import choosing, messages, validity
+from geo.tiles import choosing, messages, rings, validity
 from geo.tiles.cutting import cut
 from geo.tiles.fields import Fields, message, varint
 from geo.tiles.shapes import LINE, POINT, POLYGON, Shapes
@@ -112,7 +112,7 @@ def _drawn(
     commands, ends, doubtful = cut(
         choice.single, shapes.kind, shapes.first_piece, shapes.first_xy, shapes.hole, shapes.xy,
         shapes.bounds, west, north, units_per_m, -float(MARGIN), float(EXTENT + MARGIN),
-        choice.step,
+        choice.step, float(rings.LONG) if z >= choosing.WHOLE_ZOOM else math.inf,
     )  # fmt: skip
     commands, ends = validity.mended(commands, ends, doubtful, choice.step)
     feature_bytes = tag_bytes + _FEATURE

@@ -9,6 +9,8 @@ from geo.tiles.wire import rounded
 
 #: Longer rings are not held edge against edge: others tell sooner whether they are valid.
 MOST = 400
+#: Units from which on what is thinner than a step has to be seen: a pixel.
+LONG = 8
 #: So often at most a ring is taken apart.
 _MOST_TURNS = 32
 #: Square units by which an area that is reckoned from fractions is not taken for none.
@@ -17,14 +19,16 @@ _ROOM = MOST + 2 * _MOST_TURNS
 
 
 @njit(cache=True, nogil=True)
-def tidy(p: np.ndarray, q: np.ndarray, count: int) -> int:
+def tidy(p: np.ndarray, q: np.ndarray, count: int, ways: np.ndarray) -> tuple[int, int]:
     """A ring without its closing point, in place without what takes no ground: points that repeat
     the one before, points on a straight way, ways there and back. How many points it has then:
-    none, or three at least."""
-    kept = 0
+    none, or three at least; and how many ways there and back go into ``ways`` (n, 4) as x, y of
+    both ends, as far as there is room."""
+    kept = bare = 0
     for n in range(count):
         x, y = p[n], q[n]
         while kept > 1 and _turn(p, q, kept - 2, kept - 1, x, y) == 0:
+            bare = _note_way(ways, bare, p, q, kept - 2, kept - 1, x, y)
             kept -= 1
         if kept and p[kept - 1] == x and q[kept - 1] == y:
             continue
@@ -34,16 +38,34 @@ def tidy(p: np.ndarray, q: np.ndarray, count: int) -> int:
     begin = 0
     while kept - begin > 2:
         if _turn(p, q, kept - 2, kept - 1, p[begin], q[begin]) == 0:
+            bare = _note_way(ways, bare, p, q, kept - 2, kept - 1, p[begin], q[begin])
             kept -= 1
         elif _turn(p, q, kept - 1, begin, p[begin + 1], q[begin + 1]) == 0:
+            bare = _note_way(ways, bare, p, q, kept - 1, begin, p[begin + 1], q[begin + 1])
             begin += 1
         else:
             break
     if kept - begin < 3:
-        return 0
+        if kept - begin == 2:
+            bare = _note_way(ways, bare, p, q, begin, begin + 1, p[begin], q[begin])
+        return 0, bare
     for n in range(begin, kept if begin else 0):
         p[n - begin], q[n - begin] = p[n], q[n]
-    return kept - begin
+    return kept - begin, bare
+
+
+@njit(cache=True, nogil=True)
+def _note_way(
+    ways: np.ndarray, bare: int, p: np.ndarray, q: np.ndarray, a: int, b: int, x: int, y: int
+) -> int:
+    """Note how far a-b-(x, y), all on one line, goes there and back, if it does; how many are."""
+    back_x, back_y, on_x, on_y = p[a] - p[b], q[a] - q[b], x - p[b], y - q[b]
+    if bare == len(ways) or back_x * on_x + back_y * on_y <= 0:
+        return bare
+    if abs(on_x) + abs(on_y) < abs(back_x) + abs(back_y):
+        back_x, back_y = on_x, on_y
+    ways[bare] = p[b], q[b], p[b] + back_x, q[b] + back_y
+    return bare + 1
 
 
 @njit(cache=True, nogil=True)
@@ -129,6 +151,8 @@ def _touching_edge(
 def meet(held: np.ndarray, stops: np.ndarray, number: int, holes: bool) -> bool:
     """Whether rings of one feature may meet in more than single corners, or, if there are
     ``holes``, at all. ``held`` are the x and y of one after another, ``stops`` where each ends."""
+    if number < 2:
+        return False
     if stops[number - 1] > MOST:
         return True
     p, q = held
@@ -217,37 +241,43 @@ def _outside(p: np.ndarray, q: np.ndarray, a: int, b: int, c: int, other: int) -
 
 @njit(cache=True, nogil=True)
 def apart(
-    p: np.ndarray, q: np.ndarray, count: int, step: int
-) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    p: np.ndarray, q: np.ndarray, count: int, step: int, least: float, ways: np.ndarray
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, int, bool]:
     """What a tidy ring runs around once, as rings that do not touch themselves: how many, x, y, and
-    where each ring ends; -1 where that is not for certain.
+    where each ring ends; -1 where that is not for certain. And how many ways there and back, as
+    ``tidy``; and whether any ring was turned.
 
     The ring, of at most ``MOST`` points, which runs as an exterior does, is taken apart where it
-    touches itself, at a point of whole steps. What then runs the other way round and is hardly
-    wider than a step was turned over by rounding, and goes; were it wider, it might be a hole.
+    touches itself, at a point of whole steps. What is smaller than a square of one step, and
+    shorter than ``least``, goes. What runs the other way round and is hardly wider than a step was
+    turned over by rounding: it goes, too, or is turned back if it is so long. Were it wider, it
+    might be a hole.
     """
     x, y = np.empty(_ROOM, dtype=np.int64), np.empty(_ROOM, dtype=np.int64)
     ends, rings, used = np.empty(_MOST_TURNS + 2, dtype=np.int64), 0, 0
-    unknown = -1, x, y, ends
     # Those that are still to be looked at: the last first.
     u, v = np.empty(_ROOM, dtype=np.int64), np.empty(_ROOM, dtype=np.int64)
     stops, waiting = np.empty(_MOST_TURNS + 2, dtype=np.int64), 1
     u[:count], v[:count] = p[:count], q[:count]
     stops[0] = count
-    turns = 0
+    turns, bare, turned = 0, 0, False
     while waiting:
         waiting -= 1
         begin = stops[waiting - 1] if waiting else 0
         a, b = u[begin : stops[waiting]].copy(), v[begin : stops[waiting]].copy()
-        size = tidy(a, b, len(a))
+        size, more = tidy(a, b, len(a), ways[bare:])
+        bare += more
         if not size:
             continue
         k, m = touching(a, b, size)
         if k < 0:
-            area = twice_area(a, b, size)
-            if -area > 2 * step * _reach(a, b, size):
-                return unknown
-            if area > 2 * step * step:
+            area, reach = twice_area(a, b, size), _reach(a, b, size)
+            if -area > 2 * step * reach:
+                return -1, x, y, ends, 0, False
+            if area > 2 * step * step or reach >= least:
+                if area < 0:
+                    a[:size], b[:size] = a[:size][::-1].copy(), b[:size][::-1].copy()
+                    turned = True
                 x[used : used + size], y[used : used + size] = a[:size], b[:size]
                 used += size
                 ends[rings] = used
@@ -255,7 +285,7 @@ def apart(
             continue
         turns += 1
         if turns > _MOST_TURNS:
-            return unknown
+            return -1, x, y, ends, 0, False
         at_x, at_y = _common(a, b, k, k + 1, m, m + 1 if m + 1 < size else 0, step)
         # k + 1 to m, and m + 1 to k, each by way of that point.
         u[begin], v[begin] = at_x, at_y
@@ -267,7 +297,7 @@ def apart(
         u[last : last + k + 1], v[last : last + k + 1] = a[: k + 1], b[: k + 1]
         stops[waiting], stops[waiting + 1] = middle, last + k + 1
         waiting += 2
-    return rings, x, y, ends
+    return rings, x, y, ends, bare, turned
 
 
 @njit(cache=True, nogil=True)

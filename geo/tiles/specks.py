@@ -42,20 +42,38 @@ def stand_in(out: np.ndarray, used: int, speck: np.ndarray, kind: int, step: int
         a = int(np.floor((speck[1] + speck[3]) / 2 / step)) * step
         b = int(np.floor((speck[2] + speck[4]) / 2 / step)) * step
         dx, dy = step, 0
-    flat = abs(dx) >= abs(dy)
-    if (dx if flat else dy) < 0:
-        a, b, dx, dy = a + dx, b + dy, -dx, -dy
-    used = put(out, used, 1 << 3 | MOVE_TO)
-    used = put_step(out, used, a)
-    used = put_step(out, used, b)
     if kind == LINE:
+        used = put(out, used, 1 << 3 | MOVE_TO)
+        used = put_step(out, used, a)
+        used = put_step(out, used, b)
         used = put(out, used, 1 << 3 | LINE_TO)
         used = put_step(out, used, dx)
         return put_step(out, used, dy)
+    p, q = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
+    strip(np.array([a, b, a + dx, b + dy]), step, p, q)
+    used = put(out, used, 1 << 3 | MOVE_TO)
+    used = put_step(out, used, p[0])
+    used = put_step(out, used, q[0])
     used = put(out, used, 3 << 3 | LINE_TO)
-    # Clockwise as it is seen: positive, as y runs down.
-    quad = ((dx, dy), (0, step), (-dx, -dy)) if flat else ((step, 0), (dx, dy), (-step, 0))
-    for right, down in quad:
-        used = put_step(out, used, right)
-        used = put_step(out, used, down)
+    for n in range(1, 4):
+        used = put_step(out, used, p[n] - p[n - 1])
+        used = put_step(out, used, q[n] - q[n - 1])
     return put(out, used, CLOSE)
+
+
+@njit(cache=True, nogil=True)
+def strip(way: np.ndarray, step: int, p: np.ndarray, q: np.ndarray) -> None:
+    """The ring of what runs from one point to another and is a step wide, as exteriors run."""
+    a, b = way[0], way[1]
+    dx, dy = way[2] - a, way[3] - b
+    flat = abs(dx) >= abs(dy)
+    if (dx if flat else dy) < 0:
+        a, b, dx, dy = a + dx, b + dy, -dx, -dy
+    # Clockwise as it is seen: positive, as y runs down.
+    right, down = (0, step) if flat else (dx, dy)
+    if not flat:
+        dx, dy = step, 0
+    p[0], q[0] = a, b
+    p[1], q[1] = a + dx, b + dy
+    p[2], q[2] = a + dx + right, b + dy + down
+    p[3], q[3] = a + right, b + down

@@ -32,16 +32,22 @@ def mended(
     bad = np.flatnonzero(~shapely.is_valid(given))
     if not len(bad):
         return commands, ends
-    areas = shapely.make_valid(given[bad], method="structure", keep_collapsed=False)
+    broken = given[bad]
+    areas = shapely.make_valid(broken, method="structure", keep_collapsed=False)
+    # What is hardly wider than a step is so along its outline, or rounding took pieces of it.
+    outline = shapely.boundary(broken)
+    thin = shapely.area(areas) < 0.75 * step * shapely.length(outline)
+    around = shapely.buffer(outline[thin], 0.75 * step, quad_segs=1, join_style="bevel")
+    areas[thin] = shapely.union(areas[thin], around)
     whole = shapely.set_precision(areas, step)
     lost = shapely.is_empty(whole)
-    x, y = shapely.bounds(given[bad[lost]])[:, :2].T
+    x, y = shapely.bounds(broken[lost])[:, :2].T
     whole[lost] = shapely.box(x, y, x + step, y + step)
     # What is cut has its north up.
     shapes = Shapes.of(shapely.transform(whole, lambda xy: xy * (1, -1)))
     made, made_ends, _ = cut(
         np.arange(len(bad)), shapes.kind, shapes.first_piece, shapes.first_xy, shapes.hole,
-        shapes.xy, shapes.bounds, 0.0, 0.0, 1.0, -np.inf, np.inf, step,
+        shapes.xy, shapes.bounds, 0.0, 0.0, 1.0, -np.inf, np.inf, step, np.inf,
     )  # fmt: skip
     return _with(commands, ends, perhaps[bad], made, made_ends)
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from geo.tiles import rings
 
 corner = st.tuples(st.integers(0, 9), st.integers(0, 9))
+NO_ROOM = np.empty((0, 4), dtype=np.int64)
 paths = st.lists(corner, min_size=3, max_size=12)
 
 
 def tidied(path: list[tuple[int, int]]) -> np.ndarray:
     """A path's tidy ring, running as exteriors do."""
     x, y = np.array(path, dtype=np.int64).T.copy()
-    count = rings.tidy(x, y, len(x))
+    count = rings.tidy(x, y, len(x), NO_ROOM)[0]
     ring = np.column_stack([x, y])[:count]
     return ring if not count or rings.twice_area(x, y, count) >= 0 else ring[::-1].copy()
 
@@ -75,16 +76,17 @@ def test_most_stars_are_soon_told(reaches: list[float], size: float) -> None:
 def test_what_is_taken_apart_is_what_was_run_around_once(path: list[tuple[int, int]]) -> None:
     ring = tidied(path)
     assume(len(ring))
-    number, x, y, ends = rings.apart(*columns(ring), 1)
+    number, x, y, ends, _, _ = rings.apart(*columns(ring), 1, rings.LONG, NO_ROOM)
     if number < 0:
         return
     starts = [0, *ends[:number]]
     made = [np.column_stack([x[a:b], y[a:b]]) for a, b in pairwise(starts)]
     assert all(shapely.is_valid(shapely.Polygon(one)) for one in made)
     assert all(rings.twice_area(*columns(one)) > 0 for one in made)
-    # What is smaller than a square of one step goes.
+    # What is smaller than a square of one step goes, unless it is long.
     if rings.touching(*columns(ring))[0] < 0:
-        assert len(made) == (rings.twice_area(*columns(ring)) > 2)
+        is_long = np.ptp(ring, axis=0).max() >= rings.LONG
+        assert len(made) == (is_long or rings.twice_area(*columns(ring)) > 2)
     # Points farther than rounding moves an edge from any way are where they were.
     way = shapely.linearrings(ring)
     for point in [(0.37, 0.41), (4.39, 5.47), (7.43, 2.31), (2.71, 7.83), (5.03, 5.11)]:
@@ -135,7 +137,21 @@ def test_two_squares_that_share_a_corner_do_not_meet_and_two_that_share_an_edge_
 def test_a_ring_that_runs_around_a_hole_is_not_taken_apart() -> None:
     outside = [(0, 0), (30, 0), (30, 30), (0, 30), (0, 5)]
     wide, narrow = [(20, 20), (20, 5), (0, 5)], [(20, 6), (20, 5), (0, 5)]
-    assert rings.apart(*columns(tidied(outside + wide)), 1)[0] == -1
-    # A hole hardly wider than a step is gone.
-    number, _, _, ends = rings.apart(*columns(tidied(outside + narrow)), 1)
-    assert (number, ends[0]) == (1, 4)
+    least = rings.LONG
+    assert rings.apart(*columns(tidied(outside + wide)), 1, least, NO_ROOM)[0] == -1
+    # One hardly wider than a step goes; a long one may be ground that rounding turned over.
+    ring = tidied(outside + narrow)
+    number, _, _, ends, _, turned = rings.apart(*columns(ring), 1, 99, NO_ROOM)
+    assert (number, ends[0], turned) == (1, 4, False)
+    number, _, _, ends, _, turned = rings.apart(*columns(ring), 1, 8, NO_ROOM)
+    assert (number, ends[0], turned) == (2, 4, True)
+
+
+def test_ways_there_and_back_are_told_by_their_ends() -> None:
+    ring = np.array([(0, 0), (5, 0), (9, 0), (5, 0), (5, 5), (0, 5), (0, 9), (0, 0)])
+    x, y = ring.T.copy()
+    ways = np.empty((9, 4), dtype=np.int64)
+    count, bare = rings.tidy(x, y, len(ring), ways)
+    assert list(zip(x[:count], y[:count], strict=True)) == [(0, 0), (5, 0), (5, 5), (0, 5)]
+    told = {frozenset({(way[0], way[1]), (way[2], way[3])}) for way in ways[:bare].tolist()}
+    assert told == {frozenset({(9, 0), (5, 0)}), frozenset({(0, 9), (0, 5)})}
