@@ -21,12 +21,16 @@ def warm() -> None:
     west, south, east, north = earth.tile_bounds_3857(*_TILE)
     place = shapely.box(west, south, (west + east) / 2, (south + north) / 2)
     unit_m = (east - west) / EXTENT
-    # It touches itself once it is rounded.
-    twisted = shapely.transform(
-        shapely.Polygon([(0, 0), (9, 0), (9, 9), (5, 0.2), (0, 9)]),
+    # One touches itself once it is rounded, one its hole, and one is thinner than a unit.
+    odd = shapely.transform(
+        [
+            shapely.Polygon([(0, 0), (9, 0), (9, 9), (5, 0.2), (0, 9)]),
+            shapely.box(0, 0, 9, 9).difference(shapely.box(0.2, 3, 6, 6)),
+            shapely.LineString([(0, 0), (40, 0), (40, 40)]).buffer(0.1),
+        ],
         lambda xy: (west, south) + xy * unit_m,
     )
-    kinds = [place, place.exterior, place.centroid, twisted]
+    kinds = [place, place.exterior, place.centroid, *odd]
     ids = [f"{n}" for n in range(len(kinds))]
     part = Part(
         shapes=Shapes.of(np.array(kinds, dtype=object)),
