@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -19,6 +19,8 @@ class Sheet:
     lines: list[int]  #: the sheet's line of each
     merged: bool  #: cells were merged over several rows
     hidden: bool
+    fault: str = ""  #: why it cannot be loaded
+    notes: Sequence[str] = ()  #: what to tell who loads it
 
     @classmethod
     def of(
@@ -29,6 +31,8 @@ class Sheet:
         above: int = 0,
         left: int = 0,
         hidden: bool,
+        fault: str = "",
+        notes: Sequence[str] = (),
     ) -> Sheet:
         """Of all cells but for ``above`` rows and ``left`` columns; ``merged`` are the first and
         last row and the first column of what is one cell, numbered from 0 in the whole sheet."""
@@ -42,6 +46,8 @@ class Sheet:
                 for top, bottom, column in merged
             ),
             hidden=hidden,
+            fault=fault,
+            notes=notes,
         )  # fmt: skip
 
 

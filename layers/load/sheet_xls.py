@@ -11,7 +11,7 @@ from xlrd.xldate import xldate_as_datetime
 from layers.load import cells
 from layers.load.cells import Sheet
 
-_NUMBER, _DATE, _BOOLEAN, _ERROR = 2, 3, 4, 5
+_TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR = 1, 2, 3, 4, 5
 
 
 class DamagedError(Exception):
@@ -38,7 +38,27 @@ def _sheet(sheet: xlrd.sheet.Sheet, days_from: int) -> Sheet:
     rows = [[_text(cell, days_from) for cell in sheet.row(n)] for n in range(sheet.nrows)]
     left = min((n for row in rows for n, text in enumerate(row) if text.strip()), default=0)
     merged = [(top, end - 1, first) for top, end, first, _ in sheet.merged_cells]
-    return Sheet.of([row[left:] for row in rows], merged, left=left, hidden=sheet.visibility != 0)
+    return Sheet.of(
+        [row[left:] for row in rows], merged, left=left, hidden=sheet.visibility != 0,
+        notes=_blank_texts(sheet),
+    )  # fmt: skip
+
+
+def _blank_texts(sheet: xlrd.sheet.Sheet) -> list[str]:
+    """How many cells may have been given up: of a formula that was never calculated the file says
+    what it says of one whose result is an empty text."""
+    count = sum(
+        kind == _TEXT and not value
+        for n in range(sheet.nrows)
+        for kind, value in zip(sheet.row_types(n), sheet.row_values(n), strict=True)
+    )
+    if not count:
+        return []
+    cells_hold, they = ("1 cell holds", "it") if count == 1 else (f"{count} cells hold", "they")
+    return [
+        f"{cells_hold} an empty text, as formulas do that were never calculated: open the file in a"
+        f" spreadsheet program and save it if {they} should hold something"
+    ]
 
 
 def _text(cell: xlrd.sheet.Cell, days_from: int) -> str:
