@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -9,6 +10,14 @@ from typing import Any
 
 #: What a spreadsheet shows in full, of a whole number; it knows 15 digits of any.
 _MOST_WHOLE = 10**15
+#: What spreadsheets show instead of a result, in English and in Russian; the Chinese ones of Excel
+#: are the English ones.
+_ERROR = re.compile(
+    r"#(?:(?:REF|DIV/0|VALUE|NUM|NULL|SPILL|CALC|FIELD|BLOCKED|CONNECT|BUSY|UNKNOWN)!|NAME\?|N/A"
+    r"|GETTING_DATA|(?:ССЫЛКА|ССЫЛ|ДЕЛ/0|ЗНАЧ|ЧИСЛО|ПУСТО)!|ИМЯ\?|Н/Д)"
+    r"|(?:Err|Ошибка|错误):\d{3}",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,11 @@ class Sheet:
             fault=fault,
             notes=notes,
         )  # fmt: skip
+
+
+def is_error(said: str) -> bool:
+    """Whether a text is what a spreadsheet shows of a formula without a result."""
+    return _ERROR.fullmatch(said.strip()) is not None
 
 
 def text(cell: Any) -> str:

@@ -11,6 +11,7 @@ import zipfile
 from collections import defaultdict
 from pathlib import Path
 
+from layers.load.cells import is_error
 from layers.load.sheet_look import MOST_CELLS, Look, parse
 
 _HAS = rb'(?:[^>"]|"[^"]*")*?'
@@ -30,7 +31,6 @@ _LONG = re.compile(
 )  # fmt: skip
 _ERRORS = (b'value-type="error"', b'string-value=""')
 _VALUES = ("value", "date-value", "time-value", "boolean-value")
-_ERROR = re.compile(r"#|Err:")
 
 
 def looks(path: Path) -> dict[str, Look]:
@@ -69,8 +69,8 @@ class _Cell:
             look.fill(row, column, rows=rows, columns=self.count)
         if self.has_formula and not (self.has_value or self.is_error):
             look.miss(row, column, rows * self.count)
-        is_error = self.is_error or (self.is_blank_text and _ERROR.match(shown))
-        if is_error and rows * self.count <= MOST_CELLS:
+        shows_error = self.is_blank_text and (shown.startswith("#") or is_error(shown))
+        if (self.is_error or shows_error) and rows * self.count <= MOST_CELLS:
             for down in range(rows):
                 for right in range(self.count):
                     look.errors[row + down, column + right] = shown

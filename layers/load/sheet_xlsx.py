@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 from layers.load.sheet_look import MOST_CELLS, Look, column_of, parse
 
 _ERROR = re.compile(rb"""\bt=["']e["']""")
+#: Those that calamine knows; at any other, such as #GETTING_DATA, it gives up.
+_KNOWN = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 #: A cell, but of a text, with a formula and nothing beside it.
 _UNSOLVED = re.compile(
     rb"""<(?:\w+:)?c\b(?![^>]*\st=["']str["'])[^>]*>\s*"""
@@ -119,7 +121,13 @@ class _Sheet:
         value = "".join(self._texts).strip()
         if value or self._kind == "str" or "is" in self._inside:
             self.look.fill(self._row, self._column)
-        elif "f" in self._inside:
+        if self._is_unsolved(value):
             self.look.miss(self._row, self._column)
-        if self._kind == "e" and value:
+        elif self._kind == "e" and value:
             self.look.errors[self._row, self._column] = value
+
+    def _is_unsolved(self, value: str) -> bool:
+        if self._kind == "e" and value:
+            return value not in _KNOWN
+        has_text = self._kind == "str" or "is" in self._inside
+        return "f" in self._inside and not value and not has_text

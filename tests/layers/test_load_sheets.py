@@ -16,7 +16,7 @@ from layers import frames
 from layers.errors import BadFileError
 from layers.load import Report, load
 from scratch import rolled_back
-from tests.layers.loading_words import places_of, refusal, workbook
+from tests.layers.loading_words import csv, places_of, refusal, workbook
 
 OLD = Path(__file__).parent / "counted_from_1904.xls.gz"
 UNSOLVED = Path(__file__).parent / "never_calculated.xls.gz"
@@ -264,7 +264,7 @@ A = " t='str'|<v>A</v>"
     "empty",
     ["<f>6+6</f><v/>", "<f>6+6</f><v></v>", "<f>6+6</f>", "<f>6+6</f> <v />", "<f/><v/>",
      ' s="1"|<f>A1&gt;2</f><v/>', '<f t="shared" si="0"/><v/>', '<f t="shared" si="0" />',
-     ' t="n"|<f>6+6</f><v></v>'],
+     ' t="n"|<f>6+6</f><v></v>', ' t="e"|<f>A1</f><v>#GETTING_DATA</v>'],
 )  # fmt: skip
 def test_a_formula_that_was_never_calculated_is_refused(
     connection: Connection, tmp_path: Path, empty: str, prefix: str
@@ -379,3 +379,51 @@ def test_formulas_of_an_old_workbook_that_may_have_no_result_are_counted(
         "2 cells hold an empty text, as formulas do that were never calculated: open the file in a"
         " spreadsheet program and save it if they should hold something"
     )
+
+
+ERRORS = ["#REF!", "#NAME?", "#DIV/0!", "#VALUE!", "#NUM!", "#NULL!", "#N/A", "#GETTING_DATA",
+          "Err:502", "#ИМЯ?", "#n/a"]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_an_error_of_a_formula_is_no_name_and_no_id(
+    connection: Connection, tmp_path: Path, error: str, as_csv: bool
+) -> None:
+    def made(*rows: list[Any]) -> Path:
+        if as_csv:
+            lines = [",".join(map(str, row)) for row in rows]
+            return csv(tmp_path, *lines)
+        kind = ("error", error) if error in ERRORS[:7] else error
+        typed = [[kind if one == error else one for one in row] for row in rows]
+        return workbook(tmp_path / "x.xlsx", a=typed)
+
+    fine = ["B", "Err: 12 #3", 106, 41]
+    said = refusal(connection, "settlements", made(NAMED, [error, "x", 105, 40], fine))
+    assert f"its id is an error of a formula, {error!r}: mend it" in said
+    path = made(NAMED, ["A", error, 105, 40], fine)
+    said = refusal(connection, "settlements", path, strict=True)
+    assert f"row 1 (id 'A'): name {error!r} was taken as missing" in said
+    report = load(connection, "settlements", path)
+    assert report.repaired == [f"row 1 (id 'A'): name {error!r} was taken as missing"]
+    names = frames.places(connection, "settlements")["name"]
+    assert (names.isna().to_dict(), names["B"]) == ({"A": True, "B": False}, "Err: 12 #3")
+
+
+def test_an_error_that_another_program_writes_as_a_text_is_one(
+    connection: Connection, tmp_path: Path
+) -> None:
+    ident, error = (
+        f'<table:table-cell table:formula="of:=1/0" {TEXT} office:string-value="">'
+        f"<text:p>{one}</text:p></table:table-cell>"
+        for one in ("Err:502", "#DIV/0!")
+    )
+    path = document(tmp_path / "x.ods", ident + STAFFED + error + PLACE)
+    said = refusal(connection, "checkpoints", path, time_zone="UTC")
+    assert "(id 'Err:502'): " in said
+
+
+def test_what_means_missing_may_look_like_an_error(connection: Connection, tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,name,lon,lat", "A,#N/A,105,40")
+    report = load(connection, "settlements", path, unknown={"name": "#N/A"}, strict=True)
+    assert (report.inserted, report.repaired) == (1, [])
