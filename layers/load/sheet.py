@@ -34,6 +34,8 @@ _LOCKED = "EncryptedPackage".encode("utf-16-le")
 _DAMAGED = (CalamineError, OSError, ValueError, LookupError, zipfile.BadZipFile, ExpatError,
             ParseError, zlib.error, NotImplementedError, EOFError,
             sheet_xls.DamagedError)  # fmt: skip
+#: What only these have among their parts.
+_PARTS = {"xl/workbook.xml": "Excel workbook", "content.xml": "OpenDocument spreadsheet"}
 _PANIC = "PanicException"
 _MERGED = "cells are merged over several rows: what they say was read for the first of these alone"
 
@@ -58,6 +60,16 @@ def read(path: Path, plan: Plan) -> Source:
         notes.append(_MERGED)
     notes.extend(chosen.notes)
     return table.of_cells(path, plan, table.of_rows(path, chosen.rows, notes, chosen.lines))
+
+
+def kind_of(path: Path) -> str | None:
+    """Which spreadsheet of today a file is, by its parts; None for another one, or a damaged."""
+    try:
+        with zipfile.ZipFile(path) as book:
+            parts = set(book.namelist())
+    except _DAMAGED:
+        return None
+    return next((kind for part, kind in _PARTS.items() if part in parts), None)
 
 
 def is_locked(path: Path) -> bool:

@@ -427,3 +427,32 @@ def test_what_means_missing_may_look_like_an_error(connection: Connection, tmp_p
     path = csv(tmp_path, "id,name,lon,lat", "A,#N/A,105,40")
     report = load(connection, "settlements", path, unknown={"name": "#N/A"}, strict=True)
     assert (report.inserted, report.repaired) == (1, [])
+
+
+def test_columns_with_neither_name_nor_value_are_not_told(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = addressed(tmp_path / "x.xlsx", A2=A, **ROW, XFD2="<v>1</v>")
+    assert load(connection, "settlements", path).dropped_columns == ["(column 16384)"]
+    lines = ["id,lon,,lat" + "," * 14, "B,105,,40,,," + ",".join("abcdefghijkl")]
+    many = load(connection, "settlements", csv(tmp_path, *lines)).dropped_columns
+    assert many == [*(f"(column {n})" for n in range(7, 17)), "and 2 more without a name"]
+    lines = ["id,lon,,lat,", "C,105,,40,,1", "D,105,,40,", "E,105,,40,"]
+    said = load(connection, "settlements", csv(tmp_path, *lines), skip_bad=True).refused
+    assert said[0].startswith("row 1: has 6 cells, the header 5: mend it")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("x.ods", "it is no OpenDocument spreadsheet but an Excel workbook"),
+     ("x.xlsx", "it is no Excel workbook but an OpenDocument spreadsheet")],
+)  # fmt: skip
+def test_a_spreadsheet_by_another_ones_name_is_told(
+    connection: Connection, tmp_path: Path, name: str, said: str
+) -> None:
+    path = tmp_path / name
+    if name == "x.ods":
+        workbook(path, a=[["id", "lon", "lat"], ["A", 105, 40]])
+    else:
+        document(path, STAFFED)
+    assert refusal(connection, "settlements", path) == f"{name}: {said}: name it by what it is"
