@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 #: What a spreadsheet shows in full, of a whole number; it knows 15 digits of any.
 _MOST_WHOLE = 10**15
+#: What spreadsheets show instead of a result, in English and in Russian; the Chinese ones of Excel
+#: are the English ones.
+_ERROR = re.compile(
+    r"#(?:(?:REF|DIV/0|VALUE|NUM|NULL|SPILL|CALC|FIELD|BLOCKED|CONNECT|BUSY|UNKNOWN)!|NAME\?|N/A"
+    r"|GETTING_DATA|(?:ССЫЛКА|ССЫЛ|ДЕЛ/0|ЗНАЧ|ЧИСЛО|ПУСТО)!|ИМЯ\?|Н/Д)"
+    r"|(?:Err|Ошибка|错误):\d{3}",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +28,8 @@ class Sheet:
     lines: list[int]  #: the sheet's line of each
     merged: bool  #: cells were merged over several rows
     hidden: bool
+    fault: str = ""  #: why it cannot be loaded
+    notes: Sequence[str] = ()  #: what to tell who loads it
 
     @classmethod
     def of(
@@ -29,6 +40,8 @@ class Sheet:
         above: int = 0,
         left: int = 0,
         hidden: bool,
+        fault: str = "",
+        notes: Sequence[str] = (),
     ) -> Sheet:
         """Of all cells but for ``above`` rows and ``left`` columns; ``merged`` are the first and
         last row and the first column of what is one cell, numbered from 0 in the whole sheet."""
@@ -42,7 +55,14 @@ class Sheet:
                 for top, bottom, column in merged
             ),
             hidden=hidden,
+            fault=fault,
+            notes=notes,
         )  # fmt: skip
+
+
+def is_error(said: str) -> bool:
+    """Whether a text is what a spreadsheet shows of a formula without a result."""
+    return _ERROR.fullmatch(said.strip()) is not None
 
 
 def text(cell: Any) -> str:

@@ -185,6 +185,10 @@ def of(path: Path) -> Format:
             f"{path.name}: it is no {found.name} but looks like {_looks_like(head)}: name it by"
             " what it is, or fetch it again"
         )
+    if found.read is sheet.read and (other_kind := sheet.kind_of(path)) not in (None, found.name):
+        raise BadFileError(
+            f"{path.name}: it is no {found.name} but an {other_kind}: name it by what it is"
+        )
     other = found is _GEOJSON and _OTHERS.search(head) and not _FEATURES.search(head)
     return _OTHER_JSON if other else found
 

@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from layers.errors import BadFileError
+from layers.load.cells import is_error
 from layers.load.findings import Findings
 from layers.places import Layer
 from layers.places.columns import is_missing, shown, text_of
@@ -117,7 +118,7 @@ def _is_plain(value: str) -> bool:
     """Whether a text is an id beyond doubt; nearly all are."""
     fits = 0 < len(value) <= MOST_ID_CHARACTERS and has_address(value)
     plain = value.isascii() and value.isprintable() and " " not in value
-    return fits and plain and "+" not in value
+    return fits and plain and "+" not in value and not is_error(value)
 
 
 def _read(value: Any) -> tuple[str, str]:
@@ -130,11 +131,18 @@ def _read(value: Any) -> tuple[str, str]:
         return "", _no_text(value)
     if len(text) > MOST_ID_CHARACTERS:
         return "", f"its id has more than {MOST_ID_CHARACTERS} letters: shorten it"
-    if isinstance(value, str) and _CUT_SHORT.fullmatch(text):
-        return text, f"its id {text!r} is a number that a spreadsheet cut short: write ids as text"
+    if isinstance(value, str) and (spoiled := _spoiled(text)):
+        return text, spoiled
     if not has_address(text):
         return "", f"no URL can name the id {text!r}, which means something else there: change it"
     return text, ""
+
+
+def _spoiled(text: str) -> str:
+    """What a spreadsheet did to an id, if anything."""
+    if _CUT_SHORT.fullmatch(text):
+        return f"its id {text!r} is a number that a spreadsheet cut short: write ids as text"
+    return f"its id is an error of a formula, {text!r}: mend it" if is_error(text) else ""
 
 
 def made(layer: Layer, geometries: Geometries, columns: Mapping[str, Sequence[Any]]) -> list[str]:

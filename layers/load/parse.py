@@ -9,6 +9,7 @@ from typing import Any
 
 from layers.errors import BadFeatureError, BadValueError
 from layers.load import mojibake, moments, persons
+from layers.load.cells import is_error
 from layers.load.findings import Findings
 from layers.load.plan import Plan
 from layers.places.columns import Column, is_missing, shown, text_of
@@ -109,13 +110,14 @@ _NOTHING = {
 def _without_words(
     plan: Plan, columns: Mapping[str, Sequence[Any]], findings: Findings
 ) -> dict[str, Sequence[Any]]:
-    """Columns of numbers and times without the words that say that there is none; told."""
+    """Columns without what says that there is none: of numbers and times the words for it, of
+    texts the errors of formulas, for whose result nobody would take them; told."""
     out: dict[str, Sequence[Any]] = dict(columns)
     for name, values in columns.items():
         column = plan.layer.columns.get(name)
-        if column is None or not (column.kind in ("integer", "number", "time") or column.refers):
+        if column is None:
             continue
-        said = {v for v in set(filter(_is_text, values)) if v.strip().lower() in _NOTHING}
+        said = _nothing(column, values)
         said -= {text for text in said if text.strip() in plan.unknown_texts(name)}
         if said:
             out[name] = [None if _is_text(v) and v in said else v for v in values]
@@ -124,6 +126,17 @@ def _without_words(
         if column.kind in ("integer", "number"):
             out[name] = _with_points(name, out[name], findings)
     return out
+
+
+def _nothing(column: Column, values: Sequence[Any]) -> set[str]:
+    """Which texts of a column say that there is no value."""
+    texts = set(filter(_is_text, values))
+    said: set[str] = set()
+    if column.kind in ("integer", "number", "time") or column.refers:
+        said |= {text for text in texts if text.strip().lower() in _NOTHING}
+    if column.kind == "text" and not column.choices and column.name != "level":
+        said |= {text for text in texts if ("#" in text or ":" in text) and is_error(text)}
+    return said
 
 
 #: 1 234 and 60,5: a blank between thousands, a comma before decimals (never 1,234, which may be

@@ -16,7 +16,6 @@ from xml.parsers.expat import ExpatError
 
 from python_calamine import (
     CalamineError,
-    CalamineSheet,
     CalamineWorkbook,
     PasswordError,
     SheetTypeEnum,
@@ -24,9 +23,10 @@ from python_calamine import (
 )
 
 from layers.errors import BadFileError
-from layers.load import cells, sheet_errors, sheet_xls, table
+from layers.load import cells, sheet_ods, sheet_xls, sheet_xlsx, table
 from layers.load.cells import Sheet
 from layers.load.plan import Plan
+from layers.load.sheet_look import Look
 from layers.load.source import Source
 
 _LOCKED = "EncryptedPackage".encode("utf-16-le")
@@ -34,6 +34,8 @@ _LOCKED = "EncryptedPackage".encode("utf-16-le")
 _DAMAGED = (CalamineError, OSError, ValueError, LookupError, zipfile.BadZipFile, ExpatError,
             ParseError, zlib.error, NotImplementedError, EOFError,
             sheet_xls.DamagedError)  # fmt: skip
+#: What only these have among their parts.
+_PARTS = {"xl/workbook.xml": "Excel workbook", "content.xml": "OpenDocument spreadsheet"}
 _PANIC = "PanicException"
 _MERGED = "cells are merged over several rows: what they say was read for the first of these alone"
 
@@ -41,7 +43,7 @@ _MERGED = "cells are merged over several rows: what they say was read for the fi
 def read(path: Path, plan: Plan) -> Source:
     """The rows of a spreadsheet's one filled sheet, or of ``--layer-name``. Raises BadFileError."""
     try:
-        filled = {name: one for name, one in _sheets(path).items() if one.rows}
+        filled = {name: one for name, one in _sheets(path).items() if one.rows or one.fault}
     except (PasswordError, sheet_xls.LockedError) as error:
         raise locked(path) from error
     except BaseException as error:
@@ -52,9 +54,22 @@ def read(path: Path, plan: Plan) -> Source:
         ) from error
     name, notes = _chosen(path, filled, plan.source_layer)
     chosen = filled[name]
+    if chosen.fault:
+        raise BadFileError(f"{path.name}: {chosen.fault}")
     if chosen.merged:
         notes.append(_MERGED)
+    notes.extend(chosen.notes)
     return table.of_cells(path, plan, table.of_rows(path, chosen.rows, notes, chosen.lines))
+
+
+def kind_of(path: Path) -> str | None:
+    """Which spreadsheet of today a file is, by its parts; None for another one, or a damaged."""
+    try:
+        with zipfile.ZipFile(path) as book:
+            parts = set(book.namelist())
+    except _DAMAGED:
+        return None
+    return next((kind for part, kind in _PARTS.items() if part in parts), None)
 
 
 def is_locked(path: Path) -> bool:
@@ -71,12 +86,13 @@ def _sheets(path: Path) -> dict[str, Sheet]:
     """All sheets of cells by their name; charts are none."""
     if path.suffix.lower() == ".xls":
         return sheet_xls.sheets(path)
-    errors = sheet_errors.found(path)
+    looks = _looks(path)
     with CalamineWorkbook.from_path(path) as book:
         return {
             about.name: _sheet(
-                book.get_sheet_by_name(about.name),
-                errors.get(about.name, {}),
+                book,
+                about.name,
+                looks.get(about.name, Look()),
                 hidden=about.visible != SheetVisibleEnum.Visible,
             )
             for about in book.sheets_metadata
@@ -84,11 +100,27 @@ def _sheets(path: Path) -> dict[str, Sheet]:
         }
 
 
-def _sheet(sheet: CalamineSheet, errors: sheet_errors.Errors, *, hidden: bool) -> Sheet:
-    """The cells of a sheet as texts; ``errors`` are those of its formulas, by row and column."""
+def _looks(path: Path) -> dict[str, Look]:
+    """What is to be known of the sheets before calamine reads them. Raises BadFileError where it
+    could not even open the file: of an .ods it reads all sheets then."""
+    if path.suffix.lower() != ".ods":
+        return sheet_xlsx.looks(path)
+    looks = sheet_ods.looks(path)
+    for look in looks.values():
+        if look.is_too_wide:
+            raise BadFileError(f"{path.name}: {look.fault}")
+    return looks
+
+
+def _sheet(book: CalamineWorkbook, name: str, look: Look, *, hidden: bool) -> Sheet:
+    """The cells of a sheet as texts, among them what its formulas say instead of a result."""
+    if look.fault:
+        # Of one that is too wide calamine could not even say so.
+        return Sheet.of([], (), hidden=hidden, fault=look.fault)
+    sheet = book.get_sheet_by_name(name)
     above, left = sheet.start or (0, 0)
     rows = [list(map(cells.text, row)) for row in sheet.to_python(skip_empty_area=True)]
-    for (row, column), what in errors.items():
+    for (row, column), what in look.errors.items():
         if above <= row < above + len(rows) and left <= column < left + len(rows[0]):
             rows[row - above][column - left] = what
     merged = [(top, bottom, first) for (top, first), (bottom, _) in sheet.merged_cell_ranges or ()]

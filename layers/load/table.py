@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ _EXCEL = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
 #: Of a file's lines, those that are looked at for its separator; and those a title may take.
 _LOOK, _MOST_TITLES = 20, 5
+#: How a column without a name is called, and as many of these are told.
+_NAMELESS, _MOST_NAMELESS = "(column ", 10
 _NUL = "holds a NUL (a character of number 0, which no text has)"
 
 
@@ -69,7 +72,7 @@ def of_cells(path: Path, plan: Plan, table: Table) -> Source:
         geometries=shapes.found,
         columns=named(choice, columns),
         crs=crs if crs is not None else None if plan.crs else LONLAT,
-        dropped=choice.dropped,
+        dropped=_few(choice.dropped),
         row_word="row",
         lines=table.lines,
         mended=shapes.mended,
@@ -142,15 +145,45 @@ def of_rows(
     names = [name.strip() for name in given]
     if any("\0" in name for name in names):
         raise BadFileError(f"{path.name}: its header {_NUL}: take it out")
-    while names and not names[-1] and all(len(r) < len(names) or not r[-1] for r in rows):
-        names.pop()
-        rows = [row[: len(names)] for row in rows]
-    names = [name or f"(column {n + 1})" for n, name in enumerate(names)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names, rows = _cut(names, rows)
+    named = Counter(filter(None, names))
+    names = [name or f"{_NAMELESS}{n + 1})" for n, name in enumerate(names)]
+    twice = sorted(name for name, count in named.items() if count > 1)
     if twice:
         raise BadFileError(f"{path.name}: two columns are called {twice[0]!r}: rename one")
     broken = _broken(path, names, rows, begins)
+    names, rows = _without_empty(names, rows)
     return Table(names=names, rows=rows, notes=told, lines=_told(begins), broken=broken)
+
+
+def _cut(names: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows without the last columns, as far as they have neither a name nor a value."""
+    if any(any(row[len(names) :]) for row in rows):
+        return names, rows  # which are broken, and told with all of their cells
+    width = len(names)
+    while width and not names[width - 1] and not any(any(r[width - 1 : width]) for r in rows):
+        width -= 1
+    return names[:width], [row[:width] for row in rows]
+
+
+def _without_empty(names: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows, all as long, without columns that have neither a name nor a value."""
+    kept = [
+        n for n, name in enumerate(names)
+        if not name.startswith(_NAMELESS) or any(row[n] for row in rows)
+    ]  # fmt: skip
+    if len(kept) == len(names):
+        return names, rows
+    return [names[n] for n in kept], [[row[n] for n in kept] for row in rows]
+
+
+def _few(dropped: list[str]) -> list[str]:
+    """Names of columns to tell, of those without one the first only."""
+    nameless = [name for name in dropped if name.startswith(_NAMELESS)]
+    if len(nameless) <= _MOST_NAMELESS:
+        return dropped
+    left = set(nameless[_MOST_NAMELESS:])
+    return [*(name for name in dropped if name not in left), f"and {len(left)} more without a name"]
 
 
 def _broken(
