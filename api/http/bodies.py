@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Never
 
 import anyio
 from fastapi import Request
@@ -50,13 +51,18 @@ class Limited(Request):
         super().__init__(request.scope, receive)
 
     async def json(self) -> Any:
-        """The body as JSON; TooDeepError, and what ``json.loads`` raises."""
+        """The body as JSON; TooDeepError, and what ``json.loads`` raises, for NaN and Infinity,
+        too, which are none."""
         try:
-            found = await super().json()
+            found = json.loads(await self.body(), parse_constant=_refuse)
         except RecursionError:
             raise TooDeepError from None
         check_depth(found)
         return found
+
+
+def _refuse(word: str) -> Never:
+    raise json.JSONDecodeError(f"{word} is no JSON: leave it out, or give null", word, 0)
 
 
 def check_depth(found: object) -> None:

@@ -269,6 +269,19 @@ def test_geojson_by_its_old_name_is_geojson(admin: httpx.Client) -> None:
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/geo+json")
 
 
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_json_is_refused_though_some_write_it(admin: httpx.Client, word: str) -> None:
+    body = json.dumps(feature("n", box(103, 42, 1), rule="keep_out", margin_m=1)).replace(
+        '"margin_m": 1', f'"margin_m": {word}'
+    )
+    refused = admin.post(
+        "/api/layers/fences", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert refused.status_code == 422
+    assert word in refused.text
+    assert admin.get("/api/layers/fences/n").status_code == 404
+
+
 def test_a_time_that_nobody_could_read_again_is_stored_by_no_way(
     admin: httpx.Client, engine: Engine, tmp_path: Path
 ) -> None:
