@@ -182,21 +182,19 @@ def _of_gpx(path: Path, place: str, plan: Plan) -> str:
 
 
 def _left_in_gpx(path: Path, place: str, plan: Plan, layer: str) -> list[str]:
-    """What of a GPX file would fit, too, but was not asked for: routes beside tracks."""
+    """What of a GPX file was not asked for: routes beside tracks, and what would not fit."""
     if path.suffix.lower() != ".gpx" or plan.source_layer is not None:
         return []
     fitting = [name for kind in plan.layer.geometries for name in _GPX.get(kind, ())]
-    counts = {
-        name: pyogrio.read_info(place, layer=name, force_feature_count=True)["features"]
-        for name in fitting
-        if name != layer
-    }
-    return [
-        f"{layer} loaded; {count} {name if count > 1 else name[:-1]} left out: load"
-        f" {'them' if count > 1 else 'it'} with --layer-name {name}"
-        for name, count in counts.items()
-        if count
-    ]
+    left = []
+    for name in (one for kind in _GPX.values() for one in kind if one != layer):
+        count = pyogrio.read_info(place, layer=name, force_feature_count=True)["features"]
+        what = f"{layer} loaded; {count} {name if count > 1 else name[:-1]} left out"
+        if count and name in fitting:
+            left.append(f"{what}: load {'them' if count > 1 else 'it'} with --layer-name {name}")
+        elif count:
+            left.append(f"{what}: {plan.layer.name} takes none")
+    return left
 
 
 def _deleted(count: int) -> list[str]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, any_, func, select
 from geo.rings import Rings
 from layers import places
 from layers.errors import BadFeatureError
-from layers.load import chainage, neighbours
+from layers.load import chainage, leftovers, neighbours
 from layers.load import parents as parents_of
 from layers.load.findings import Findings
 from layers.load.plan import Plan
@@ -56,6 +56,7 @@ def settle(
     if split:
         rows_are = f"1 {row_word} has" if split == 1 else f"{split} {row_word}s have"
         findings.note(f"{rows_are} several parts, each a feature of its own: ID, ID-2, …")
+    leftovers.note(connection, plan.layer, rows.ids, findings)
     columns = dict(rows.columns)
     geometries, rings = rows.geometries, rows.rings
     if plan.layer.name == "grids":

@@ -35,14 +35,34 @@ def gpx(path: Path, *parts: str) -> Path:
 def test_routes_beside_tracks_are_left_out_and_told(connection: Connection, tmp_path: Path) -> None:
     path = gpx(tmp_path / "x.gpx", WAYPOINT, ROUTE, ROUTE.replace("106", "107"), TRACK)
     told = "tracks loaded; 2 routes left out: load them with --layer-name routes"
-    assert told in load(connection, "roads", path).notes
-    assert not any("left out" in one for one in load(connection, "settlements", path).notes)
+    notes = load(connection, "roads", path).notes
+    assert told in notes
+    assert "tracks loaded; 1 waypoint left out: roads takes none" in notes
+    notes = load(connection, "settlements", path).notes
+    assert "waypoints loaded; 2 routes left out: settlements takes none" in notes
+    assert "waypoints loaded; 1 track left out: settlements takes none" in notes
     routes = load(connection, "roads", path, source_layer="routes")
     assert routes.inserted == 2
     assert not any("left out" in one for one in routes.notes)
     alone = load(connection, "roads", gpx(tmp_path / "y.gpx", ROUTE))
     assert alone.unchanged == 1
     assert not any("left out" in one for one in alone.notes)
+
+
+def test_parts_of_a_line_that_a_file_has_no_longer_stay_and_are_told(
+    connection: Connection, tmp_path: Path
+) -> None:
+    def roads(*lines: str) -> list[str]:
+        rows = [f'{name},"{line}"' for name, line in zip(("R1", "R2"), lines, strict=False)]
+        return load(connection, "roads", csv(tmp_path, "id,wkt", *rows)).notes
+
+    first, second = "(105 40, 105 40.1)", "(105 40.2, 105 40.3)"
+    roads(f"MULTILINESTRING ({first}, {second})", "LINESTRING (106 40, 106 41)")
+    told = "stored, but not in the file: R1-2: delete what was a part of a line that has fewer now"
+    assert told in roads(f"LINESTRING {first}")
+    assert not any("not in the file" in one for one in roads(
+        f"MULTILINESTRING ({first}, {second})"
+    ))  # fmt: skip
 
 
 def shapefile(path: Path, *, deleted: int) -> Path:
