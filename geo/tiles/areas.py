@@ -53,14 +53,35 @@ def polygons(
         gone = not within and left < _NO_AREA
         if not hole[piece]:
             lost = number == before
-            if lost and not number and not gone:
-                note(speck, x, y, count)
+            if lost and not gone:
+                held, stops, number = _speck(held, stops, number, x, y, count, step, least, speck)
         elif gone:  # the square is in the hole
             number, lost = part, True
     bare = _real(ways, bare, within, low, high, step)
     held, stops, number = _strips(held, stops, number, ways, bare, step, least)
     doubtful = doubtful or rings.meet(held, stops, number, holes)
     return held, stops, number, doubtful
+
+
+@njit(cache=True, nogil=True)
+def _speck(
+    held: np.ndarray, stops: np.ndarray, number: int, x: np.ndarray, y: np.ndarray, count: int,
+    step: int, least: float, speck: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, int]:  # fmt: skip
+    """Append a square of one step for a piece that came to nothing, if it is small and nothing is
+    left out; else note it in ``speck``, unless something else of the feature shows."""
+    if not count:
+        return held, stops, number
+    west, east, north, south = x[:count].min(), x[:count].max(), y[:count].min(), y[:count].max()
+    if max(east - west, south - north) < least < np.inf:
+        left = int(np.floor((west + east) / 2 / step)) * step
+        top = int(np.floor((north + south) / 2 / step)) * step
+        p, q = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
+        strip(np.array([left, top, left + step, top]), step, p, q)
+        return _append(held, stops, number, p, q, 4)
+    if not number:
+        note(speck, x, y, count)
+    return held, stops, number
 
 
 @njit(cache=True, nogil=True)

@@ -188,9 +188,10 @@ def test_what_is_long_and_thinner_than_a_unit_stays_as_long(dx: int, dy: int) ->
     assert drawn.equals(box(-64, 60, 4160, 61))
 
 
-def test_many_islands_of_nothing_are_seen_as_one_of_them() -> None:
+def test_many_islands_of_nothing_are_each_seen_and_below_zoom_ten_one_of_them() -> None:
     crumbs = shapely.MultiPolygon([box(n * 9, 0.1, n * 9 + 0.1, 0.2) for n in range(300)])
-    assert seen([crumbs])[0].area == 1
+    assert seen([crumbs])[0].area == 300
+    assert seen([crumbs], tile=(9, 398, 193))[0].area == 1
     threads = shapely.MultiLineString([[(n * 9, 5), (n * 9 + 0.1, 5)] for n in range(300)])
     assert seen([threads])[0].length == 1
 

@@ -85,6 +85,14 @@ def test_a_thin_shape_of_many_short_edges_is_drawn_along_its_own_way() -> None:
     assert LineString(way).difference(there.buffer(2.5)).length < 30
 
 
+def test_of_several_specks_each_is_drawn() -> None:
+    specks = [box(x, y, x + 0.2, y + 0.2) for x, y in ((500, 500), (3000, 500), (500, 3000))]
+    [there] = polygons(tile_of([MultiPolygon(specks)]))
+    assert shapely.is_valid(there)
+    assert there.equals(MultiPolygon([box(x, y, x + 1, y + 1) for x, y in
+                                      ((500, 500), (3000, 500), (500, 3000))]))  # fmt: skip
+
+
 def test_a_speck_is_still_a_square_of_one_unit() -> None:
     [there] = polygons(tile_of([box(100.1, 100.1, 100.2, 100.2)]))
     assert there.area == 1
