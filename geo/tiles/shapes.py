@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geo import earth
 from geo.rings import Rings
+from geo.tiles.bends import bent
 
 Geometries = NDArray[np.object_]
 
@@ -74,7 +75,8 @@ class Shapes:
 
     @classmethod
     def of_degrees(cls, geometries: Geometries) -> Shapes:
-        """Flat arrays of shapely geometries in degrees, cut where the plane of the tiles ends."""
+        """Flat arrays of shapely geometries in degrees, cut where the plane of the tiles ends;
+        edges are straight in degrees, so that long ones have more points."""
         lat = np.abs(shapely.bounds(geometries).reshape(-1, 4)[:, [1, 3]]).max(axis=1, initial=0)
         if (lat > MOST_LAT_DEG).any():
             world = shapely.box(-180, -MOST_LAT_DEG, 180, MOST_LAT_DEG)
@@ -83,7 +85,8 @@ class Shapes:
             )
         flat = cls.of(geometries)
         bounds = earth.mercator(flat.bounds.reshape(-1, 2)).reshape(-1, 4)
-        return replace(flat, xy=earth.mercator(flat.xy), bounds=bounds)
+        xy, first_xy = bent(flat.xy, flat.first_xy)
+        return replace(flat, xy=earth.mercator(xy), first_xy=first_xy, bounds=bounds)
 
     def __len__(self) -> int:
         return len(self.kind)
