@@ -29,6 +29,7 @@ def polygons(
     x, y, u, v = work
     number = part = bare = 0  # rings held, and those before the exterior; ways there and back
     left = 0.0  # square units of the polygon that are in the square
+    shortest = least  # of the ways that are drawn
     lost = doubtful = holes = False
     for piece in range(begin, end):
         if hole[piece] and lost:
@@ -42,11 +43,12 @@ def polygons(
             count = clip_ring(x, y, count, low, high, u, v)
             left += -area(x, y, count) if hole[piece] else area(x, y, count)
         before = number
+        crumb = least
         if not hole[piece] and _is_thin(x, y, count, step):
-            least = 0.0
+            crumb = shortest = 0.0
         alone = not hole[piece] and (piece + 1 == end or not hole[piece + 1])
         held, stops, number, bare, touches = _hold(
-            held, stops, number, x, y, count, step, hole[piece], alone, least, whole, ways, bare
+            held, stops, number, x, y, count, step, hole[piece], alone, crumb, whole, ways, bare
         )
         doubtful |= touches
         holes |= hole[piece]
@@ -58,7 +60,7 @@ def polygons(
         elif gone:  # the square is in the hole
             number, lost = part, True
     bare = _real(ways, bare, within, low, high, step)
-    held, stops, number = _strips(held, stops, number, ways, bare, step, least)
+    held, stops, number = _strips(held, stops, number, ways, bare, step, shortest)
     doubtful = doubtful or rings.meet(held, stops, number, holes)
     return held, stops, number, doubtful
 

@@ -56,6 +56,9 @@ THIN = {
     "a square and a needle": MultiPolygon(
         [box(500, 500, 520, 520), needle(3000, 3000, 300, 0.05, 1)]
     ),
+    "a strip and a speck": MultiPolygon(
+        [box(500, 500, 500.1, 3500), box(3000, 500, 3000.2, 500.2)]
+    ),
     "two squares joined by a neck": box(500, 500, 700, 700).union(box(3000, 500, 3200, 700))
     .union(box(650, 600, 3050, 600.05)),
     **{f"an L of {width} at {offset}": bend(offset, width)
