@@ -11,7 +11,7 @@ from geo.breaches.fences import Fences
 from geo.breaches.lines import LineCrossings, line_crossings, touches
 from geo.breaches.pieces import Pieces, pieces
 from geo.breaches.records import CROSSING, RECORD
-from geo.breaches.walk import Law
+from geo.breaches.ways import Law
 from geo.earth import interpolate
 from geo.tracks.columns import Bools, Ints
 from geo.tracks.path import Track
@@ -68,33 +68,33 @@ def _each_piece(cut: Pieces, pairs: Ints) -> tuple[Ints, Ints]:
 def _rows(track: Track, fences: Fences, law: Law, found: LineCrossings) -> NDArray[np.void]:
     """Crossings in force in the forbidden direction, numbered where one leg has several."""
     order = np.lexsort((found.to_right, found.part, found.leg, found.fence))
-    fence, leg = found.fence[order], found.leg[order]
-    part, to_right = found.part[order], found.to_right[order]
-    before_us = track.time_us[leg - 1]
-    at_us = before_us + np.rint(part * (track.time_us[leg] - before_us)).astype(np.int64)
+    fence, leg, to_right = found.fence[order], found.leg[order], found.to_right[order]
+    span_us = track.time_us[leg] - track.time_us[leg - 1]
+    at_us = track.time_us[leg - 1] + np.rint(found.part[order] * span_us).astype(np.int64)
     same = np.zeros(len(order), dtype=bool)
     same[1:] = (fence[1:] == fence[:-1]) & (leg[1:] == leg[:-1])
     twice = same.copy()  # two strands of one fence meet there
     twice[1:] &= (to_right[1:] == to_right[:-1]) & (at_us[1:] == at_us[:-1])
-    fence, leg, part, to_right, at_us, same = (
-        column[~twice] for column in (fence, leg, part, to_right, at_us, same)
-    )
-    nth = np.arange(len(fence)) - np.maximum.accumulate(
-        np.where(same, 0, np.arange(len(fence)))
-    )
-    keep = np.asarray(
+    counted = np.cumsum(~twice)
+    nth = counted - np.maximum.accumulate(np.where(same, 0, counted - 1)) if len(order) else counted
+    keep = ~twice & np.asarray(
         [
             _forbidden(fences.directions[f], bool(r)) and _in_force(law, f, moment)
             for f, r, moment in zip(fence, to_right, at_us, strict=True)
         ],
         dtype=bool,
     )
-    fence, leg, part, to_right, at_us, nth = (
-        column[keep] for column in (fence, leg, part, to_right, at_us, nth)
+    fence, leg, to_right, at_us, nth = (
+        fence[keep],
+        leg[keep],
+        to_right[keep],
+        at_us[keep],
+        nth[keep],
     )
+    part = found.part[order][keep]
     rows = np.zeros(len(fence), dtype=RECORD)
     rows["unit"], rows["fence"], rows["kind"] = track.unit[leg], fence, CROSSING
-    rows["to_right"], rows["nth"], rows["key_nth"] = to_right, nth + 1, nth + 1
+    rows["to_right"], rows["nth"], rows["key_nth"] = to_right, nth, nth
     for name in ("at_us", "begun_us", "exit_us", "until_us"):
         rows[name] = at_us
     for name in ("earliest_us", "exit_earliest_us"):

@@ -46,7 +46,7 @@ def geodesic_m(lon0, lat0, lon1, lat1):
     """Vincenty's inverse (Survey Review 23:88, 1975); not for places nearly opposite."""
     u0 = math.atan((1 - _F) * math.tan(math.radians(lat0)))
     u1 = math.atan((1 - _F) * math.tan(math.radians(lat1)))
-    l = lam = math.radians(lon1 - lon0)
+    apart = lam = math.radians(lon1 - lon0)
     su0, cu0, su1, cu1 = math.sin(u0), math.cos(u0), math.sin(u1), math.cos(u1)
     sigma, s_sig, c_sig, c2a, c2m = 0.0, 0.0, 1.0, 1.0, 0.0
     for _ in range(30):
@@ -61,7 +61,7 @@ def geodesic_m(lon0, lat0, lon1, lat1):
         c2m = c_sig - 2 * su0 * su1 / c2a if c2a > 1e-14 else 0.0
         c = _F / 16 * c2a * (4 + _F * (4 - 3 * c2a))
         turn = sigma + c * s_sig * (c2m + c * c_sig * (2 * c2m * c2m - 1))
-        before, lam = lam, l + (1 - c) * _F * sa * turn
+        before, lam = lam, apart + (1 - c) * _F * sa * turn
         if abs(lam - before) < 1e-12:
             break
     k2 = c2a * (_A_M * _A_M - _B_M * _B_M) / (_B_M * _B_M)
@@ -74,15 +74,12 @@ def geodesic_m(lon0, lat0, lon1, lat1):
 
 @njit(cache=True)
 def edge_within(edge, lon, lat, metres):
-    """Whether a place is within so many metres of an edge."""
+    """Whether a place is within so many metres of an edge, on whichever side of ±180°."""
     if edge.kind != AREA:
         return False
     dx0, dy0 = edge.x0 - lon, edge.y0 - lat
     dx0 -= 360 * round(dx0 / 360)
     dx1, dy1 = dx0 + edge.x1 - edge.x0, edge.y1 - lat
-    # Nothing is nearer than its difference in latitude.
-    if min(abs(dy0), abs(dy1)) * _LEAST_DEGREE_M > metres and (dy0 > 0) == (dy1 > 0):
-        return False
     t, lon_m, lat_m, x, y = 0.0, 0.0, 0.0, 0.0, 0.0
     middle = lat
     for _ in range(2):
@@ -100,13 +97,21 @@ def edge_within(edge, lon, lat, metres):
 @njit(cache=True)
 def boundary_within(tree, fence, first, last, lon, lat, metres):
     """Whether the boundary of a fence, edges ``first``..``last``, is within metres of a place."""
-    if last - first <= _FEW_EDGES:
-        for e in range(first, last):
-            if edge_within(tree.edges[e], lon, lat, metres):
-                return True
-        return False
     up = metres / _LEAST_DEGREE_M + 1e-9
     side = up / math.cos(math.radians(min(abs(lat) + up, 89.9)))
+    if last - first <= _FEW_EDGES:
+        near_seam = abs(lon) + side > 180
+        for e in range(first, last):
+            edge = tree.edges[e]
+            if min(edge.y0, edge.y1) > lat + up or max(edge.y0, edge.y1) < lat - up:
+                continue
+            if not near_seam and (
+                min(edge.x0, edge.x1) > lon + side or max(edge.x0, edge.x1) < lon - side
+            ):
+                continue
+            if edge_within(edge, lon, lat, metres):
+                return True
+        return False
     for turn in (-360.0, 0.0, 360.0):
         if lon + turn + side < -180 or lon + turn - side > 180:
             continue

@@ -16,7 +16,8 @@ from geo.breaches.law import kinds_of, law_of
 from geo.breaches.links import link
 from geo.breaches.pieces import bends, pieces
 from geo.breaches.records import EDIT, RECORD
-from geo.breaches.walk import Path, room_for, walk
+from geo.breaches.walk import walk
+from geo.breaches.ways import Path, room_for
 from geo.tracks.columns import Bools, Ints, need
 from geo.tracks.path import Track
 

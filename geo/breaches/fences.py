@@ -139,7 +139,7 @@ class Fences:
             for key, values in said.items():
                 if rule.get(key):
                     meant = np.isin(values, np.asarray([str(name) for name in rule[key]], object))
-                    out[np.ix_(~meant, fences)] = False
+                    out[np.ix_(np.flatnonzero(~meant), np.asarray(fences))] = False
         return out
 
     def without_end(self) -> Fences:

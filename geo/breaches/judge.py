@@ -91,7 +91,9 @@ def table(rows: Records, units: list[str], fences: Fences) -> pd.DataFrame:
     """Rows of a walk as the frame that ``judge`` describes."""
     names = np.asarray(fences.ids, dtype=object)
     rows = rows[
-        np.lexsort((rows["nth"], rows["fence"], _ranks(fences)[rows["fence"]], rows["at_us"], rows["unit"]))
+        np.lexsort(
+            (rows["nth"], rows["fence"], _ranks(fences)[rows["fence"]], rows["at_us"], rows["unit"])
+        )
     ]
     unit, fence = rows["unit"], rows["fence"]
     told = np.asarray(units, dtype=object)[unit]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geo.breaches.fences import Fences
 from geo.breaches.hours import intersect
-from geo.breaches.walk import ABSENCES, CROSSINGS, INSIDES, RULE, Law
+from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, RULE, Law
 from geo.tracks.columns import Bools, Ints
 
 _WANTS = {"keep_out": INSIDES, "keep_in": ABSENCES, "line": CROSSINGS, "presence": 0}
@@ -91,9 +91,7 @@ def _spans(fences: Fences, start_us: int, end_us: int, zone: ZoneInfo | None) ->
     return kept[key]
 
 
-def _active(
-    fences: Fences, timed: list[int], start_us: int, end_us: int, zone: ZoneInfo
-) -> Spans:
+def _active(fences: Fences, timed: list[int], start_us: int, end_us: int, zone: ZoneInfo) -> Spans:
     by_fence = [[(int(a), int(b))] for a, b in zip(fences.from_us, fences.to_us, strict=True)]
     alike: dict[object, list[tuple[int, int]]] = {}
     for f in timed:

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo.breaches.engine import walked
 from geo.breaches.fences import Fences
 from geo.breaches.hours import Spans, intersect
-from geo.breaches.records import MISSING, STAY
 from geo.breaches.reach import TOUCH_M, ground_of, lingers, ways_over
-from geo.breaches.engine import walked
+from geo.breaches.records import MISSING, STAY
 from geo.earth import Geometries, interpolate
 from geo.tracks.columns import Floats, Ints, as_times, need, stamp
 from geo.tracks.path import Track
@@ -177,8 +177,10 @@ def _in_stays(
         own = slice(*track.starts[stay["unit"] : stay["unit"] + 2])
         times = track.time_us[own]
         first = own.start + int(np.searchsorted(times, stay["fix_us"]))
-        last = own.stop if stay["exit_us"] == MISSING else own.start + int(
-            np.searchsorted(times, stay["exit_fix_us"])
+        last = (
+            own.stop
+            if stay["exit_us"] == MISSING
+            else own.start + int(np.searchsorted(times, stay["exit_fix_us"]))
         )
         low, high = np.searchsorted(gaps.fix, (first, last - 1), side="right")
         held[int(stay["fence"])].update(range(int(low), int(high)))

@@ -131,7 +131,7 @@ def _wasted(pool, first, last, edges, x, y, half):
 
 
 @njit(cache=True)
-def _grown(edges, fences):  # noqa: PLR0915  one loop over the squares that are left to cut
+def _grown(edges, fences):  # noqa: C901, PLR0912, PLR0915  one loop over the squares left to cut
     nodes = np.zeros(1024, NODE)
     covers = np.empty(1024, np.int32)
     entries = np.empty(max(1024, 2 * len(edges)), np.int32)
@@ -286,7 +286,7 @@ def strictly_inside(tree, fence, x, y):
 
 
 @njit(cache=True)
-def fences_at(tree, leaf, x, y, odd, on, step, found):
+def fences_at(tree, leaf, x, y, odd, on, step, found):  # noqa: C901  a call more costs more
     """The fences at a place of a leaf: first those that hold it strictly, then those it is on.
 
     ``odd`` is room for a flag a fence, ``on`` for a stamp a fence (set to ``step`` where the

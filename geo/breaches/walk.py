@@ -1,136 +1,36 @@
-"""The walk: each unit from fix to fix, and what that does at the fences.
+"""The walk: each unit from fix to fix, and what that does at the fences. Compiled.
 
-Compiled. Every fence version is taken as if it were always in force; ``parts`` cuts what is told
-to the time in force and to active hours. What a unit was doing is the sum of its visits that
+Each fence version is walked from the last fix before it comes into force; ``parts`` cuts what is
+told to the time in force and to active hours. What a unit was doing is the sum of its visits that
 last, so a walk may go on from them later as if it had never stopped.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from geo.breaches.distances import boundary_within
-from geo.breaches.edges import LINE
-from geo.breaches.parts import begin, elapse, finish, passed, place_at
-from geo.breaches.records import (
-    ABSENCE,
-    MISSING,
-    PASSAGE,
-    RECORD,
-    STAY,
-    first_ending_after,
-    put,
+from geo.breaches.parts import begin, elapse, finish, passed
+from geo.breaches.records import ABSENCE, MISSING, PASSAGE, STAY, first_ending_after, put
+from geo.breaches.steps import (
+    along,
+    is_near,
+    led_in,
+    led_out,
+    look,
+    moment_on,
+    see,
+    speaks,
+    step_to,
 )
-from geo.breaches.stretches import runs_of_fences, stretches_inside
-from geo.breaches.tree import edges_along, fences_at, holds, is_bare, locate, strictly_inside
+from geo.breaches.tree import fences_at, holds, is_bare, locate, strictly_inside
+from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, inlined
 
-#: What a fence version wants of the walk.
-INSIDES, ABSENCES, CROSSINGS = 1, 2, 3
 _FAR_US = np.int64(1 << 62)
-
-RULE = np.dtype(
-    [
-        ("wants", "u1"), ("has_heir", "u1"), ("margin_m", "f8"),
-        ("from_us", "i8"), ("to_us", "i8"),
-        ("heir_of", "i4"),  # the version before, -1 without
-        ("span0", "i4"), ("span1", "i4"),  # in ``starts`` and ``ends`` of the law
-        ("edge0", "i4"), ("edge1", "i4"),
-    ],
-    align=True,
-)  # fmt: skip
-
-
-class Law(NamedTuple):
-    """Fence versions as the walk takes them."""
-
-    fences: NDArray[np.void]  #: RULE
-    starts: NDArray[np.int64]  #: the spans in force and active, sorted by fence
-    ends: NDArray[np.int64]
-    edits_us: NDArray[np.int64]  #: when versions come into force, sorted …
-    edits: NDArray[np.int32]  #: … and which
-    asked: NDArray[np.bool_]  #: (kinds of units, fences) whether it speaks of them
-    guards: NDArray[np.int32]  #: the fences that want absences
-
-
-class Path(NamedTuple):
-    """The fixes to walk, by unit and time, and their legs."""
-
-    starts: NDArray[np.int64]  #: the fixes of unit u are starts[u]:starts[u + 1]
-    kind: NDArray[np.int64]  #: of each unit: its row in ``asked``
-    time_us: NDArray[np.int64]
-    lon: NDArray[np.float64]
-    lat: NDArray[np.float64]
-    accuracy_m: NDArray[np.float64]  #: stated or typical
-    is_leg: NDArray[np.bool_]
-    piece: NDArray[np.int32]  #: of a leg that bends: the first of its pieces; else 0
-    pieces: NDArray[np.float64]  #: (n, 4) x0, y0, x1, y1; row 0 is room for a straight leg
-    heads: NDArray[np.float64]
-    tails: NDArray[np.float64]
-    going: NDArray[np.bool_]  #: of each unit: its first fix was walked before
-    inside: NDArray[np.int32]  #: fences that units begin inside of, by unit …
-    inside_starts: NDArray[np.int64]  #: … those of unit u are inside_starts[u]:inside_starts[u + 1]
-
-
-class Step(NamedTuple):
-    """From one fix to the next."""
-
-    fix: int
-    before_us: int
-    now_us: int
-    is_leg: bool
-    lon0: float
-    lat0: float
-    lon1: float
-    lat1: float
-    piece0: int
-    piece1: int
-
-
-class Room(NamedTuple):
-    """What is written on while walking; each by fence but where told."""
-
-    now: NDArray[np.void]  #: RECORD: the unit's visits that last
-    slot: NDArray[np.int32]  #: where in ``now`` a fence's is, -1 if none
-    odd: NDArray[np.uint8]
-    on: NDArray[np.int64]  #: the step at which the unit is on its boundary
-    here: NDArray[np.int64]  #: the step at which it is strictly inside
-    done: NDArray[np.int64]  #: the step at which its visit held, began or ended
-    found: NDArray[np.int32]
-    run: NDArray[np.int64]  #: the step of its stretches …
-    run_of: NDArray[np.int32]  #: … and their position in ``runs``
-    runs: NDArray[np.int64]  #: (n, 2) in ``edges``
-    fence_of_run: NDArray[np.int32]
-    cuts: NDArray[np.int64]  #: (n, 2) in the stretches of a leg
-    edges: NDArray[np.int32]
-    stamps: NDArray[np.int64]  #: by edge
-
-
-def room_for(fences: int, edges: int) -> Room:
-    """Room for a walk; zeroed pages cost nothing until they are touched."""
-    return Room(
-        now=np.zeros(fences + 1, RECORD),
-        slot=np.full(fences, -1, np.int32),
-        odd=np.zeros(fences, np.uint8),
-        on=np.zeros(fences, np.int64),
-        here=np.zeros(fences, np.int64),
-        done=np.zeros(fences, np.int64),
-        found=np.empty(2 * fences + 1, np.int32),
-        run=np.zeros(fences, np.int64),
-        run_of=np.zeros(fences, np.int32),
-        runs=np.empty((fences + 1, 2), np.int64),
-        fence_of_run=np.empty(fences + 1, np.int32),
-        cuts=np.empty((fences + 1, 2), np.int64),
-        edges=np.empty(edges + 1, np.int32),
-        stamps=np.zeros(edges, np.int64),
-    )
 
 
 @njit(cache=True)
-def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):  # noqa: PLR0913
+def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
     """Walk all units; how many rows, lasting visits and pairs of step and line edge there are.
 
     ``before``: by unit the visits that lasted when its walk stopped at its first fix here. What
@@ -158,10 +58,10 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):  #
                 m, more = _wake(tree, law, path, room, u, m, leaf, stamp, i - 1, law.edits[edit])
                 edit, owed = edit + 1, owed + more
             stamp += 1
-            step = _step(path, i, first)
+            step = step_to(path, i, first)
             new_leaf = locate(tree, lon, lat)
-            inside, beside = _look(tree, law, path, room, u, step, new_leaf, stamp)
-            stretches, n_runs, n_pairs = _along(
+            inside, beside = look(tree, law, path, room, u, step, new_leaf, stamp)
+            stretches, n_runs, n_pairs = along(
                 tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs
             )
             m, n_rows = _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows)
@@ -178,12 +78,9 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):  #
                 if edit < len(law.edits_us):
                     calm_until = min(calm_until, law.edits_us[edit])
         n_rows, n_lasting = _leave_off(
-                law, path, room, u, m, last, rows, n_rows, lasting, n_lasting
-            )
+            law, path, room, u, m, last, rows, n_rows, lasting, n_lasting
+        )
     return n_rows, n_lasting, n_pairs
-
-
-# A unit's walk begins and ends ---------------------------------------------------------------------
 
 
 @njit(cache=True)
@@ -198,7 +95,7 @@ def _take_up(law, path, room, before, begun, m, first):
 
 
 @njit(cache=True)
-def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):  # noqa: PLR0913
+def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     """A version comes into force: it is taken up at the last fix before.
 
     A unit that is beside it then, on its boundary or in its margin, does what it did at the
@@ -206,7 +103,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):  # noqa: PLR0913
     """
     if not law.asked[path.kind[u], f] or room.slot[f] >= 0:
         return m, 0
-    step, rule = _step(path, fix, fix), law.fences[f]
+    step, rule = step_to(path, fix, fix), law.fences[f]
     if rule.wants == CROSSINGS:
         return m, 0
     kind = ABSENCE
@@ -214,7 +111,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):  # noqa: PLR0913
         kind = STAY
     else:
         fences_at(tree, leaf, step.lon1, step.lat1, room.odd, room.on, stamp, room.found)
-        if _is_near(tree, law, room, f, step, stamp):
+        if is_near(tree, law, room, f, step, stamp):
             k = -1 if rule.heir_of < 0 else room.slot[rule.heir_of]
             if k < 0:
                 return m, int(rule.wants == ABSENCES)
@@ -254,167 +151,7 @@ def _leave_off(law, path, room, u, m, last, rows, n_rows, lasting, n_lasting):
     return n_rows, n_lasting
 
 
-# One step ------------------------------------------------------------------------------------------
-
-
-@njit(cache=True)
-def _step(path, i, first):
-    before = i if i == first else i - 1
-    piece0, piece1 = 0, 1
-    if path.piece[i] > 0:
-        piece0 = path.piece[i]
-        piece1 = piece0 + 1
-        while path.tails[piece1 - 1] < 1.0:
-            piece1 += 1
-    elif path.is_leg[i]:
-        path.pieces[0, 0], path.pieces[0, 1] = path.lon[before], path.lat[before]
-        path.pieces[0, 2], path.pieces[0, 3] = path.lon[i], path.lat[i]
-    return Step(
-        i, path.time_us[before], path.time_us[i], path.is_leg[i],
-        path.lon[before], path.lat[before], path.lon[i], path.lat[i], piece0, piece1,
-    )  # fmt: skip
-
-
-@njit(cache=True)
-def _speaks(law, path, u, f, step):
-    """Whether a version speaks of the unit, and is in force in some moment of the step."""
-    if not law.asked[path.kind[u], f]:
-        return False
-    rule = law.fences[f]
-    return rule.from_us <= step.now_us and rule.to_us > step.before_us
-
-
-@njit(cache=True)
-def _look(tree, law, path, room, u, step, leaf, stamp):
-    """Stamp the fences that the fix is inside or on the boundary of; list the former."""
-    inside, beside = fences_at(
-        tree, leaf, step.lon1, step.lat1, room.odd, room.on, stamp, room.found
-    )
-    kept = 0
-    for k in range(inside):
-        f = room.found[k]
-        if _speaks(law, path, u, f, step):
-            room.here[f] = stamp
-            room.found[kept] = f
-            kept += 1
-    if step.before_us == step.now_us:
-        for k in range(path.inside_starts[u], path.inside_starts[u + 1]):
-            f = path.inside[k]
-            if room.here[f] == stamp or not _speaks(law, path, u, f, step):
-                continue
-            if _is_near(tree, law, room, f, step, stamp):
-                room.here[f] = stamp
-                room.found[kept] = f
-                kept += 1
-    return kept, beside
-
-
-@njit(cache=True)
-def _is_near(tree, law, room, f, step, stamp):
-    """Whether the fix is inside, on the boundary, or outside by no more than the margin."""
-    if room.here[f] == stamp or room.on[f] == stamp:
-        return True
-    rule = law.fences[f]
-    return rule.margin_m > 0 and boundary_within(
-        tree, f, rule.edge0, rule.edge1, step.lon1, step.lat1, rule.margin_m
-    )
-
-
-@njit(cache=True)
-def _along(tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs):
-    """The stretches of the leg inside fences, and the edges of lines that it comes near."""
-    none = np.empty((0, 2))
-    if not step.is_leg:
-        return none, 0, n_pairs
-    count = 0
-    for p in range(step.piece0, step.piece1):
-        x0, y0, x1, y1 = path.pieces[p]
-        start = leaf if p == step.piece0 and step.piece1 == 1 else locate(tree, x0, y0)
-        count = edges_along(tree, start, x0, y0, x1, y1, room.stamps, stamp, room.edges, count)
-    if count == 0:
-        return none, 0, n_pairs
-    kept = 0
-    for k in range(count):
-        e = room.edges[k]
-        if _speaks(law, path, u, tree.edges[e].fence, step):
-            if tree.edges[e].kind != LINE:
-                room.edges[kept] = e
-                kept += 1
-            else:
-                if n_pairs < len(pairs):
-                    pairs[n_pairs, 0], pairs[n_pairs, 1] = step.fix, e
-                n_pairs += 1
-    if kept == 0:
-        return none, 0, n_pairs
-    runs = runs_of_fences(tree, room.edges, kept, room.runs)
-    out, n = np.empty(((step.piece1 - step.piece0) * (3 * kept + 2 * runs), 2)), 0
-    for r in range(runs):
-        f = tree.edges[room.edges[room.runs[r, 0]]].fence
-        room.fence_of_run[r] = f
-        if _is_held(room, f, stamp):
-            continue
-        room.run[f], room.run_of[f] = stamp, r
-        room.cuts[r, 0] = n
-        n = stretches_inside(
-            tree, room.edges, room.runs[r, 0], room.runs[r, 1],
-            path.pieces, path.heads, path.tails, step.piece0, step.piece1, out, n,
-        )  # fmt: skip
-        room.cuts[r, 1] = n
-    return out, runs, n_pairs
-
-
-@njit(cache=True)
-def _is_held(room, f, stamp):
-    """Whether the unit was in a stay and is still strictly inside: then no stretch is asked."""
-    k = room.slot[f]
-    return k >= 0 and room.now[k].kind == STAY and room.here[f] == stamp
-
-
-@njit(cache=True)
-def _moment(path, step, part):
-    """Time and place of a fraction of the leg."""
-    lon, lat = place_at(path, step, part)
-    return step.before_us + np.int64(round(part * (step.now_us - step.before_us))), lon, lat
-
-
-@njit(cache=True)
-def _entry(path, room, f, step, stamp, stretches):
-    """When and where the step led in: at the first crossing, across a gap with its fix."""
-    if not step.is_leg:
-        return step.now_us, step.lon1, step.lat1
-    if room.run[f] == stamp and room.cuts[room.run_of[f], 0] < room.cuts[room.run_of[f], 1]:
-        return _moment(path, step, stretches[room.cuts[room.run_of[f], 0], 0])
-    return step.now_us, step.lon1, step.lat1
-
-
-@njit(cache=True)
-def _exit(path, room, f, step, stamp, stretches):
-    """When and where the step led out: at the last crossing, or at its start from the margin."""
-    if not step.is_leg:
-        return step.now_us, step.lon1, step.lat1
-    if room.run[f] == stamp and room.cuts[room.run_of[f], 0] < room.cuts[room.run_of[f], 1]:
-        return _moment(path, step, stretches[room.cuts[room.run_of[f], 1] - 1, 1])
-    return step.before_us, step.lon0, step.lat0
-
-
-@njit(cache=True)
-def _see(tree, law, path, room, record, step, stamp):
-    """Take the fix into the part that is open: it may confirm it."""
-    if not record.open:
-        return
-    record.seen = 1
-    if record.confirmed or record.silent:
-        return
-    f, away = record.fence, record.kind == ABSENCE
-    if (room.here[f] == stamp) == away or (away and room.on[f] == stamp):
-        return
-    rule = law.fences[f]
-    record.confirmed = not boundary_within(
-        tree, f, rule.edge0, rule.edge1, step.lon1, step.lat1, path.accuracy_m[step.fix]
-    )
-
-
-@njit(cache=True)
+@inlined
 def _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows):
     """The visits that last go on or end; a stay that ends may begin an absence."""
     k = 0
@@ -426,32 +163,30 @@ def _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows):
             m = _drop(room, k, m)
             continue
         if record.kind == STAY:
-            goes_on = _is_near(tree, law, room, f, step, stamp)
+            goes_on = is_near(tree, law, room, f, step, stamp)
         else:
             goes_on = room.here[f] != stamp
         if goes_on:
             n_rows = elapse(
                 record, law, path, step, step.before_us, step.now_us, False, True, rows, n_rows
             )
-            _see(tree, law, path, room, record, step, stamp)
+            see(tree, law, path, room, record, step, stamp)
             k += 1
             continue
         if record.kind == ABSENCE:
-            at_us, lon, lat = _entry(path, room, f, step, stamp, stretches)
+            at_us, lon, lat = led_in(path, room, f, step, stamp, stretches)
             n_rows = finish(record, law, path, step, at_us, rows, n_rows)
             n_rows = _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows)
-            _see(tree, law, path, room, record, step, stamp)
+            see(tree, law, path, room, record, step, stamp)
             k += 1
             continue
-        at_us, lon, lat = _exit(path, room, f, step, stamp, stretches)
+        at_us, lon, lat = led_out(path, room, f, step, stamp, stretches)
         n_rows = finish(record, law, path, step, at_us, rows, n_rows)
         if law.fences[f].wants == ABSENCES:
             record.kind, record.silent, record.nth = ABSENCE, 0, 1
             begin(record, law, at_us, step, lon, lat)
-            n_rows = elapse(
-                record, law, path, step, at_us, step.now_us, False, False, rows, n_rows
-            )
-            _see(tree, law, path, room, record, step, stamp)
+            n_rows = elapse(record, law, path, step, at_us, step.now_us, False, False, rows, n_rows)
+            see(tree, law, path, room, record, step, stamp)
             k += 1
             continue
         m = _drop(room, k, m)
@@ -468,7 +203,7 @@ def _drop(room, k, m):
     return m - 1
 
 
-@njit(cache=True)
+@inlined
 def _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows):
     record.kind, record.nth = STAY, 1
     record.silent = law.fences[record.fence].wants == ABSENCES
@@ -476,25 +211,25 @@ def _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows):
     return elapse(record, law, path, step, at_us, step.now_us, False, False, rows, n_rows)
 
 
-@njit(cache=True)
-def _come_in(tree, law, path, room, u, step, m, stamp, stretches, inside, rows, n_rows):  # noqa: PLR0913
+@inlined
+def _come_in(tree, law, path, room, u, step, m, stamp, stretches, inside, rows, n_rows):
     """Stays that begin with this fix."""
     for k in range(inside):
         f = room.found[k]
         if room.slot[f] >= 0:
             continue
         room.done[f] = stamp
-        at_us, lon, lat = _entry(path, room, f, step, stamp, stretches)
+        at_us, lon, lat = led_in(path, room, f, step, stamp, stretches)
         record = room.now[m]
         record.unit, record.fence = u, f
         n_rows = _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows)
-        _see(tree, law, path, room, record, step, stamp)
+        see(tree, law, path, room, record, step, stamp)
         room.slot[f] = m
         m += 1
     return m, n_rows
 
 
-@njit(cache=True)
+@inlined
 def _pass(law, path, room, u, step, stamp, stretches, runs, rows, n_rows):
     """Stretches of the leg with neither end in a stay: each is a visit of its own."""
     for r in range(runs):
@@ -504,8 +239,8 @@ def _pass(law, path, room, u, step, stamp, stretches, runs, rows, n_rows):
         record = room.now[len(room.now) - 1]
         record.unit, record.fence, record.kind, record.silent = u, f, PASSAGE, 0
         for k in range(room.cuts[r, 0], room.cuts[r, 1]):
-            start_us, lon, lat = _moment(path, step, stretches[k, 0])
-            end_us, _, _ = _moment(path, step, stretches[k, 1])
+            start_us, lon, lat = moment_on(path, step, stretches[k, 0])
+            end_us, _, _ = moment_on(path, step, stretches[k, 1])
             record.nth = k - room.cuts[r, 0] + 1
             n_rows = passed(record, law, path, step, start_us, end_us, lon, lat, rows, n_rows)
     return n_rows
@@ -516,22 +251,22 @@ def _stay_out(tree, law, path, room, u, step, m, stamp):
     """A unit that was never inside a keep_in fence is absent from its first fix outside."""
     owed = 0
     for f in law.guards:
-        if room.slot[f] >= 0 or not _speaks(law, path, u, f, step):
+        if room.slot[f] >= 0 or not speaks(law, path, u, f, step):
             continue
-        if _is_near(tree, law, room, f, step, stamp):
+        if is_near(tree, law, room, f, step, stamp):
             owed += 1
             continue
         record = room.now[m]
         record.unit, record.fence, record.kind = u, f, ABSENCE
         record.silent, record.nth = 0, 1
         begin(record, law, step.now_us, step, step.lon1, step.lat1)
-        _see(tree, law, path, room, record, step, stamp)
+        see(tree, law, path, room, record, step, stamp)
         room.slot[f] = m
         m += 1
     return m, owed
 
 
-@njit(cache=True)
+@inlined
 def _calm_until(law, room, m, stamp, now_us):
     """Until when nothing can happen while the unit stays in a leaf without edges."""
     until = _FAR_US

@@ -239,19 +239,23 @@ def seen_of(track: list[dict], unit, version: dict, begins: str | None) -> list[
     return absences_of(track, stays, unit, area, margin_m, begins == "out")
 
 
+def lasts(seen: Seen, fix: dict) -> bool:
+    begun = seen.kind != "passage" and seen.enter[3] <= fix["time"]
+    return begun and (seen.exit is None or fix["time"] < seen.exit[3])
+
+
 def state_at(fix: dict, track: list[dict], unit, version: dict) -> str | None:
     """What the unit did at a version at a fix; None: at a keep_in fence neither so far."""
     during = any(
-        s.kind != "passage" and s.enter[3] <= fix["time"] and (not s.exit or fix["time"] < s.exit[3])
+        s.kind != "passage"
+        and s.enter[3] <= fix["time"]
+        and (not s.exit or fix["time"] < s.exit[3])
         for s in seen_of(track, unit, version, None)
     )
     if version["rule"] != "keep_in":
         return "in" if during else "out"
     stays = stays_of(track, unit, version["area"], version["margin_m"])
-    inside = any(
-        s.kind == "stay" and s.enter[3] <= fix["time"] and (not s.exit or fix["time"] < s.exit[3])
-        for s in stays
-    )
+    inside = any(lasts(stay, fix) for stay in stays)
     return "out" if during else "in" if inside else None
 
 
@@ -300,7 +304,8 @@ def expected(
         low, high = span or (begin, end + timedelta(days=1))
         cut_begin, cut_end = max(begin, low), min(end, high)
         still = s.exit is None and high > last
-        if cut_begin > cut_end or (cut_begin == cut_end and not (still or begin == end)):
+        instant = begin == end and low <= begin < high
+        if cut_begin > cut_end or (cut_begin == cut_end and not (still or instant)):
             continue
         during = [f for f in s.fixes if cut_begin <= f["time"] and (still or f["time"] < cut_end)]
         blind = [*s.gaps, *([(s.blind_from, s.exit[3])] if s.blind_from else [])]
