@@ -7,6 +7,8 @@ from numba import njit
 
 from geo.breaches.tree import strictly_inside
 
+_NEAR = 1e-6
+
 
 @njit(cache=True)
 def sort_few(values, count):
@@ -33,15 +35,15 @@ def _cuts_by(edge, px, py, dx, dy, places, count):
     if across2 > 1e-24 * size2:
         u = (ax * dy - ay * dx) / across
         t = (ax * ey - ay * ex) / across
-        if -1e-6 < u < 1 + 1e-6 and 0 < t < 1:
-            places[count] = t
+        if -_NEAR < u < 1 + _NEAR and -_NEAR < t < 1 + _NEAR:
+            places[count] = min(max(t, 0.0), 1.0)
             count += 1
     if across2 <= 1e-12 * size2:
         length2 = dx * dx + dy * dy
         for x, y in ((ax, ay), (bx, by)):
             t = (x * dx + y * dy) / length2 if length2 > 0 else 0.0
-            if 0 < t < 1:
-                places[count] = t
+            if -_NEAR < t < 1 + _NEAR:
+                places[count] = min(max(t, 0.0), 1.0)
                 count += 1
     return count
 
