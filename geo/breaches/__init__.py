@@ -16,5 +16,6 @@ from geo.breaches.fences import Fences
 from geo.breaches.judge import judge, stays
 from geo.breaches.possible import possible
 from geo.breaches.presence import presence
+from geo.breaches.warm import warm
 
-__all__ = ["Fences", "judge", "possible", "presence", "stays"]
+__all__ = ["Fences", "judge", "possible", "presence", "stays", "warm"]

@@ -1,4 +1,4 @@
-"""The straight edges of fences, and which steps of a track come near them."""
+"""The straight edges of fences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from geo.earth import Geometries
 from geo.tracks.columns import Bools, Floats, Ints
@@ -13,19 +14,25 @@ from geo.tracks.columns import Bools, Floats, Ints
 #: A place is *on* an edge within this distance (0.1 mm): well below any position's own rounding
 #: (7 decimals are 1 cm) and well above that of the arithmetic.
 TOUCH_DEG = 1e-9
+#: What an edge is of: an area's boundary, the cut of an area at the antimeridian, a line.
+AREA, SEAM, LINE = 0, 1, 2
+EDGE = np.dtype(
+    [("x0", "f8"), ("y0", "f8"), ("x1", "f8"), ("y1", "f8"), ("fence", "i4"), ("kind", "u1")],
+    align=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Edges:
-    """All edges of a set of fences, straight in lon/lat, with a tree over their boxes."""
+    """All edges of a set of fences, straight in lon/lat, by fence."""
 
     start: Floats  #: (n, 2) lon, lat
     end: Floats
     fence: Ints
     before: Ints  #: of a line: the edge before it in its strand, -1 at a tip
     after: Ints  #: the edge after it
-    is_line: Bools
-    tree: shapely.STRtree
+    first: Ints  #: (fences + 1,) where the edges of each fence begin, and the end
+    packed: NDArray[np.void]  #: the same as EDGE
 
     @classmethod
     def of(cls, geometry: Geometries, is_line: Bools) -> Edges:
@@ -35,34 +42,43 @@ class Edges:
             line = shapely.remove_repeated_points(geometry[i])
             merged[i] = shapely.line_merge(line, directed=True)
         parts, fence = shapely.get_parts(merged, return_index=True)
-        flat = is_line[fence]
+        flat = is_line[fence] if len(fence) else np.zeros(0, dtype=bool)
         rings, ring_part = shapely.get_rings(parts[~flat], return_index=True)
         strands = np.r_[rings, parts[flat]]
         owner = np.r_[fence[~flat][ring_part], fence[flat]].astype(np.int64)
+        order = np.argsort(owner, kind="stable")
+        strands, owner = strands[order], owner[order]
         xy, strand = shapely.get_coordinates(strands, return_index=True)
         joined = np.flatnonzero(
             (strand[1:] == strand[:-1]) & (xy[1:] != xy[:-1]).any(axis=1) if len(xy) else []
         )
         start, end, of = xy[joined], xy[joined + 1], strand[joined]
         before, after = _neighbours(of, start, end)
-        low, high = np.minimum(start, end) - 2 * TOUCH_DEG, np.maximum(start, end) + 2 * TOUCH_DEG
+        fence = owner[of]
         return cls(
             start=start,
             end=end,
-            fence=owner[of],
+            fence=fence,
             before=before,
             after=after,
-            is_line=is_line[owner[of]],
-            tree=shapely.STRtree(shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])),
+            first=np.searchsorted(fence, np.arange(len(geometry) + 1)),
+            packed=_packed(start, end, fence, is_line, geometry),
         )
 
-    def near(self, start: Floats, end: Floats) -> tuple[Ints, Ints]:
-        """Pairs (piece, edge) whose boxes meet; pieces run from ``start`` to ``end``, (n, 2)."""
-        if not len(self.start) or not len(start):
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        pieces = shapely.linestrings(np.stack([start, end], axis=1))
-        piece, edge = self.tree.query(pieces)
-        return piece.astype(np.int64), edge.astype(np.int64)
+
+def _packed(
+    start: Floats, end: Floats, fence: Ints, is_line: Bools, geometry: Geometries
+) -> NDArray[np.void]:
+    packed = np.zeros(len(fence), dtype=EDGE)
+    packed["x0"], packed["y0"] = start.reshape(-1, 2).T
+    packed["x1"], packed["y1"] = end.reshape(-1, 2).T
+    packed["fence"] = fence
+    if len(fence):
+        bounds = shapely.bounds(geometry)
+        across = (bounds[:, 0] <= -180) & (bounds[:, 2] >= 180)
+        cut = (np.abs(packed["x0"]) == 180) & (packed["x0"] == packed["x1"]) & across[fence]
+        packed["kind"] = np.where(is_line[fence], LINE, np.where(cut, SEAM, AREA))
+    return packed
 
 
 def _neighbours(strand: Ints, start: Floats, end: Floats) -> tuple[Ints, Ints]:

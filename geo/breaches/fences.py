@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
-from geo.breaches.edges import TOUCH_DEG, Edges
+from geo.breaches.edges import Edges
 from geo.breaches.hours import Hours, plain
+from geo.breaches.tree import Tree, grow
 from geo.earth import Geometries, Plane
 from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
 from geo.tracks.columns import Bools, Floats, Ints, micros, need, numbers
@@ -19,6 +22,7 @@ from geo.tracks.columns import Bools, Floats, Ints, micros, need, numbers
 RULES = ("keep_out", "keep_in", "line", "presence")
 DIRECTIONS = ("any", "left_to_right", "right_to_left")
 LONG_AGO_US, FAR_AHEAD_US = -(1 << 62), 1 << 62
+Words = NDArray[np.object_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +55,9 @@ class Fences:
     to_us: Ints  #: … until before this one
     is_line: Bools
     geometry: Geometries  #: within ±180°, prepared
-    boundary: Geometries  #: of the areas, prepared
-    boxes: shapely.STRtree = field(repr=False)  #: of the areas, widened by their margins
-    boxed: Ints = field(repr=False)  #: the fence that each box is of
+    heir_of: Ints  #: the version of the same fence that ends when this one begins; -1 without
     edges: Edges = field(repr=False)
+    tree: Tree = field(repr=False)  #: over the edges
     _metric: dict[int, Metric] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -80,12 +83,11 @@ class Fences:
         is_line = np.asarray([rule == "line" for rule in rules], dtype=bool)
         _check(given, is_line, ids)
         geometry = np.asarray([_within_world(shape) for shape in given], dtype=object)
-        boundary = np.asarray(shapely.boundary(geometry), dtype=object)
-        boundary[is_line] = None
         shapely.prepare(geometry)
-        shapely.prepare(boundary)
+        edges = Edges.of(geometry, is_line)
+        from_us = _validity(frame, "valid_from", LONG_AGO_US)
+        to_us = _validity(frame, "valid_to", FAR_AHEAD_US)
         margin_m, dwell_s = _positive(frame, "margin_m", ids), _positive(frame, "dwell_s", ids)
-        boxed = np.flatnonzero(~is_line)
         return cls(
             ids=ids,
             versions=[int(v) for v in frame["version"]] if "version" in frame else [1] * len(ids),
@@ -99,14 +101,13 @@ class Fences:
                 for active, name in zip(_json(frame, "active"), ids, strict=True)
             ],
             applies_to=[plain(value) for value in _json(frame, "applies_to")],
-            from_us=_validity(frame, "valid_from", LONG_AGO_US),
-            to_us=_validity(frame, "valid_to", FAR_AHEAD_US),
+            from_us=from_us,
+            to_us=to_us,
             is_line=is_line,
             geometry=geometry,
-            boundary=boundary,
-            boxes=shapely.STRtree(_boxes(geometry[boxed], margin_m[boxed])),
-            boxed=boxed,
-            edges=Edges.of(geometry, is_line),
+            heir_of=_heirs(ids, from_us, to_us),
+            edges=edges,
+            tree=grow(edges.packed, len(ids)),
         )
 
     def metric(self, fence: int) -> Metric:
@@ -122,19 +123,33 @@ class Fences:
         ``units`` does not tell speaks of nobody.
         """
         out = np.ones((len(names), len(self)), dtype=bool)
-        if not any(self.applies_to):
+        alike: dict[str, list[int]] = {}
+        for fence, rule in enumerate(self.applies_to):
+            if rule:
+                alike.setdefault(json.dumps(rule, sort_keys=True, default=str), []).append(fence)
+        if not alike:
             return out
         own = units.loc[names]
-        said: dict[str, list[str]] = {"units": names}
+        said: dict[str, Words] = {"units": np.asarray(names, dtype=object)}
         for key, column in (("kinds", "kind"), ("teams", "team")):
             told = own[column] if column in own.columns else [""] * len(names)
-            said[key] = [str(value) for value in told]
-        for fence, rule in enumerate(self.applies_to):
+            said[key] = np.asarray([str(value) for value in told], dtype=object)
+        for fences in alike.values():
+            rule = self.applies_to[fences[0]]
             for key, values in said.items():
                 if rule.get(key):
-                    wanted = {str(name) for name in rule[key]}
-                    out[:, fence] &= np.asarray([value in wanted for value in values], dtype=bool)
+                    meant = np.isin(values, np.asarray([str(name) for name in rule[key]], object))
+                    out[np.ix_(np.flatnonzero(~meant), np.asarray(fences))] = False
         return out
+
+    def without_end(self) -> Fences:
+        """The same versions as if each were always in force."""
+        return replace(
+            self,
+            from_us=np.full(len(self), LONG_AGO_US),
+            to_us=np.full(len(self), FAR_AHEAD_US),
+            heir_of=np.full(len(self), -1),
+        )
 
     def in_use(self, start_us: int, end_us: int) -> Bools:
         """Versions that are in force at some moment of a span of time."""
@@ -160,16 +175,13 @@ def _metric(shape: shapely.Geometry) -> Metric:
     return Metric(plane=plane, area=area, boundary=boundary)
 
 
-def _boxes(areas: Geometries, margin_m: Floats) -> Geometries:
-    """Boxes in degrees that hold everything within the margin of each area."""
-    west, south, east, north = shapely.bounds(areas).reshape(-1, 4).T
-    lat_pad = margin_m / 110_000 + TOUCH_DEG
-    top = np.minimum(np.maximum(np.abs(south), np.abs(north)) + lat_pad, 89.9)
-    lon_pad = lat_pad / np.cos(np.radians(top))
-    west, east = west - lon_pad, east + lon_pad
-    around = (west < -180) | (east > 180)
-    west, east = np.where(around, -180, west), np.where(around, 180, east)
-    return np.asarray(shapely.box(west, south - lat_pad, east, north + lat_pad), dtype=object)
+def _heirs(ids: list[str], from_us: Ints, to_us: Ints) -> Ints:
+    """For each version the one of the same fence that ends when it begins, -1 without."""
+    ends = {(name, int(end)): f for f, (name, end) in enumerate(zip(ids, to_us, strict=True))}
+    return np.asarray(
+        [ends.get((name, int(begun)), -1) for name, begun in zip(ids, from_us, strict=True)],
+        dtype=np.int64,
+    )
 
 
 def _within_world(shape: shapely.Geometry) -> shapely.Geometry:

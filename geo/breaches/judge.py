@@ -8,18 +8,14 @@ from zoneinfo import ZoneInfo
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
+from geo.breaches.engine import Records, walked
 from geo.breaches.fences import Fences
-from geo.breaches.insides import Near
-from geo.breaches.parts import Part, confirmed, parts, unknown_s
-from geo.breaches.visits import ABSENCE, CROSSING, PASSAGE, STAY, Moment, visits
-from geo.earth import interpolate
-from geo.tracks.columns import Floats, Ints, as_times, need
+from geo.breaches.records import CROSSING, MISSING
+from geo.tracks.columns import Ints, as_times, stamp
 from geo.tracks.path import Track
-
-_MISSING_US = np.iinfo(np.int64).min  # NaT
-_BROKEN_BY = {"keep_out": (STAY, PASSAGE), "keep_in": (ABSENCE,), "line": (CROSSING,)}
 
 
 def judge(
@@ -63,19 +59,8 @@ def judge(
     zone = ZoneInfo(timezone) if isinstance(timezone, str) else timezone
     ready = fences if isinstance(fences, Fences) else Fences.of(fences)
     track = Track.of(fixes, units)
-    found, near = visits(track, units, ready, known_inside=known_inside)
-    broken = [
-        v
-        for v in found
-        if v.kind in _BROKEN_BY.get(ready.rules[v.fence], ())
-        and (v.kind != CROSSING or _forbidden(ready.directions[v.fence], v.to_right))
-    ]
-    judged = [
-        part
-        for part in parts(broken, track, ready, zone)
-        if part.visit.kind == CROSSING or part.length_us >= ready.dwell_us[part.visit.fence]
-    ]
-    return table(judged, track, units, ready, near)
+    rows = walked(track, units, ready, zone=zone, known_inside=known_inside).rows
+    return table(broken(rows, ready), track.units, ready)
 
 
 def stays(
@@ -91,82 +76,70 @@ def stays(
     """
     ready = fences if isinstance(fences, Fences) else Fences.of(fences)
     track = Track.of(fixes, units)
-    found, near = visits(track, units, ready, known_inside=known_inside)
-    inside = [visit for visit in found if visit.kind in (STAY, PASSAGE)]
-    return table(parts(inside, track, ready, None), track, units, ready, near)
+    inside = walked(track, units, ready, zone=None, every=True, known_inside=known_inside)
+    return table(inside.rows, track.units, ready)
 
 
-def table(
-    found: list[Part], track: Track, units: pd.DataFrame, fences: Fences, near: Near
-) -> pd.DataFrame:
-    """Parts of visits as the frame that ``judge`` describes."""
-    need(units, ("accuracy_m",), "units")
-    found = sorted(
-        found,
-        key=lambda p: (p.visit.unit, p.from_us, fences.ids[p.visit.fence], p.visit.fence),
-    )
-    typical_m = units["accuracy_m"].reindex(track.units).to_numpy(dtype=float)
-    stated_m = track.accuracy_m
-    accuracy_m = np.where(np.isnan(stated_m), np.nan_to_num(typical_m)[track.unit], stated_m)
-    sure = confirmed(found, track, fences, near, accuracy_m)
-    fence = [part.visit.fence for part in found]
-    lon, lat = _places([part.enter for part in found], track)
-    ways = ["left_to_right" if p.visit.to_right else "right_to_left" for p in found]
-    crossing = [part.visit.kind == CROSSING for part in found]
+def broken(rows: Records, fences: Fences) -> Records:
+    """The rows that lasted as long as their fences take."""
+    lasted_us = rows["until_us"] - rows["at_us"]
+    enough = lasted_us >= fences.dwell_us[rows["fence"]]
+    return rows[enough | (rows["kind"] == CROSSING)]
+
+
+def table(rows: Records, units: list[str], fences: Fences) -> pd.DataFrame:
+    """Rows of a walk as the frame that ``judge`` describes."""
+    names = np.asarray(fences.ids, dtype=object)
+    rows = rows[
+        np.lexsort(
+            (rows["nth"], rows["fence"], _ranks(fences)[rows["fence"]], rows["at_us"], rows["unit"])
+        )
+    ]
+    unit, fence = rows["unit"], rows["fence"]
+    told = np.asarray(units, dtype=object)[unit]
+    way = np.where(rows["to_right"], "left_to_right", "right_to_left").astype(object)
+    way[rows["kind"] != CROSSING] = None
+    opened = rows["exit_us"] == MISSING
     return pd.DataFrame(
         {
-            "unit": _text([track.units[part.visit.unit] for part in found]),
-            "fence": _text([fences.ids[f] for f in fence]),
-            "fence_version": np.asarray([fences.versions[f] for f in fence], dtype=np.int64),
-            "rule": _text([fences.rules[f] for f in fence]),
-            "severity": _text([fences.severities[f] for f in fence]),
-            "direction": _text([w if c else None for w, c in zip(ways, crossing, strict=True)]),
-            "visit": _text([part.key for part in found]),
-            "evidence": _text(["confirmed" if s else "probable" for s in sure]),
-            **_moments("entered", [part.enter for part in found]),
-            **_moments("exited", [part.exit for part in found]),
-            "unknown_s": np.asarray([unknown_s(part, track) for part in found], dtype=float),
-            "state": _text(["open" if part.exit is None else "closed" for part in found]),
-            "lon": lon,
-            "lat": lat,
-            "entered_fix": _deciding([part.enter for part in found], track),
-            "exited_fix": _deciding([part.exit for part in found], track),
+            "unit": _text(told),
+            "fence": _text(names[fence]),
+            "fence_version": np.asarray(fences.versions, dtype=np.int64)[fence],
+            "rule": _text(np.asarray(fences.rules, dtype=object)[fence]),
+            "severity": _text(np.asarray(fences.severities, dtype=object)[fence]),
+            "direction": _text(way),
+            "visit": _text(_keys(rows, told, names[fence])),
+            "evidence": _text(np.where(rows["confirmed"], "confirmed", "probable")),
+            "entered_at": as_times(rows["at_us"].copy()),
+            "entered_earliest": as_times(rows["earliest_us"].copy()),
+            "entered_latest": as_times(rows["latest_us"].copy()),
+            "exited_at": as_times(rows["exit_us"].copy()),
+            "exited_earliest": as_times(rows["exit_earliest_us"].copy()),
+            "exited_latest": as_times(rows["exit_latest_us"].copy()),
+            "unknown_s": rows["unknown_us"] / 1e6,
+            "state": _text(np.where(opened, "open", "closed")),
+            "lon": rows["lon"].copy(),
+            "lat": rows["lat"].copy(),
+            "entered_fix": as_times(rows["fix_us"].copy()),
+            "exited_fix": as_times(rows["exit_fix_us"].copy()),
         }
     )
 
 
-def _forbidden(direction: str, to_right: bool) -> bool:
-    return direction == "any" or (direction == "left_to_right") == to_right
+def _ranks(fences: Fences) -> Ints:
+    """The place of each fence's identifier among all in order."""
+    return np.unique(np.asarray(fences.ids, dtype=object), return_inverse=True)[1].reshape(-1)
 
 
-def _text(words: list[str] | list[str | None]) -> ExtensionArray:
+def _keys(rows: Records, units: NDArray[np.object_], fences: NDArray[np.object_]) -> list[str]:
+    """unit|fence|deciding fix, and which of several on one leg."""
+    return [
+        f"{unit}|{fence}|{stamp(moment)}" + (f"#{nth}" if nth > 1 else "")
+        for unit, fence, moment, nth in zip(
+            units, fences, rows["key_us"].tolist(), rows["key_nth"].tolist(), strict=True
+        )
+    ]
+
+
+def _text(words: NDArray[np.object_] | NDArray[np.str_] | list[str]) -> ExtensionArray:
     return pd.array(words, dtype="str")
-
-
-def _times(micros: list[int]) -> pd.DatetimeIndex:
-    return as_times(np.asarray(micros, dtype=np.int64))
-
-
-def _moments(name: str, moments: list[Moment] | list[Moment | None]) -> dict[str, pd.DatetimeIndex]:
-    return {
-        f"{name}_at": _times([_MISSING_US if m is None else m.at_us for m in moments]),
-        f"{name}_earliest": _times([_MISSING_US if m is None else m.earliest_us for m in moments]),
-        f"{name}_latest": _times([_MISSING_US if m is None else m.latest_us for m in moments]),
-    }
-
-
-def _deciding(moments: list[Moment] | list[Moment | None], track: Track) -> pd.DatetimeIndex:
-    return _times([_MISSING_US if m is None else int(track.time_us[m.fix]) for m in moments])
-
-
-def _places(moments: list[Moment], track: Track) -> tuple[Floats, Floats]:
-    """Where each moment was: on its leg's geodesic, or at its fix."""
-    place: Ints = np.asarray([m.place for m in moments], dtype=np.int64)
-    lon, lat = track.lon[place].copy(), track.lat[place].copy()
-    on_leg = np.flatnonzero([m.part is not None for m in moments])
-    if len(on_leg):
-        fix = np.asarray([moments[i].fix for i in on_leg], dtype=np.int64)
-        part = np.asarray([moments[i].part for i in on_leg], dtype=float)
-        ends = track.lon[fix - 1], track.lat[fix - 1], track.lon[fix], track.lat[fix]
-        lon[on_leg], lat[on_leg] = interpolate(*ends, part)
-    return lon, lat

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geo.breaches.contacts import Contact, decide
-from geo.breaches.edges import TOUCH_DEG
+from geo.breaches.edges import TOUCH_DEG, Edges
 from geo.breaches.fences import Fences
 from geo.breaches.pieces import Pieces
 from geo.tracks.columns import Bools, Floats, Ints
@@ -58,6 +58,11 @@ def line_crossings(
         part=pieces.head[at] + part * (pieces.tail[at] - pieces.head[at]),
         to_right=np.r_[side_p[plain] > 0, np.asarray([c.to_right for c in late], dtype=bool)],
     )
+
+
+def touches(places: Floats, edges: Edges, edge: Ints) -> Bools:
+    """Whether each place (n, 2) is on an edge."""
+    return _place(edges.start[edge], edges.end[edge], places)[1]
 
 
 def _offset(a: Floats, b: Floats, p: Floats) -> Floats:

@@ -1,206 +1,142 @@
-"""The parts of visits that fall in a fence version's time and active hours."""
+"""The parts of visits that fall in the spans in which a fence version is in force and active.
+
+Compiled. A visit that lasts carries its part along: ``begin`` starts it, ``elapse`` lets time
+pass, ``finish`` ends it. A part that lies wholly in a gap is left out: nobody knows of it.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
+from numba import njit
 
-import numpy as np
-
-from geo.breaches.fences import Fences
-from geo.breaches.hours import Spans, intersect
-from geo.breaches.insides import Near, deeper_than, farther_than
-from geo.breaches.visits import ABSENCE, CROSSING, STAY, Moment, Visit
-from geo.tracks.columns import Bools, Ints, stamp
-from geo.tracks.path import Track
+from geo.breaches.records import ABSENCE, EDIT, MISSING, first_ending_after, put
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A part of a visit while its fence version was in force (and active, when asked)."""
-
-    visit: Visit
-    key: str  #: the same for all parts of one stay
-    enter: Moment
-    exit: Moment | None
-    from_us: int
-    until_us: int  #: the last fix seen while it is open
-    fixes: tuple[int, int]  #: the fixes in it: from, until before
-
-    @property
-    def length_us(self) -> int:
-        """How long it lasted, as far as is known."""
-        return self.until_us - self.from_us
+@njit(cache=True)
+def set_moment(record, at_us, earliest_us, latest_us, fix_us, lon, lat):
+    """Let a record's part begin."""
+    record.at_us, record.earliest_us, record.latest_us = at_us, earliest_us, latest_us
+    record.fix_us, record.lon, record.lat = fix_us, lon, lat
+    record.exit_us = record.exit_earliest_us = record.exit_latest_us = MISSING
+    record.exit_fix_us = MISSING
+    record.unknown_us, record.confirmed, record.seen = 0, 0, 0
+    record.open = 1
 
 
-def parts(found: list[Visit], track: Track, fences: Fences, zone: ZoneInfo | None) -> list[Part]:
-    """Cut visits to what was in force; with ``zone`` also to active hours.
+@njit(cache=True)
+def place_at(path, step, part):
+    """Where a leg is at a fraction of it: on its pieces, which are straight in lon/lat."""
+    p = step.piece0
+    while p + 1 < step.piece1 and path.tails[p] < part:
+        p += 1
+    along = (part - path.heads[p]) / (path.tails[p] - path.heads[p])
+    x0, y0 = path.pieces[p, 0], path.pieces[p, 1]
+    return x0 + along * (path.pieces[p, 2] - x0), y0 + along * (path.pieces[p, 3] - y0)
 
-    Visits at successive versions of a fence that meet at the edit get one key. A part that lies
-    wholly in a gap is left out: nobody knows of it.
+
+@njit(cache=True)
+def _place_then(path, step, moment_us):
+    """Where the unit was at a moment of a step: on its leg; across a gap at the fix before."""
+    if moment_us >= step.now_us:
+        return step.lon1, step.lat1
+    if not step.is_leg or moment_us <= step.before_us:
+        return step.lon0, step.lat0
+    part = (moment_us - step.before_us) / (step.now_us - step.before_us)
+    return place_at(path, step, part)
+
+
+@njit(cache=True)
+def begin(record, law, at_us, step, lon, lat):
+    """Begin a visit at a moment of a step; its key is that of the fix that decided it."""
+    rule = law.fences[record.fence]
+    record.begun_us = at_us
+    record.key_us, record.key_nth = step.now_us, record.nth
+    if at_us <= rule.from_us:
+        record.key_us, record.key_nth = rule.from_us, 1
+    record.span = first_ending_after(law.ends, rule.span0, rule.span1, at_us)
+    record.open = record.whole = 0
+    if record.span < rule.span1 and law.starts[record.span] <= at_us:
+        set_moment(record, at_us, step.before_us, step.now_us, step.now_us, lon, lat)
+        record.whole = 1
+
+
+@njit(cache=True)
+def _known(record, step):
+    return record.seen or step.is_leg
+
+
+@njit(cache=True)
+def _close(record, exit_us, earliest_us, latest_us, fix_us, rows, count):
+    record.exit_us, record.exit_earliest_us, record.exit_latest_us = exit_us, earliest_us, latest_us
+    record.exit_fix_us, record.until_us, record.open = fix_us, exit_us, 0
+    return put(rows, count, record)
+
+
+@njit(cache=True)
+def _add_unknown(record, step, start_us, end_us):
+    low, high = max(record.at_us, start_us), end_us
+    if not step.is_leg and high > low:
+        record.unknown_us += high - low
+
+
+@njit(cache=True)
+def elapse(record, law, path, step, start_us, end_us, leaves, within, rows, count):
+    """Let the time of a step from ``start_us`` to ``end_us`` pass in a visit.
+
+    ``leaves``: the visit ends then. ``within``: the whole step is in the visit, so that a gap is
+    unknown time of it. Returns the new count of rows.
     """
-    out: list[Part] = []
-    for visit, key in _keyed(found, track, fences):
-        spans = [(int(fences.from_us[visit.fence]), int(fences.to_us[visit.fence]))]
-        hours = fences.hours[visit.fence]
-        if zone is not None and hours is not None:
-            seen = _until(visit, track)
-            spans = intersect(spans, hours.spans(visit.enter.at_us, seen, zone))
-        out += [part for part in _clipped(visit, key, spans, track) if _known(part, track)]
-    return out
+    rule = law.fences[record.fence]
+    while record.span < rule.span1:
+        low, high = law.starts[record.span], law.ends[record.span]
+        if record.open:
+            if high > end_us or (leaves and high == end_us):
+                break
+            if within:
+                _add_unknown(record, step, start_us, high)
+            if not record.silent and _known(record, step):
+                count = _close(record, high, high, high, step.now_us, rows, count)
+            record.open, record.whole = 0, 0
+            record.span += 1
+        else:
+            if low > end_us or (leaves and low == end_us):
+                break
+            lon, lat = _place_then(path, step, low)
+            set_moment(record, low, low, low, step.now_us, lon, lat)
+            record.whole = 0
+    if within and record.open:
+        _add_unknown(record, step, start_us, end_us)
+    if rule.has_heir and start_us < rule.to_us <= end_us and record.begun_us < rule.to_us:
+        count = _edited(record, rows, count)
+    return count
 
 
-def _until(visit: Visit, track: Track) -> int:
-    """The end of a visit, or the last fix seen while it is open."""
-    if visit.exit is not None:
-        return visit.exit.at_us
-    return int(track.time_us[track.starts[visit.unit + 1] - 1])
+@njit(cache=True)
+def _edited(record, rows, count):
+    kept = record.kind
+    record.kind, record.silent = EDIT, record.silent + 2 * (kept == ABSENCE)
+    count = put(rows, count, record)
+    record.kind, record.silent = kept, record.silent & 1
+    return count
 
 
-def _keyed(found: list[Visit], track: Track, fences: Fences) -> list[tuple[Visit, str]]:
-    """Visits with the keys of their stays, versions of one fence linked, in order of time."""
-    order = sorted(
-        found, key=lambda v: (v.unit, fences.ids[v.fence], v.enter.at_us, v.fence, v.ordinal)
-    )
-    keys = [_key(visit, track, fences) for visit in order]
-    shared = {name for name, versions in Counter(fences.ids).items() if versions > 1}
-    if not shared:
-        return list(zip(order, keys, strict=True))
-    ends: dict[tuple[int, str, str, int], str] = {}
-    by_version = sorted(range(len(order)), key=lambda i: (fences.from_us[order[i].fence], i))
-    for i in by_version:
-        visit = order[i]
-        name, until = fences.ids[visit.fence], _until(visit, track)
-        low, high = int(fences.from_us[visit.fence]), int(fences.to_us[visit.fence])
-        if name not in shared or visit.kind == CROSSING or until < low:
-            continue
-        group = visit.unit, name, _side(visit)
-        if visit.enter.at_us <= low:
-            keys[i] = ends.get((*group, low), keys[i])
-        if visit.enter.at_us < high <= until:
-            ends[(*group, high)] = keys[i]
-    return list(zip(order, keys, strict=True))
+@njit(cache=True)
+def finish(record, law, path, step, exit_us, rows, count):
+    """End a visit at a moment of a step."""
+    count = elapse(record, law, path, step, step.before_us, exit_us, True, False, rows, count)
+    if record.open and not record.silent:
+        lasted = record.at_us < exit_us or record.whole
+        if lasted and _known(record, step):
+            count = _close(record, exit_us, step.before_us, step.now_us, step.now_us, rows, count)
+    record.open = 0
+    return count
 
 
-def _side(visit: Visit) -> str:
-    return ABSENCE if visit.kind == ABSENCE else STAY
-
-
-def _key(visit: Visit, track: Track, fences: Fences) -> str:
-    """unit|fence|deciding fix, and which of several on one leg."""
-    time = stamp(int(track.time_us[visit.enter.fix]))
-    again = f"#{visit.ordinal}" if visit.ordinal > 1 else ""
-    return f"{track.units[visit.unit]}|{fences.ids[visit.fence]}|{time}{again}"
-
-
-def _clipped(visit: Visit, key: str, spans: Spans, track: Track) -> list[Part]:
-    start, seen = visit.enter.at_us, _until(visit, track)
-    out = []
-    for low, high in spans:
-        begin, end = max(start, low), min(seen, high)
-        opened = visit.exit is None and high > seen
-        instant = start == seen and low <= start < high
-        if begin < end or instant or (opened and begin == seen):
-            out.append(_part(visit, key, begin, end, low > start, not opened, track))
-    return out
-
-
-def _part(
-    visit: Visit, key: str, begin: int, end: int, clipped: bool, ended: bool, track: Track
-) -> Part:
-    low, high = int(track.starts[visit.unit]), int(track.starts[visit.unit + 1])
-    times = track.time_us[low:high]
-    first = low + int(np.searchsorted(times, begin))
-    until = low + int(np.searchsorted(times, end)) if ended else high
-    enter = _at(begin, first, track) if clipped else visit.enter
-    leave: Moment | None = None
-    if ended:
-        natural = visit.exit is not None and end == visit.exit.at_us
-        leave = visit.exit if natural else _at(end, min(until, high - 1), track)
-    return Part(
-        visit=visit,
-        key=key,
-        enter=enter,
-        exit=leave,
-        from_us=begin,
-        until_us=end,
-        fixes=(max(first, visit.first), min(until, visit.last + 1)),
-    )
-
-
-def _at(moment_us: int, fix: int, track: Track) -> Moment:
-    """A moment that no fix decided: an edit, or an active hour; known from ``fix`` on."""
-    now = int(track.time_us[fix])
-    exact = Moment(
-        at_us=moment_us, earliest_us=moment_us, latest_us=moment_us, fix=fix, part=None, place=fix
-    )
-    if now == moment_us or not track.follows[fix]:
-        return exact
-    before = int(track.time_us[fix - 1])
-    if not track.is_leg[fix]:
-        return replace(exact, place=fix - 1)
-    return replace(exact, part=(moment_us - before) / (now - before))
-
-
-def _known(part: Part, track: Track) -> bool:
-    """Whether a fix lies in the part, or a leg runs through it."""
-    low, high = part.fixes
-    if low < high or part.visit.kind not in (STAY, ABSENCE):
-        return True
-    return bool(track.is_leg[min(low, len(track.is_leg) - 1)])
-
-
-def unknown_s(part: Part, track: Track) -> float:
-    """Seconds of gaps with both ends in the stay that fall in the part."""
-    steps = np.arange(part.visit.first + 1, part.visit.last + 1)
-    gaps = steps[~track.is_leg[steps]]
-    start = np.maximum(track.time_us[gaps - 1], part.from_us)
-    end = np.minimum(track.time_us[gaps], part.until_us)
-    return float(np.maximum(end - start, 0).sum() / 1e6)
-
-
-def confirmed(
-    found: list[Part], track: Track, fences: Fences, near: Near, accuracy_m: np.ndarray
-) -> Bools:
-    """Which parts have a fix inside (an absence: outside) by more than the fix's accuracy.
-
-    The middle fix of each part is tried first: where it is deep, the others need no look.
-    """
-    out = np.zeros(len(found), dtype=bool)
-    rows = np.asarray([i for i, p in enumerate(found) if p.fixes[0] < p.fixes[1]], dtype=np.int64)
-    middles = np.asarray([(found[i].fixes[0] + found[i].fixes[1]) // 2 for i in rows], np.int64)
-    for part, fix in ((rows, middles), _all_fixes(found, rows)):
-        left = ~out[part]
-        hit = _beyond(found, part[left], fix[left], track, fences, near, accuracy_m)
-        out[part[left][hit]] = True
-    return out
-
-
-def _all_fixes(found: list[Part], rows: Ints) -> tuple[Ints, Ints]:
-    spans = [np.arange(*found[i].fixes) for i in rows]
-    part = np.repeat(rows, [len(span) for span in spans])
-    return part, np.concatenate(spans) if spans else part
-
-
-def _beyond(
-    found: list[Part],
-    part: Ints,
-    fix: Ints,
-    track: Track,
-    fences: Fences,
-    near: Near,
-    accuracy_m: np.ndarray,
-) -> Bools:
-    fence = np.asarray([found[i].visit.fence for i in part], dtype=np.int64)
-    away = np.asarray([found[i].visit.kind == ABSENCE for i in part], dtype=bool)
-    width = len(track.lon) + 1
-    inside = np.isin(fence * width + fix, (near.fence * width + near.fix)[near.inside])
-    out = np.zeros(len(part), dtype=bool)
-    for f in np.unique(fence).tolist():
-        for test, which in ((farther_than, away), (deeper_than, ~away & inside)):
-            at = np.flatnonzero((fence == f) & which)
-            if len(at):
-                i = fix[at]
-                out[at] = test(fences, f, track.lon[i], track.lat[i], accuracy_m[i])
-    return out
+@njit(cache=True)
+def passed(record, law, path, step, start_us, end_us, lon, lat, rows, count):
+    """A visit that begins and ends on one leg."""
+    begin(record, law, start_us, step, lon, lat)
+    count = elapse(record, law, path, step, start_us, end_us, True, False, rows, count)
+    if record.open and (record.at_us < end_us or record.whole):
+        count = _close(record, end_us, step.before_us, step.now_us, step.now_us, rows, count)
+    record.open = 0
+    return count

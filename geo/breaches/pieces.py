@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from geo.earth import geodesic_m, interpolate
-from geo.tracks.columns import Floats, Ints
+from geo.tracks.columns import Bools, Floats, Ints
+from geo.tracks.path import Track
 
 #: How far a piece may lie from the geodesic that it stands for. A crossing at one degree of
 #: angle is then within 3 m of the truth, and legs under about 1.6 km at 42° N are one piece.
@@ -44,10 +45,23 @@ def pieces(leg: Ints, lon: Floats, lat: Floats) -> Pieces:
     return _split_at_seam(Pieces(leg=leg[of], head=head, tail=tail, start=start, end=end))
 
 
+def bends(track: Track) -> Bools:
+    """The legs that are no single straight piece: they bend too much or cross ±180°."""
+    out = np.zeros(len(track.lon), dtype=bool)
+    d_lon, d_lat = np.abs(np.diff(track.lon)), np.abs(np.diff(track.lat))
+    out[1:] = track.is_leg[1:] & ((d_lon > 180) | (_bend_bound_m(d_lon, d_lat) > BEND_M))
+    return out
+
+
+def _bend_bound_m(d_lon_deg: Floats, d_lat_deg: Floats) -> Floats:
+    """No leg lies further from what is straight in lon/lat."""
+    d_lon, d_lat = np.radians(d_lon_deg), np.radians(d_lat_deg)
+    return _EARTH_M / 8 * (d_lon**2 / 2 + 2 * d_lon * d_lat + 0.02 * d_lat**2)
+
+
 def _counts(lon0: Floats, lat0: Floats, lon1: Floats, lat1: Floats) -> Ints:
     """Into how many pieces each leg goes so that none bends by more than ``BEND_M``."""
-    d_lon, d_lat = np.radians(np.abs(lon1 - lon0)), np.radians(np.abs(lat1 - lat0))
-    bound_m = _EARTH_M / 8 * (d_lon**2 / 2 + 2 * d_lon * d_lat + 0.02 * d_lat**2)
+    bound_m = _bend_bound_m(np.abs(lon1 - lon0), np.abs(lat1 - lat0))
     count = np.ones(len(lon0), dtype=np.int64)
     long = np.flatnonzero(bound_m > BEND_M)
     if len(long):

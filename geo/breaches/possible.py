@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo.breaches.engine import walked
 from geo.breaches.fences import Fences
 from geo.breaches.hours import Spans, intersect
 from geo.breaches.reach import TOUCH_M, ground_of, lingers, ways_over
-from geo.breaches.visits import STAY, visits
+from geo.breaches.records import MISSING, STAY
 from geo.earth import Geometries, interpolate
 from geo.tracks.columns import Floats, Ints, as_times, need, stamp
 from geo.tracks.path import Track
@@ -170,10 +171,19 @@ def _in_stays(
 ) -> dict[int, set[int]]:
     """By fence, the gaps (position) with both ends in one stay inside."""
     held: dict[int, set[int]] = defaultdict(set)
-    for visit in visits(track, units, fences, known_inside=known_inside)[0]:
-        if visit.kind == STAY:
-            low, high = np.searchsorted(gaps.fix, (visit.first, visit.last), side="right")
-            held[visit.fence].update(range(int(low), int(high)))
+    whole = fences.without_end()
+    found = walked(track, units, whole, zone=None, every=True, known_inside=known_inside).rows
+    for stay in found[found["kind"] == STAY]:
+        own = slice(*track.starts[stay["unit"] : stay["unit"] + 2])
+        times = track.time_us[own]
+        first = own.start + int(np.searchsorted(times, stay["fix_us"]))
+        last = (
+            own.stop
+            if stay["exit_us"] == MISSING
+            else own.start + int(np.searchsorted(times, stay["exit_fix_us"]))
+        )
+        low, high = np.searchsorted(gaps.fix, (first, last - 1), side="right")
+        held[int(stay["fence"])].update(range(int(low), int(high)))
     return held
 
 

@@ -120,12 +120,18 @@ def on_leg(a: dict, b: dict, part: float) -> tuple:
     return a["time"] + part * (b["time"] - a["time"]), a["time"], b["time"], b["time"]
 
 
-def stays_of(fixes: list[dict], unit, area, margin_m: float) -> list[Seen]:
+def is_outside(area, fix: dict, margin_m: float) -> bool:
+    touches = area.intersects(place(fix)) or area.distance(place(fix)) <= TOUCH
+    return not touches and (margin_m == 0 or off_m(area, fix["lon"], fix["lat"]) > margin_m)
+
+
+def stays_of(
+    fixes: list[dict], unit, area, margin_m: float, begins_inside: bool = False
+) -> list[Seen]:
     out, now, before = [], None, None
     for fix in fixes:
-        inside = strictly_in(area, place(fix))
-        touches = area.intersects(place(fix)) or area.distance(place(fix)) <= TOUCH
-        outside = not touches and (margin_m == 0 or off_m(area, fix["lon"], fix["lat"]) > margin_m)
+        inside = strictly_in(area, place(fix)) or (before is None and begins_inside)
+        outside = is_outside(area, fix, margin_m)
         leg = before is not None and is_leg(before, fix, unit)
         spans = spans_inside(before, fix, area) if leg else []
         back = before["time"] if before else fix["time"]
@@ -152,14 +158,15 @@ def stays_of(fixes: list[dict], unit, area, margin_m: float) -> list[Seen]:
     return out + ([now] if now else [])
 
 
-def absences_of(fixes: list[dict], stays: list[Seen], unit, area, margin_m: float) -> list[Seen]:
+def absences_of(
+    fixes: list[dict], stays: list[Seen], unit, area, margin_m: float, begins_outside: bool = False
+) -> list[Seen]:
     stays = [s for s in stays if s.kind == "stay"]
     out, start, back = [], None, None
     for fix in fixes:  # never inside so far: from its first fix outside
-        if strictly_in(area, place(fix)):
+        if any(stay.fixes[0] is fix for stay in stays):
             break
-        touches = area.intersects(place(fix)) or area.distance(place(fix)) <= TOUCH
-        if not touches and (margin_m == 0 or off_m(area, fix["lon"], fix["lat"]) > margin_m):
+        if is_outside(area, fix, margin_m) or (back is None and begins_outside):
             start = (fix["time"], back or fix["time"], fix["time"], fix["time"])
             break
         back = fix["time"]
@@ -223,8 +230,62 @@ def sure(seen: Seen, fixes: list[dict], unit, area) -> bool:
     return False
 
 
-def expected(fixes: pd.DataFrame, unit, version: dict, span: tuple | None) -> list[tuple]:
-    """Breaches of one version as (enter, earliest, latest, exit or None, unknown_s, evidence)."""
+def seen_of(track: list[dict], unit, version: dict, begins: str | None) -> list[Seen]:
+    """Stays inside, of keep_in outside; ``begins``: 'in' or 'out' where the caller knows so."""
+    area, margin_m = version["area"], version["margin_m"]
+    stays = stays_of(track, unit, area, margin_m, begins == "in")
+    if version["rule"] != "keep_in":
+        return stays
+    return absences_of(track, stays, unit, area, margin_m, begins == "out")
+
+
+def lasts(seen: Seen, fix: dict) -> bool:
+    begun = seen.kind != "passage" and seen.enter[3] <= fix["time"]
+    return begun and (seen.exit is None or fix["time"] < seen.exit[3])
+
+
+def state_at(fix: dict, track: list[dict], unit, version: dict) -> str | None:
+    """What the unit did at a version at a fix; None: at a keep_in fence neither so far."""
+    during = any(
+        s.kind != "passage"
+        and s.enter[3] <= fix["time"]
+        and (not s.exit or fix["time"] < s.exit[3])
+        for s in seen_of(track, unit, version, None)
+    )
+    if version["rule"] != "keep_in":
+        return "in" if during else "out"
+    stays = stays_of(track, unit, version["area"], version["margin_m"])
+    inside = any(lasts(stay, fix) for stay in stays)
+    return "out" if during else "in" if inside else None
+
+
+def from_its_time(
+    track: list[dict], unit, version: dict, low: pd.Timestamp, old: dict | None
+) -> tuple[list[dict], str | None]:
+    """The fixes from the last one before a version's time on, and what the unit did then.
+
+    Beside the fence, on its boundary or in its margin, it does what it did at the version before.
+    """
+    earlier = [i for i, fix in enumerate(track) if fix["time"] < low]
+    if not earlier:
+        return track, None
+    first = track[earlier[-1]]
+    if strictly_in(version["area"], place(first)):
+        begins = "in"
+    elif is_outside(version["area"], first, version["margin_m"]):
+        begins = "out"
+    else:
+        begins = state_at(first, track, unit, old) if old else None
+    return track[earlier[-1] :], begins
+
+
+def expected(
+    fixes: pd.DataFrame, unit, version: dict, span: tuple | None, old: dict | None = None
+) -> list[tuple]:
+    """Breaches of one version as (enter, earliest, latest, exit or None, unknown_s, evidence).
+
+    ``span``: when it is in force; ``old``: the version before.
+    """
     track = path(fixes, unit)
     if version["rule"] == "line":
         want = {"any": (True, False), "left_to_right": (True,), "right_to_left": (False,)}
@@ -233,17 +294,18 @@ def expected(fixes: pd.DataFrame, unit, version: dict, span: tuple | None) -> li
             for t, to_right in crossings_of(track, unit, version["places"])
             if to_right in want[version["direction"]] and (not span or span[0] <= t < span[1])
         ]
-    area, last = version["area"], track[-1]["time"]
-    seen = stays_of(track, unit, area, version["margin_m"])
-    if version["rule"] == "keep_in":
-        seen = absences_of(track, seen, unit, area, version["margin_m"])
+    area, last, begins = version["area"], track[-1]["time"], None
+    if old is not None and span is not None:
+        track, begins = from_its_time(track, unit, version, span[0], old)
+    seen = seen_of(track, unit, version, begins)
     out = []
     for s in seen:
         begin, end = s.enter[0], s.exit[0] if s.exit else last
         low, high = span or (begin, end + timedelta(days=1))
         cut_begin, cut_end = max(begin, low), min(end, high)
         still = s.exit is None and high > last
-        if cut_begin > cut_end or (cut_begin == cut_end and not (still or begin == end)):
+        instant = begin == end and low <= begin < high
+        if cut_begin > cut_end or (cut_begin == cut_end and not (still or instant)):
             continue
         during = [f for f in s.fixes if cut_begin <= f["time"] and (still or f["time"] < cut_end)]
         blind = [*s.gaps, *([(s.blind_from, s.exit[3])] if s.blind_from else [])]

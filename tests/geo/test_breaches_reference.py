@@ -101,9 +101,13 @@ def test_an_edit_is_judged_in_parts(fixes, old, new, minutes):
         crs="EPSG:4326",
     ).astype({"valid_from": "datetime64[us, UTC]", "valid_to": "datetime64[us, UTC]"})
     got = judge(fixes, fleet, frame, timezone=ZONE)
-    for number, version, span in ((1, old, (at(0) - far, edit)), (2, new, (edit, at(0) + far))):
+    for number, version, span, before in (
+        (1, old, (at(0) - far, edit), None),
+        (2, new, (edit, at(0) + far), old),
+    ):
         mine = answers(got[got["fence_version"] == number])
-        assert_same(mine, sorted(expected(fixes, fleet.iloc[0], version, span), key=lambda x: x[0]))
+        wanted = expected(fixes, fleet.iloc[0], version, span, before)
+        assert_same(mine, sorted(wanted, key=lambda x: x[0]))
 
 
 @THOROUGH

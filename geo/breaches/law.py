@@ -1,0 +1,105 @@
+"""Fence versions as the walk takes them: what each wants, of whom, and when."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo.breaches.fences import Fences
+from geo.breaches.hours import intersect
+from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, RULE, Law
+from geo.tracks.columns import Bools, Ints
+
+_WANTS = {"keep_out": INSIDES, "keep_in": ABSENCES, "line": CROSSINGS, "presence": 0}
+_DAY_US = 86_400_000_000
+_MOST_KEPT = 4
+Spans = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]
+_KEPT: weakref.WeakKeyDictionary[Fences, OrderedDict[tuple[object, ...], Spans]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def law_of(
+    fences: Fences,
+    kinds: Bools,
+    start_us: int,
+    end_us: int,
+    *,
+    zone: ZoneInfo | None,
+    every: bool,
+) -> Law:
+    """What fence versions say from ``start_us`` to ``end_us``.
+
+    ``kinds``: (kinds of units, fences) which speaks of which. ``every``: areas want stays inside
+    whatever their rule; without ``zone`` active hours do not count.
+    """
+    rules = np.zeros(len(fences), dtype=RULE)
+    wants = np.asarray([_WANTS[rule] for rule in fences.rules], dtype=np.uint8)
+    rules["wants"] = np.where(fences.is_line, 0, INSIDES) if every else wants
+    rules["margin_m"] = fences.margin_m
+    rules["from_us"], rules["to_us"] = fences.from_us, fences.to_us
+    rules["heir_of"] = fences.heir_of
+    rules["has_heir"][fences.heir_of[fences.heir_of >= 0]] = 1
+    rules["edge0"], rules["edge1"] = fences.edges.first[:-1], fences.edges.first[1:]
+    starts, ends, bounds = _spans(fences, start_us, end_us, zone)
+    rules["span0"], rules["span1"] = bounds[:-1], bounds[1:]
+    asked = kinds & fences.in_use(start_us, end_us) & (rules["wants"] > 0)
+    guards = np.flatnonzero((rules["wants"] == ABSENCES) & asked.any(axis=0))
+    edits = np.flatnonzero((fences.from_us > start_us) & asked.any(axis=0))
+    edits = edits[np.argsort(fences.from_us[edits], kind="stable")]
+    return Law(
+        fences=rules,
+        starts=starts,
+        ends=ends,
+        edits_us=fences.from_us[edits],
+        edits=edits.astype(np.int32),
+        asked=asked,
+        guards=guards.astype(np.int32),
+    )
+
+
+def kinds_of(fences: Fences, names: list[str], units: pd.DataFrame) -> tuple[Bools, Ints]:
+    """The fences that speak of each kind of unit, and each unit's kind."""
+    if not any(fences.applies_to):
+        return np.ones((1, len(fences)), dtype=bool), np.zeros(len(names), dtype=np.int64)
+    said = fences.applies(names, units)
+    packed = np.packbits(said, axis=1)
+    _, first, kind = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return said[first], kind.reshape(-1).astype(np.int64)
+
+
+def _spans(fences: Fences, start_us: int, end_us: int, zone: ZoneInfo | None) -> Spans:
+    """Starts and ends of the spans in force and active, and where those of each fence begin.
+
+    Of active hours those from the day before to the day after; kept, for a service asks again
+    and again for the same days.
+    """
+    timed = [f for f, hours in enumerate(fences.hours) if hours is not None] if zone else []
+    if not timed or zone is None:
+        return fences.from_us, fences.to_us, np.arange(len(fences) + 1, dtype=np.int32)
+    key = zone.key, start_us // _DAY_US, end_us // _DAY_US
+    kept = _KEPT.setdefault(fences, OrderedDict())
+    if key not in kept:
+        kept[key] = _active(fences, timed, key[1] * _DAY_US, (key[2] + 1) * _DAY_US, zone)
+        while len(kept) > _MOST_KEPT:
+            kept.popitem(last=False)
+    return kept[key]
+
+
+def _active(fences: Fences, timed: list[int], start_us: int, end_us: int, zone: ZoneInfo) -> Spans:
+    by_fence = [[(int(a), int(b))] for a, b in zip(fences.from_us, fences.to_us, strict=True)]
+    alike: dict[object, list[tuple[int, int]]] = {}
+    for f in timed:
+        hours = fences.hours[f]
+        assert hours is not None
+        if hours not in alike:
+            alike[hours] = hours.spans(start_us, end_us, zone)
+        by_fence[f] = intersect(by_fence[f], alike[hours])
+    bounds = np.cumsum([0, *(len(own) for own in by_fence)]).astype(np.int32)
+    flat = np.asarray([span for own in by_fence for span in own], dtype=np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1]), bounds

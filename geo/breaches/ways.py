@@ -1,0 +1,118 @@
+"""What a walk reads and writes: the law, the path, one step of it, and room to work in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geo.breaches.records import RECORD
+
+#: Calls that hand on whole rooms of arrays cost more than what they do: they are written in place.
+inlined = njit(cache=True, inline="always")
+
+#: What a fence version wants of the walk.
+INSIDES, ABSENCES, CROSSINGS = 1, 2, 3
+_ROOM = 4096
+
+RULE = np.dtype(
+    [
+        ("wants", "u1"), ("has_heir", "u1"), ("margin_m", "f8"),
+        ("from_us", "i8"), ("to_us", "i8"),
+        ("heir_of", "i4"),  # the version before, -1 without
+        ("span0", "i4"), ("span1", "i4"),  # in ``starts`` and ``ends`` of the law
+        ("edge0", "i4"), ("edge1", "i4"),
+    ],
+    align=True,
+)  # fmt: skip
+
+
+class Law(NamedTuple):
+    """Fence versions as the walk takes them."""
+
+    fences: NDArray[np.void]  #: RULE
+    starts: NDArray[np.int64]  #: the spans in force and active, sorted by fence
+    ends: NDArray[np.int64]
+    edits_us: NDArray[np.int64]  #: when versions come into force, sorted …
+    edits: NDArray[np.int32]  #: … and which
+    asked: NDArray[np.bool_]  #: (kinds of units, fences) whether it speaks of them
+    guards: NDArray[np.int32]  #: the fences that want absences
+
+
+class Path(NamedTuple):
+    """The fixes to walk, by unit and time, and their legs."""
+
+    starts: NDArray[np.int64]  #: the fixes of unit u are starts[u]:starts[u + 1]
+    kind: NDArray[np.int64]  #: of each unit: its row in ``asked``
+    time_us: NDArray[np.int64]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    accuracy_m: NDArray[np.float64]  #: stated or typical
+    is_leg: NDArray[np.bool_]
+    piece: NDArray[np.int32]  #: of a leg that bends: the first of its pieces; else 0
+    pieces: NDArray[np.float64]  #: (n, 4) x0, y0, x1, y1; row 0 is room for a straight leg
+    heads: NDArray[np.float64]
+    tails: NDArray[np.float64]
+    going: NDArray[np.bool_]  #: of each unit: its first fix was walked before
+    inside: NDArray[np.int32]  #: fences that units begin inside of, by unit …
+    inside_starts: NDArray[np.int64]  #: … those of unit u are inside_starts[u]:inside_starts[u + 1]
+
+
+class Step(NamedTuple):
+    """From one fix to the next."""
+
+    fix: int
+    before_us: int
+    now_us: int
+    is_leg: bool
+    lon0: float
+    lat0: float
+    lon1: float
+    lat1: float
+    piece0: int
+    piece1: int
+
+
+class Room(NamedTuple):
+    """What is written on while walking; each by fence but where told."""
+
+    now: NDArray[np.void]  #: RECORD: the unit's visits that last
+    slot: NDArray[np.int32]  #: where in ``now`` a fence's is, -1 if none
+    odd: NDArray[np.uint8]
+    on: NDArray[np.int64]  #: the step at which the unit is on its boundary
+    here: NDArray[np.int64]  #: the step at which it is strictly inside
+    done: NDArray[np.int64]  #: the step at which its visit held, began or ended
+    found: NDArray[np.int32]
+    run: NDArray[np.int64]  #: the step of its stretches …
+    run_of: NDArray[np.int32]  #: … and their position in ``runs``
+    runs: NDArray[np.int64]  #: (n, 2) in ``edges``
+    fence_of_run: NDArray[np.int32]
+    cuts: NDArray[np.int64]  #: (n, 2) in the stretches of a leg
+    edges: NDArray[np.int32]
+    stamps: NDArray[np.int64]  #: by edge
+    stretches: NDArray[np.float64]  #: (n, 2) of a leg
+    places: NDArray[np.float64]  #: on a piece
+
+
+def room_for(fences: int, edges: int) -> Room:
+    """Room for a walk; zeroed pages cost nothing until they are touched."""
+    return Room(
+        now=np.zeros(fences + 1, RECORD),
+        slot=np.full(fences, -1, np.int32),
+        odd=np.zeros(fences, np.uint8),
+        on=np.zeros(fences, np.int64),
+        here=np.zeros(fences, np.int64),
+        done=np.zeros(fences, np.int64),
+        found=np.empty(2 * fences + 1, np.int32),
+        run=np.zeros(fences, np.int64),
+        run_of=np.zeros(fences, np.int32),
+        runs=np.empty((fences + 1, 2), np.int64),
+        fence_of_run=np.empty(fences + 1, np.int32),
+        cuts=np.empty((fences + 1, 2), np.int64),
+        edges=np.empty(edges + 1, np.int32),
+        stamps=np.zeros(edges, np.int64),
+        stretches=np.empty((_ROOM, 2)),
+        places=np.empty(_ROOM),
+    )
