@@ -26,9 +26,11 @@ logger = logging.getLogger("patrolgrid.http")
 class ApiError(Exception):
     """A request that is refused before the layers are asked."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
-        self.status, self.code = status, code
+        self.status, self.code, self.headers = status, code, headers or {}
 
 
 #: HTTP status of what the layers and geo refuse; the nearest class counts.
@@ -164,7 +166,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
 
     @app.exception_handler(ApiError)
     async def refused(_: Request, error: ApiError) -> Response:
-        return problem(error.status, error.code, str(error))
+        return problem(error.status, error.code, str(error), error.headers)
 
     async def known(_: Request, error: Exception) -> Response:
         status = status_of(error)

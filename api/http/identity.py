@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import questions
 from api.http.bodies import Limited
+from api.http.credentials import DOORS, shown_to_door
 from api.http.errors import invalid_request, problem
 from layers.access import tokens
 from layers.db.engine import SYSTEM, Principal, acting
@@ -41,8 +42,13 @@ CARRIED_BY: dict[str, frozenset[str]] = {
     "ingest": frozenset({"ingest", "admin"}),
     "admin": frozenset({"admin"}),
 }
+#: What is shown in a header, or at the doors of trackers.
+_BEARERS: list[tokens.Kind] = ["api", "device"]
+#: All that a credential in an address may carry.
+_OF_DEVICES = frozenset({"ingest"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="patrolgrid"'}
+_DOOR_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="patrolgrid", Basic realm="patrolgrid"'}
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -81,7 +87,11 @@ class Identity:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        secret, kinds = shown(headers)
+        door = scope["path"].startswith(DOORS)
+        in_address = shown_to_door(scope, headers) if door else None
+        secret, kinds = (in_address, _BEARERS) if in_address else shown(headers)
+        if door and kinds != _BEARERS:
+            secret, kinds = None, _BEARERS  # the page's session is not for trackers
         refusal: Response | None = None
         principal = None
         if secret:
@@ -95,7 +105,14 @@ class Identity:
                 "show a token: `Authorization: Bearer …`, or sign in by the link of "
                 "`patrolgrid token link`" if not secret
                 else "this token is unknown, revoked or expired: ask for another",
-                _CHALLENGE,
+                _DOOR_CHALLENGE if door else _CHALLENGE,
+            )  # fmt: skip
+        if principal is not None and in_address and principal.scopes != _OF_DEVICES:
+            refusal = problem(
+                403, "too_powerful",
+                "an address may be recorded on its way, so the credential in it may do no more than"
+                " write fixes: revoke this one, and make another with `patrolgrid token create"
+                " --scope ingest --unit …`",
             )  # fmt: skip
         if (
             refusal is None
@@ -116,7 +133,7 @@ def shown(headers: Headers) -> tuple[str | None, list[tokens.Kind]]:
     authorization = headers.get("authorization")
     if authorization is not None:
         scheme, _, secret = authorization.partition(" ")
-        return (secret.strip() if scheme.lower() == "bearer" else ""), ["api"]
+        return (secret.strip() if scheme.lower() == "bearer" else ""), _BEARERS
     return cookie_parser(headers.get("cookie", "")).get(COOKIE), ["session"]
 
 

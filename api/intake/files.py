@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pyogrio
 from sqlalchemy import Engine
 
-from api.intake.bodies import typed
+from api.intake.values import typed
 from api.progress import progress
 from api.settings import Settings
 from layers.db.engine import Principal
@@ -64,7 +64,7 @@ def read(path: Path, *, unit: str | None = None, mapping: dict[str, str] | None 
     if table.empty:
         raise BadFileError(f"{path.name}: there is no fix in it: give a file with some")
     dropped = [str(name) for name in table.columns if name not in COLUMNS]
-    return Read(fixes=typed(table.reindex(columns=list(COLUMNS))), dropped=dropped)
+    return Read(fixes=typed(table, len(table)).frame(), dropped=dropped)
 
 
 def _check_mapping(path: Path, table: pd.DataFrame, mapping: dict[str, str]) -> None:
