@@ -27,7 +27,7 @@ def create(
     days: Annotated[float | None, typer.Option(min=0, help="days until it expires")] = None,
     unit: Annotated[
         str | None,
-        typer.Option(help="with --scope ingest: a device's, for this unit's fixes alone"),
+        typer.Option(help="with --scope ingest: a device's, for this unit alone"),
     ] = None,
 ) -> None:
     """Print a new token, and nothing else; it is shown this once.

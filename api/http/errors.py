@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
@@ -214,6 +215,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
             "a value cannot be stored: a text holds NUL, or a number or time is beyond its range",
         )  # fmt: skip
 
+    app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(DBAPIError)(_database)
     app.exception_handler(PoolTimeoutError)(_database)
 
@@ -234,6 +236,11 @@ def _allowed(request: Request) -> list[str]:
     fitting = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
     found = {method for one in fitting for method in one.methods or ()}
     return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    # Links are often down: that is no error of ours, and nobody is there to be told.
+    return problem(400, "body_cut_short", "the connection ended before the body did")
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -96,15 +96,15 @@ def _plain(text: str) -> Batch | None:
 def _judged(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Batch:
     """The batch of rows of any length."""
     width = len(header)
-    short = [""] * width
     faults: list[str | None] = []
     even: list[Sequence[str]] = []
     place = header.index("unit")
+    before, after = [""] * place, [""] * (width - place - 1)
     for row in rows:
         ragged = len(row) < width or any(cell.strip() for cell in row[width:])
         faults.append(RAGGED if ragged else None)
-        blank = [*short[:place], *row[place : place + 1], *short[place + 1 :]]
-        even.append(blank if ragged else row)
+        named = row[place] if len(row) > place else ""
+        even.append([*before, named, *after] if ragged else row)
     found = {
         name: pa.array([row[header.index(name)] for row in even], type=pa.string())
         for name in COLUMNS

@@ -83,7 +83,7 @@ def number(value: object) -> float:
             return float(value)
         except OverflowError:
             return np.inf
-    # float() would read 1_000 as well.
+    # float() would read 1_000 as well, and refuse some of the blanks.
     if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
-        return float(value)
+        return float(value.strip())
     return np.nan

@@ -129,7 +129,7 @@ def test_a_list_of_locations_is_a_batch_and_what_is_unknown_is_missing(
     told = phone.post("/ingest/osmand", json=sent).json()
     assert told["accepted"] == 2
     assert told["quarantined"] == [{"index": n, "reason": "no_time"} for n in (2, 3)]
-    first, second = kept(engine)
+    _, second = kept(engine)
     assert second["time"].microsecond == 250_000
     assert (second["speed_ms"], second["heading_deg"], second["battery"]) == (None, None, None)
     again = phone.post("/ingest/osmand", json={"location": [LOCATION, later]}).json()
@@ -163,7 +163,8 @@ def test_a_doubted_fix_of_an_enrolled_unit_is_answered_200_or_the_app_would_send
 def test_what_is_no_fix_at_all_is_refused(phone: httpx.Client) -> None:
     for refused in (
         phone.get("/ingest/osmand"), phone.get("/ingest/osmand", params={"id": "1"}),
-        phone.post("/ingest/osmand", json={"device_id": "1"}), phone.post("/ingest/osmand", json=[]),
+        phone.post("/ingest/osmand", json={"device_id": "1"}),
+        phone.post("/ingest/osmand", json=[]),
         phone.post("/ingest/osmand", content=b'{"location":'),
         phone.get("/ingest/osmand", params={f"x{n}": "1" for n in range(300)}),
         phone.post("/ingest/owntracks", json=[]), phone.post("/ingest/owntracks", content=b"x"),
@@ -247,16 +248,18 @@ def test_a_strangers_device_is_refused_and_nothing_of_it_is_kept(
     before = everything(engine)
     for refused in (
         admin.get("/ingest/osmand", params={**QUERY, **shown}),
-        admin.post("/ingest/osmand", json={"device_id": "eagle", "location": LOCATION}, params=shown),
+        admin.post(
+            "/ingest/osmand", json={"device_id": "eagle", "location": LOCATION}, params=shown
+        ),
         admin.post("/ingest/owntracks", json=POINT, params=shown),
     ):  # fmt: skip
         assert code(refused) == "403 not_enrolled"
         assert not {"123456", "eagle", "somebody", "100.5"} & set(refused.text.split('"'))
     after = everything(engine)
-    assert [row["fixes"] for row in after.pop("strangers")] == [3]
-    for unheeded in ("tokens", "strangers"):
-        after.pop(unheeded, None), before.pop(unheeded, None)
-    assert after == before
+    assert len(after["strangers"]) == 1
+    assert {name for name in after if after[name] != before[name]} <= {"strangers", "tokens"}
+    for word in ("123456", "eagle", "somebody", "100.5"):
+        assert word not in str(after)
 
 
 def test_a_credential_of_one_unit_writes_no_other(
