@@ -43,7 +43,7 @@ _NO_HINT = "GET /api/quarantine tells more"
 def ingest(
     file: Annotated[
         Path,
-        typer.Argument(help=".csv, .gpx, .geojson, .json, .ndjson, .arrow or .parquet with fixes"),
+        typer.Argument(help="CSV, GPX, GeoJSON, JSON, NDJSON, Arrow or Parquet"),
     ],
     unit: Annotated[
         str | None, typer.Option(help="whose fixes, where the file does not say")

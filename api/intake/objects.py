@@ -41,9 +41,7 @@ def _items(path: Path, found: object) -> list[object]:
         _check_crs(path, found)
         found = found.get("features")
     if not isinstance(found, list):
-        raise BadFileError(
-            f"{path.name}: it is no list of fixes and no FeatureCollection of points"
-        )
+        raise BadFileError(f"{path.name}: it is no list of fixes and no FeatureCollection")
     return found
 
 
@@ -73,8 +71,8 @@ def _row(path: Path, number: int, item: object) -> Item:
         return {**row, "lon": None, "lat": None}
     if geometry.get("type") != "Point":
         raise BadFileError(
-            f"{path.name}: feature {number} is a {str(geometry.get('type'))[:40]}: fixes are points,"
-            " one a feature: give those"
+            f"{path.name}: feature {number} is a {str(geometry.get('type'))[:40]}: fixes are"
+            " points, one a feature: give those"
         )
     place = geometry.get("coordinates")
     lon, lat, *above = [*(place if isinstance(place, list) else []), None, None][:3]
