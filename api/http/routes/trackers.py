@@ -30,6 +30,8 @@ _RECEIPT = schemas.answers(schemas.people.RECEIPT)
 _FORM = {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
 _MESSAGE = {"content": {JSON: {"schema": {"type": "object"}}}}
 _ANY = {"requestBody": {"content": {**_FORM["content"], **_MESSAGE["content"]}}}
+#: What the app waits for: messages to it, of which there are none.
+_NOTHING = {"anyOf": [{"type": "array", "maxItems": 0}]}
 Fixes = Sequence[dict[str, object]]
 
 
@@ -68,7 +70,7 @@ async def _osmand(request: Request, service: Service, principal: Principal) -> R
 @router.post(
     "/ingest/owntracks",
     openapi_extra={"requestBody": {"required": True, **_MESSAGE}},
-    responses=schemas.answers({"type": "array", "items": {"type": "object"}}),
+    responses=schemas.answers(_NOTHING),
 )
 @needs("ingest")
 async def post_owntracks(request: Request, service: Parts, principal: Who) -> Response:
