@@ -152,12 +152,16 @@ def test_a_list_of_locations_is_a_batch_and_what_is_unknown_is_missing(
     ],
 )
 def test_a_doubted_fix_of_an_enrolled_unit_is_answered_200_or_the_app_would_send_it_for_ever(
-    phone: httpx.Client, engine: Engine, change: dict[str, str], reason: str
+    phone: httpx.Client, admin: httpx.Client, engine: Engine, change: dict[str, str], reason: str
 ) -> None:
     answer = phone.get("/ingest/osmand", params={**QUERY, **change})
     assert answer.status_code == 200
     assert answer.json()["quarantined"] == [{"index": 0, "reason": reason}]
     assert doubted(engine) == [reason]
+    (aside,) = admin.get("/api/quarantine").json()["fixes"]
+    assert (aside["unit"], aside["reason"]) == ("v1", reason)
+    phone.get("/ingest/osmand", params={**QUERY, **change})
+    assert doubted(engine) == [reason]  # sent again, it is the same doubt
 
 
 def test_what_is_no_fix_at_all_is_refused(phone: httpx.Client) -> None:
@@ -318,6 +322,18 @@ def test_both_kinds_of_credential_open_no_other_door(phone: httpx.Client, device
             phone.base_url.join(path), headers={"Authorization": f"Bearer {device('v1')}"}
         )
         assert code(refused) == "403 scope_missing"
+
+
+def test_the_servers_own_log_of_requests_has_no_credential(
+    phone: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = phone.params["token"]
+    with caplog.at_level("DEBUG"):
+        assert phone.get("/ingest/osmand", params=QUERY).status_code == 200
+        assert phone.post("/ingest/owntracks", json=POINT).status_code == 200
+    theirs = [one for one in caplog.records if not one.name.startswith("http")]  # the client's
+    assert any(one.name == "uvicorn.access" and "/osmand?" in one.getMessage() for one in theirs)
+    assert not any(secret in one.getMessage() for one in theirs)
 
 
 def test_an_answer_is_json_that_no_cache_keeps(phone: httpx.Client) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
-from sqlalchemy import text
 from starlette.responses import Response
 
 from api.http import schemas
@@ -23,6 +22,7 @@ from api.http.routes.fixes import taken
 from api.intake import door, osmand, owntracks, values
 from layers.db.engine import Principal, acting
 from layers.fixes.intake import COLUMNS, Receipt
+from layers.units import enrolment
 
 router = APIRouter(route_class=Guarded, tags=["fixes"])
 
@@ -119,11 +119,8 @@ def _check_own(service: Service, principal: Principal, fixes: Fixes) -> None:
     if not named:
         return
     with acting(service.engine, principal, "patrolgrid_write") as connection:
-        others = connection.execute(
-            text("SELECT 1 FROM units WHERE id = ANY(:named) AND disenrolled_at IS NULL LIMIT 1"),
-            {"named": sorted(str(one) for one in named)},
-        ).one_or_none()
-    if others is not None:
+        others = enrolment.units(connection, sorted(str(one) for one in named))
+    if not others.empty:
         raise ApiError(
             403, "another_unit",
             "the credential is one unit's, the identifier in the app another's: enter the"
