@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     secure_cookie: bool = False
     max_body_mb: Annotated[float, Field(gt=0, le=1024)] = 32
     max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    max_uploads: Annotated[int, Field(ge=1, le=100_000)] = 128
+    max_uploads_mb: Annotated[float, Field(gt=0, le=1_000_000)] = 128
+    upload_s: Annotated[float, Field(gt=0, le=86_400)] = 120
     tile_cache_mb: Annotated[float, Field(ge=0, le=1_000_000)] = 256
     clock_skew_s: Annotated[float, Field(ge=0, le=86_400)] = 60
     retention_days: Annotated[int, Field(ge=1)] | None = None

@@ -24,6 +24,7 @@ _MOST_UNIT_CHARACTERS = 200
 _DEGREES = "give degrees, such as 104.2 and 41.58; are they metres, or the wrong columns?"
 #: What to do about fixes that were not believed, by the reason.
 HINTS = {
+    "ragged_row": "it has more or fewer cells than the header: mend the row",
     "no_time": "give times with a date and a zone, such as 2026-11-22T06:00:00Z",
     "not_a_number": f"lon or lat is no number: {_DEGREES}",
     "latitude_out_of_range": "are lon and lat swapped? --map lon=… --map lat=…",
@@ -40,7 +41,10 @@ _NO_HINT = "GET /api/quarantine tells more"
 
 @app.command()
 def ingest(
-    file: Annotated[Path, typer.Argument(help=".csv, .gpx or .parquet with fixes")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV, GPX, GeoJSON, JSON, NDJSON, Arrow or Parquet"),
+    ],
     unit: Annotated[
         str | None, typer.Option(help="whose fixes, where the file does not say")
     ] = None,

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from api.database import migrated
-from api.links import sign_in_link
+from api.links import page_url, sign_in_link
 from api.settings import read_settings
 from layers.access import tokens
 from layers.db.engine import SYSTEM, acting
+from layers.errors import NoSuchUnitError
 
 app = typer.Typer(help="API tokens and sign-in links.", no_args_is_help=True, add_completion=False)
 
@@ -23,17 +25,55 @@ def create(
     ],
     note: Annotated[str | None, typer.Option(help="what it is for")] = None,
     days: Annotated[float | None, typer.Option(min=0, help="days until it expires")] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(help="with --scope ingest: a device's, for this unit alone"),
+    ] = None,
 ) -> None:
-    """Print a new token, and nothing else; it is shown this once."""
+    """Print a new token, and nothing else; it is shown this once.
+
+    With --unit, what to enter into Traccar Client, OsmAnd or OwnTracks is told on standard error.
+    """
     named = [part.strip() for given in scope for part in given.split(",") if part.strip()]
-    with (
-        migrated(read_settings()) as engine,
-        acting(engine, SYSTEM, "patrolgrid_gate") as connection,
-    ):
-        made = tokens.create(
-            connection, named, note=note, lifetime=None if days is None else timedelta(days=days)
-        )
+    if unit is not None and set(named) != {"ingest"}:
+        raise typer.BadParameter("it goes with --scope ingest alone", param_hint="--unit")
+    settings = read_settings()
+    with migrated(settings) as engine:
+        if unit is not None:
+            _check_enrolled(engine, unit)
+        with acting(engine, SYSTEM, "patrolgrid_gate") as connection:
+            made = tokens.create(
+                connection,
+                named,
+                kind="api" if unit is None else "device",
+                note=note,
+                lifetime=None if days is None else timedelta(days=days),
+                unit=unit,
+            )
     typer.echo(made.secret)
+    if unit is not None:
+        typer.echo(_to_enter(page_url(settings), made.secret), err=True)
+
+
+def _check_enrolled(engine: Engine, unit: str) -> None:
+    # Imported when it is needed: it brings a second of pandas with it.
+    from layers.units import enrolment  # noqa: PLC0415
+
+    with acting(engine, SYSTEM, "patrolgrid_read") as connection:
+        if enrolment.units(connection, [unit]).empty:
+            raise NoSuchUnitError(f"{unit}: no such unit is enrolled; POST /api/units enrols one")
+
+
+def _to_enter(service: str, secret: str) -> str:
+    """What goes into the apps."""
+    return (
+        f"Traccar Client, URL of the server: {service}/ingest/osmand?token={secret}\n"
+        f"OsmAnd, online tracking: {service}/ingest/osmand?token={secret}"
+        "&lat={0}&lon={1}&timestamp={2}&altitude={4}&bearing={6}\n"
+        f"OwnTracks, mode HTTP, URL: {service}/ingest/owntracks?token={secret}\n"
+        "PATROLGRID_PUBLIC_URL says where phones find the service. Who has such an address can send"
+        " as the unit: it is a secret."
+    )
 
 
 @app.command("list")
@@ -46,9 +86,10 @@ def list_() -> None:
         for token in tokens.list_tokens(connection):
             used = f"{token.last_used_at:%Y-%m-%d %H:%M}Z" if token.last_used_at else "never"
             state = "revoked" if token.revoked_at else "valid"
+            of = f"unit {token.unit}  " if token.unit else ""
             typer.echo(
                 f"{token.id}  {state:8}{','.join(token.scopes):24}made {token.created_at:%Y-%m-%d}"
-                f"  last used {used}  {token.note or ''}".rstrip()
+                f"  last used {used}  {of}{token.note or ''}".rstrip()
             )
 
 

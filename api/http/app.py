@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http import downloads, errors
 from api.http.coding import CodedTags, Packing
 from api.http.context import Service
+from api.http.credentials import Credentials
 from api.http.identity import Identity, authenticated
+from api.http.room import Room
 from api.http.routes import ROUTERS, page
 from api.http.tiledoor import Rights, TileDoor
 from api.settings import Settings
@@ -119,7 +121,15 @@ def create_app(
         openapi_url=None,
     )
     app.state.service = Service(
-        settings=settings, engine=engine, region=region, tiles=tiles, demo=demo
+        settings=settings,
+        engine=engine,
+        region=region,
+        tiles=tiles,
+        demo=demo,
+        room=Room(
+            most_requests=settings.max_uploads,
+            most_bytes=int(settings.max_uploads_mb * 1_000_000),
+        ),
     )
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     errors.install(app, limit_mb=settings.max_body_mb)
@@ -138,4 +148,5 @@ def create_app(
     app.add_middleware(Hosts)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Heads)
+    app.add_middleware(Credentials)
     return app

@@ -14,6 +14,8 @@ from starlette.types import Message
 MOST_DEEP = 100
 #: A client that sends nothing of its body for so long is let go.
 STALLED_S = 60.0
+#: The server passes over so much of a body that is not wanted; beyond, it ends the connection.
+MOST_PASSED_OVER = 512_000_000
 
 
 class TooDeepError(HTTPException):
@@ -33,8 +35,10 @@ class Limited(Request):
     def __init__(self, request: Request, *, most_bytes: int) -> None:
         told = request.headers.get("content-length", "")
         if told.isascii() and told.isdigit() and int(told) > most_bytes:
-            raise HTTPException(413)
-        left = most_bytes
+            # So much can be passed over, and the connection used again; more cannot.
+            end = int(told) > MOST_PASSED_OVER
+            raise HTTPException(413, headers={"Connection": "close"} if end else None)
+        left, announced = most_bytes, told != ""
 
         async def receive() -> Message:
             nonlocal left
@@ -45,7 +49,7 @@ class Limited(Request):
                 raise HTTPException(408, headers={"Connection": "close"}) from None
             left -= len(message.get("body", b""))
             if left < 0:
-                raise HTTPException(413)
+                raise HTTPException(413, headers=None if announced else {"Connection": "close"})
             return message
 
         super().__init__(request.scope, receive)

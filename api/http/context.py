@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
 
+from api.http.room import Room
 from api.http.slots import Slots
 from api.settings import Settings
 from layers.db.engine import Principal, acting
@@ -71,6 +72,7 @@ class Service:
     engine: Engine
     region: Region
     tiles: Tiles
+    room: Room  #: what is being taken in at once
     demo: bool = False  #: whether the service is ready only with the demo in
     kept: Kept = field(default_factory=lambda: Kept(most=16))
     #: Each download holds a connection of the pool for as long as its client takes.

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
@@ -26,9 +27,11 @@ logger = logging.getLogger("patrolgrid.http")
 class ApiError(Exception):
     """A request that is refused before the layers are asked."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
-        self.status, self.code = status, code
+        self.status, self.code, self.headers = status, code, headers or {}
 
 
 #: HTTP status of what the layers and geo refuse; the nearest class counts.
@@ -164,7 +167,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
 
     @app.exception_handler(ApiError)
     async def refused(_: Request, error: ApiError) -> Response:
-        return problem(error.status, error.code, str(error))
+        return problem(error.status, error.code, str(error), error.headers)
 
     async def known(_: Request, error: Exception) -> Response:
         status = status_of(error)
@@ -212,6 +215,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
             "a value cannot be stored: a text holds NUL, or a number or time is beyond its range",
         )  # fmt: skip
 
+    app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(DBAPIError)(_database)
     app.exception_handler(PoolTimeoutError)(_database)
 
@@ -232,6 +236,11 @@ def _allowed(request: Request) -> list[str]:
     fitting = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
     found = {method for one in fitting for method in one.methods or ()}
     return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    # Links are often down: that is no error of ours, and nobody is there to be told.
+    return problem(400, "body_cut_short", "the connection ended before the body did")
 
 
 async def _database(request: Request, error: Exception) -> Response:

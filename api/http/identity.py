@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import questions
 from api.http.bodies import Limited
+from api.http.credentials import DOORS, shown_to_door
 from api.http.errors import invalid_request, problem
 from layers.access import tokens
 from layers.db.engine import SYSTEM, Principal, acting
@@ -41,8 +42,13 @@ CARRIED_BY: dict[str, frozenset[str]] = {
     "ingest": frozenset({"ingest", "admin"}),
     "admin": frozenset({"admin"}),
 }
+#: What is shown in a header, or at the doors of trackers.
+_BEARERS: list[tokens.Kind] = ["api", "device"]
+#: All that a credential in an address may carry.
+_OF_DEVICES = frozenset({"ingest"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="patrolgrid"'}
+_DOOR_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="patrolgrid", Basic realm="patrolgrid"'}
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -80,35 +86,57 @@ class Identity:
         if scope["type"] != "http" or is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        secret, kinds = shown(headers)
-        refusal: Response | None = None
+        principal, refusal = await self._look(scope, Headers(scope=scope))
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self.app(scope, receive, send)
+
+    async def _look(
+        self, scope: Scope, headers: Headers
+    ) -> tuple[Principal | None, Response | None]:
+        """Who asks, or the answer that refuses them."""
+        door = scope["path"].startswith(DOORS)
+        in_address = shown_to_door(scope, headers) if door else None
+        secret, kinds = (in_address, _BEARERS) if in_address else shown(headers)
+        if door and kinds != _BEARERS:
+            secret, kinds = None, _BEARERS  # the page's session is not for trackers
         principal = None
         if secret:
             try:
                 principal = await to_thread.run_sync(authenticated, self.engine, secret, kinds)
             except DatabaseUnavailableError as error:
                 refusal = problem(503, "database_unavailable", str(error), {"Retry-After": "2"})
-        if principal is None and refusal is None:
-            refusal = problem(
-                401, "no_identity" if not secret else "unknown_identity",
-                "show a token: `Authorization: Bearer …`, or sign in by the link of "
-                "`patrolgrid token link`" if not secret
-                else "this token is unknown, revoked or expired: ask for another",
-                _CHALLENGE,
-            )  # fmt: skip
-        if (
-            refusal is None
-            and "session" in kinds
-            and scope["method"] not in _SAFE
-            and not _same_origin(headers)
-        ):
-            refusal = problem(403, "cross_origin", "the page's session acts from its own page only")
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
-        scope.setdefault("state", {})["principal"] = principal
-        await self.app(scope, receive, send)
+                return None, refusal
+        if principal is None:
+            return None, _unknown(shown_any=bool(secret), door=door)
+        if in_address and principal.scopes != _OF_DEVICES:
+            return None, _too_powerful()
+        changes = scope["method"] not in _SAFE
+        if "session" in kinds and changes and not _same_origin(headers):
+            said = "the page's session acts from its own page only"
+            return None, problem(403, "cross_origin", said)
+        return principal, None
+
+
+def _unknown(*, shown_any: bool, door: bool) -> Response:
+    return problem(
+        401, "unknown_identity" if shown_any else "no_identity",
+        "this token is unknown, revoked or expired: ask for another" if shown_any
+        else "show a token: `Authorization: Bearer …`, or sign in by the link of "
+        "`patrolgrid token link`",
+        _DOOR_CHALLENGE if door else _CHALLENGE,
+    )  # fmt: skip
+
+
+def _too_powerful() -> Response:
+    return problem(
+        403, "too_powerful",
+        "an address may be recorded on its way, so the credential in it may do no more than"
+        " write fixes: revoke this one, and make another with `patrolgrid token create"
+        " --scope ingest --unit …`",
+    )  # fmt: skip
 
 
 def shown(headers: Headers) -> tuple[str | None, list[tokens.Kind]]:
@@ -116,7 +144,7 @@ def shown(headers: Headers) -> tuple[str | None, list[tokens.Kind]]:
     authorization = headers.get("authorization")
     if authorization is not None:
         scheme, _, secret = authorization.partition(" ")
-        return (secret.strip() if scheme.lower() == "bearer" else ""), ["api"]
+        return (secret.strip() if scheme.lower() == "bearer" else ""), _BEARERS
     return cookie_parser(headers.get("cookie", "")).get(COOKIE), ["session"]
 
 

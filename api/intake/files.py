@@ -1,8 +1,9 @@
-"""Files of fixes: CSV, GPX and GeoParquet, read whole and sent through the same door."""
+"""Files of fixes: CSV, GPX, JSON, Arrow and Parquet, read whole and sent through the same door."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 import pyogrio
 from sqlalchemy import Engine
 
-from api.intake.bodies import typed
+from api.intake import objects
+from api.intake.values import typed
 from api.progress import progress
 from api.settings import Settings
 from layers.db.engine import Principal
@@ -43,10 +45,12 @@ def read(path: Path, *, unit: str | None = None, mapping: dict[str, str] | None 
     check_file(path)
     if path.stat().st_size == 0:
         raise BadFileError(f"{path.name}: the file is empty: give one with fixes")
-    readers = {".csv": _csv, ".gpx": _gpx, ".parquet": _parquet, ".geoparquet": _parquet}
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise BadFileError(f"{path.name}: fixes come as .csv, .gpx or .parquet files")
+        raise BadFileError(
+            f"{path.name}: fixes come as .csv, .gpx, .geojson, .json, .ndjson, .arrow or .parquet"
+            " files"
+        )
     table = reader(path)
     renamed = {theirs: ours for ours, theirs in (mapping or {}).items()}
     _check_mapping(path, table, mapping or {})
@@ -64,7 +68,7 @@ def read(path: Path, *, unit: str | None = None, mapping: dict[str, str] | None 
     if table.empty:
         raise BadFileError(f"{path.name}: there is no fix in it: give a file with some")
     dropped = [str(name) for name in table.columns if name not in COLUMNS]
-    return Read(fixes=typed(table.reindex(columns=list(COLUMNS))), dropped=dropped)
+    return Read(fixes=typed(table, len(table)).frame(), dropped=dropped)
 
 
 def _check_mapping(path: Path, table: pd.DataFrame, mapping: dict[str, str]) -> None:
@@ -127,6 +131,32 @@ def _parquet(path: Path) -> pd.DataFrame:
         raise BadFileError(
             f"{path.name}: this is not Parquet with points: {_first(error, path)}"
         ) from None
+
+
+def _arrow(path: Path) -> pd.DataFrame:
+    try:
+        with path.open("rb") as file:
+            is_file = file.read(len(_ARROW_FILE)) == _ARROW_FILE
+            file.seek(0)
+            reader = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
+            table = reader.read_all()
+            table.validate(full=True)
+            return table.to_pandas()
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise BadFileError(
+            f"{path.name}: this is no whole Arrow file or stream: {_first(error, path)}"
+        ) from None
+
+
+#: How an Arrow file begins; a stream has no such mark.
+_ARROW_FILE = b"ARROW1"
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _csv,
+    ".gpx": _gpx,
+    **dict.fromkeys((".parquet", ".geoparquet"), _parquet),
+    **dict.fromkeys((".arrow", ".arrows", ".feather", ".ipc"), _arrow),
+    **dict.fromkeys((".json", ".geojson", *objects.LINES), objects.read),
+}
 
 
 def _check_points(path: Path, frame: gpd.GeoDataFrame) -> None:

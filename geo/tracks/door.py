@@ -39,8 +39,9 @@ def doubt(
     ``worst_accuracy_m``: by unit, the largest accuracy_m that is still believed (its kind's; a
     unit without one has no limit). A fix is in the future when it is more than ``skew_s`` after
     ``now``, and too old before ``oldest`` where that is given. A missing accuracy is no fault;
-    an infinite one is. Raises UnknownUnitError for a stranger (refuse those first, and keep
-    nothing of them), MissingColumnError, NaiveTimeError.
+    an infinite one is. What a column ``fault`` says, where there is one, counts before all else:
+    why a row could not be read. Raises UnknownUnitError for a stranger (refuse those first, and
+    keep nothing of them), MissingColumnError, NaiveTimeError.
     """
     need(fixes, ("unit", "time", "lon", "lat"), "fixes")
     strangers = ~fixes["unit"].isin(units.index)
@@ -64,6 +65,9 @@ def doubt(
     reason = np.full(len(fixes), None, dtype=object)
     for name, fails in reversed(list(zip(REASONS, tests, strict=True))):
         reason[fails] = name
+    if "fault" in fixes:
+        unread = fixes["fault"].notna().to_numpy()
+        reason[unread] = fixes["fault"][unread]
     return pd.Series(reason, index=fixes.index, name="reason", dtype="str")
 
 

@@ -42,6 +42,7 @@ class Token:
     scopes: list[str]
     area: str | None
     team: str | None
+    unit: str | None  #: whose fixes alone it may write
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -61,19 +62,26 @@ def create(
     lifetime: timedelta | None = None,
     area: str | None = None,
     team: str | None = None,
+    unit: str | None = None,
 ) -> NewToken:
-    """Make a token; raises BadScopeError for a scope that there is not."""
+    """Make a token; raises BadScopeError for a scope that there is not.
+
+    A ``device`` token is of one ``unit``, whose fixes it may write, and no more: it is shown in
+    addresses, which others may record. Raises NoSuchUnitError where there never was such a unit.
+    """
     wrong = sorted(set(scopes) - set(SCOPES))
     if wrong or not scopes:
         raise BadScopeError(
             f"scope {', '.join(wrong) or '(none)'}: give some of {', '.join(SCOPES)}"
         )
+    if kind == "device" and (set(scopes) != {"ingest"} or unit is None):
+        raise BadScopeError("a device's credential has the scope ingest alone, and a unit")
     token_id = f"tok_{secrets.token_hex(6)}"
     secret = PREFIX + secrets.token_urlsafe(32)
     expires_at = connection.execute(
         text(
-            "INSERT INTO tokens (id, hash, kind, note, scopes, area, team, expires_at)"
-            " VALUES (:id, :hash, :kind, :note, :scopes, :area, :team,"
+            "INSERT INTO tokens (id, hash, kind, note, scopes, area, team, unit, expires_at)"
+            " VALUES (:id, :hash, :kind, :note, :scopes, :area, :team, :unit,"
             " clock_timestamp() + CAST(:lifetime AS interval)) RETURNING expires_at"
         ),
         {
@@ -84,6 +92,7 @@ def create(
             "scopes": sorted(set(scopes)),
             "area": area,
             "team": team,
+            "unit": unit,
             "lifetime": lifetime,
         },
     ).scalar_one()
@@ -94,7 +103,7 @@ def authenticate(connection: Connection, secret: str, kinds: Sequence[Kind]) -> 
     """Whom ``secret`` stands for, if it is a token of one of ``kinds`` and in force now."""
     row = connection.execute(
         text(
-            "SELECT id, scopes, area, team, expires_at, last_used_at IS NULL"
+            "SELECT id, scopes, area, team, unit, expires_at, last_used_at IS NULL"
             "  OR last_used_at < clock_timestamp() - interval '1 minute' AS stale"
             " FROM tokens WHERE hash = :hash AND kind = ANY(:kinds) AND revoked_at IS NULL"
             " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
@@ -117,6 +126,7 @@ def authenticate(connection: Connection, secret: str, kinds: Sequence[Kind]) -> 
         scopes=frozenset(row.scopes),
         area=row.area,
         team=row.team,
+        unit=row.unit,
         until=row.expires_at,
     )
 
@@ -125,7 +135,7 @@ def list_tokens(connection: Connection, kinds: Sequence[Kind] = ("api", "device"
     """The tokens of some kinds, newest first; never their secrets."""
     rows = connection.execute(
         text(
-            "SELECT id, kind, note, scopes, area, team, created_at, expires_at, revoked_at,"
+            "SELECT id, kind, note, scopes, area, team, unit, created_at, expires_at, revoked_at,"
             " last_used_at FROM tokens WHERE kind = ANY(:kinds) ORDER BY created_at DESC, id"
         ),
         {"kinds": list(kinds)},

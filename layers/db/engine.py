@@ -37,6 +37,7 @@ class Principal:
     scopes: frozenset[str] = field(default_factory=frozenset)
     area: str | None = None  #: id of the grid whose subtree may be seen; None: the whole region
     team: str | None = None  #: id of the team whose subtree may be seen; None: every team
+    unit: str | None = None  #: the only unit whose fixes may be written; None: every unit
     until: datetime | None = None  #: when the identity ends; None: until it is taken back
 
     @property

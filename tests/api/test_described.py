@@ -21,6 +21,7 @@ IN_PATHS = {
     "itemId": "cell", "tileMatrixSetId": "WebMercatorQuad",
 }  # fmt: skip
 QUERIES = {
+    "/ingest/osmand": {"id": "u", "lat": "42.05", "lon": "100.05", "timestamp": "1772424000"},
     "/api/grids/at": {"lon": "100.05", "lat": "42.05"},
     "/api/rasters/{name}/at": {"lon": "100.5", "lat": "42.5"},
     "/api/response": {"lon": "100.05", "lat": "42.05", "minutes": "1"},
@@ -107,6 +108,9 @@ def test_what_is_written_is_answered_as_described(admin: httpx.Client) -> None:
     holds("PUT", "/api/units/{unit}", "/api/units/v", json={"kind": "horse", "call_sign": "V"})
     fixes = [fix("u", 0, 100.01), fix("u", 5, 100.02), fix("u", 6, 0, 0), fix("stranger", 0, 100)]
     holds("POST", "/api/fixes", json=fixes)
+    holds("POST", "/ingest/osmand", "/ingest/osmand?id=u&lat=42&lon=100.01&timestamp=1772424000")
+    at_once = {"_type": "location", "tst": 1772424001, "lat": 42, "lon": 100.01}
+    holds("POST", "/ingest/owntracks", "/ingest/owntracks?u=u", json=at_once)
     holds("GET", "/api/quarantine")
     made = holds(
         "POST", "/api/subscriptions", json={"url": "http://127.0.0.1:9/hook", "note": "n"}

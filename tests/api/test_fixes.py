@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import random
 
 import httpx
+import pyarrow as pa
 import pytest
 
-from tests.api.api_words import at, box, breaches, code, enrol, feature, fix, put, send
+from tests.api.api_words import NOON, at, box, breaches, code, enrol, feature, fix, put, send
 
 JSON = {"Content-Type": "application/json"}
 
@@ -87,7 +89,7 @@ def test_what_is_no_batch_is_refused_and_says_why(admin: httpx.Client) -> None:
         ("{\n", "application/x-ndjson"), ("", "text/csv"), (b"\xff\xfe", "text/csv"),
         ("v1,2026-03-02T04:00:00Z,100,40\n", "text/csv"), ("unit;time;lon;lat\n", "text/csv"),
         ("unit,time,lon,lat,lon\nv1,x,1,2,3\n", "text/csv"),
-        ("unit,time,lon,lat\nv1,x,1,2,3\n", "text/csv"), ('unit,time,lon,lat\n"v1', "text/csv"),
+        ('unit,time,lon,lat\n"v1', "text/csv"),
     ):  # fmt: skip
         assert code(_post(admin, body, media_type)) == "422 bad_fixes", body[:40]
     assert code(_post(admin, "[]", "text/plain")) == "415 unknown_media_type"
@@ -97,6 +99,41 @@ def test_what_is_no_batch_is_refused_and_says_why(admin: httpx.Client) -> None:
     assert code(_post(admin, b"no gzip", "application/json", **packed)) == "422 bad_fixes"
     bomb = gzip.compress(b"[" + b" " * 40_000_000 + b"]")
     assert code(_post(admin, bomb, "application/json", **packed)) == "422 bad_fixes"
+
+
+def test_a_ragged_row_of_csv_is_one_bad_fix_and_the_rest_goes_in(admin: httpx.Client) -> None:
+    enrol(admin, "v1")
+    rows = ["unit,time,lon,lat", f"v1,{at(0)},100,40", f"v1,{at(1)},100,5,40", f"x,{at(2)}",
+            f"v1,{at(3)},100", f"v1,{at(4)},100,40,"]  # fmt: skip
+    told = _post(admin, "\n".join(rows), "text/csv").json()
+    assert (told["accepted"], told["refused"]) == (2, 1)
+    assert told["quarantined"] == [{"index": n, "reason": "ragged_row"} for n in (1, 3)]
+    aside = admin.get("/api/quarantine").json()["fixes"]
+    assert {(one["unit"], one["reason"], one["lon"]) for one in aside} == {
+        ("v1", "ragged_row", None)
+    }
+    again = _post(admin, "\n".join(rows), "text/csv").json()
+    assert (again["accepted"], again["duplicate"]) == (0, 2)
+
+
+def test_an_arrow_stream_is_taken_as_the_other_forms_are(admin: httpx.Client) -> None:
+    enrol(admin, "v1")
+    table = pa.table({
+        "unit": ["v1", "v1", "stranger"], "lon": [100.0, 0.0, 1.0], "lat": [40.0, 0.0, 1.0],
+        "time": pa.array([NOON] * 3, type=pa.timestamp("ms", "UTC")),
+    })  # fmt: skip
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    sent = out.getvalue()
+    arrow = "application/vnd.apache.arrow.stream"
+    told = _post(admin, sent, arrow).json()
+    assert (told["accepted"], told["refused"]) == (1, 1)
+    assert told["quarantined"] == [{"index": 1, "reason": "zero_zero"}]
+    packed = _post(admin, gzip.compress(sent), arrow, **{"Content-Encoding": "gzip"})
+    assert packed.json()["duplicate"] == 1
+    for cut in (b"", sent[:200], b"\0" * 64, b"[]"):
+        assert code(_post(admin, cut, arrow)) == "422 bad_fixes"
 
 
 def test_a_body_over_the_limit_is_too_large_only_for_who_may_send(

@@ -38,7 +38,7 @@ def test_a_bad_file_of_fixes_gets_one_line_and_changes_nothing(
         "no fix": write(tmp_path / "head.csv", "unit,time,lon,lat\n"),
         "no column time": write(tmp_path / "short.csv", "unit,lon,lat\na,1,2\n"),
         "it is no whole GPX": write(tmp_path / "lie.gpx", WALK),
-        ".csv, .gpx or .parquet": write(tmp_path / "walk.docx", WALK),
+        "fixes come as .csv, .gpx, .geojson": write(tmp_path / "walk.docx", WALK),
         "parquet": write(tmp_path / "lie.parquet", WALK),
     }
     for says, file in files.items():

@@ -18,6 +18,7 @@ from api.http.routes import (
     response,
     subscriptions,
     tiles,
+    trackers,
     units,
 )  # fmt: skip
 
@@ -25,6 +26,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
+        trackers,
         breaches, presence, coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

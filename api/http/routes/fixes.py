@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, TypeVar
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from prometheus_client import Counter
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.http import schemas
 from api.http.answers import JSON, Between, Cursor, Limit, after_number, answer, encode, next_link
-from api.http.context import Parts, Reading, Who
+from api.http.context import Parts, Reading, Service, Who
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
-from api.intake import bodies
+from api.http.room import Place
+from api.intake import bodies, door
 from layers import versions
-from layers.fixes import intake, quarantine
+from layers.fixes import quarantine
+from layers.fixes.intake import Receipt
 
 router = APIRouter(route_class=Guarded, tags=["fixes"])
 
-FIXES = Counter("patrolgrid_fixes", "Fixes at the door, by what became of them", ["outcome"])
+Done = TypeVar("Done")
 _BODY = {
     "requestBody": {
         "required": True,
@@ -28,6 +31,9 @@ _BODY = {
             "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
             "application/x-ndjson": {"schema": {"type": "string"}},
             "text/csv": {"schema": {"type": "string"}},
+            "application/vnd.apache.arrow.stream": {
+                "schema": {"type": "string", "format": "binary"}
+            },
         },
     }
 }
@@ -42,40 +48,32 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
         raise ApiError(
             415, "unknown_media_type",
             f"Content-Type {media_type[:100] or '(none)'}: send application/json, "
-            "application/x-ndjson or text/csv",
+            "application/x-ndjson, text/csv or application/vnd.apache.arrow.stream",
         )  # fmt: skip
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in bodies.ENCODINGS:
         raise ApiError(
             415, "unknown_encoding", f"Content-Encoding {encoding[:40]}: send gzip, deflate or none"
         )
-    sent = await request.body()
 
-    def work() -> intake.Receipt:
+    def work(place: Place, sent: bytes) -> Receipt:
         settings = service.settings
-        body = bodies.unpacked(sent, encoding, limit=int(settings.max_body_mb * 1_000_000))
-        batch = bodies.parse(body, media_type, max_batch=settings.max_batch)
-        return intake.store_batch(
-            service.engine,
-            principal,
-            batch,
-            service.region,
-            clock_skew_s=settings.clock_skew_s,
-            retention_days=settings.retention_days,
+        limit = int(settings.max_body_mb * 1_000_000)
+        body = bodies.unpacked(sent, encoding, limit=limit, hold=place.hold)
+        batch = bodies.parse(
+            body, media_type, max_batch=settings.max_batch, most_bytes=limit, hold=place.hold
         )
+        return door.take(service.engine, principal, batch, service.region, settings)
 
-    receipt = await run_in_threadpool(work)
-    for outcome in ("accepted", "duplicate", "refused"):
-        FIXES.labels(outcome).inc(getattr(receipt, outcome))
-    FIXES.labels("quarantined").inc(len(receipt.quarantined))
-    payload = {
-        "accepted": receipt.accepted,
-        "duplicate": receipt.duplicate,
-        "refused": receipt.refused,
-        "quarantined": [{"index": q.index, "reason": q.reason} for q in receipt.quarantined],
-        "breaches": receipt.breaches,
-    }
-    return Response(encode(payload), media_type=JSON)
+    receipt = await taken(request, service, work)
+    return Response(encode(door.told(receipt)), media_type=JSON)
+
+
+async def taken(request: Request, service: Service, work: Callable[[Place, bytes], Done]) -> Done:
+    """What ``work`` makes of the body, as soon as there is room for it. Raises BusyError."""
+    with service.room.enter() as place:
+        body = await place.body(request, within_s=service.settings.upload_s)
+        return await to_thread.run_sync(partial(work, place, body), limiter=service.room.threads)
 
 
 @router.get("/api/quarantine", responses=schemas.answers(schemas.people.QUARANTINE))

@@ -1,0 +1,128 @@
+"""The protocols of apps that people have already: Traccar Client, OsmAnd, OwnTracks.
+
+What such an app is not answered by 2xx it sends again, for ever, and nothing newer before it. So a
+fix of an enrolled unit is answered 200 whatever becomes of it; a stranger's is refused by 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.http import schemas
+from api.http.answers import JSON, encode
+from api.http.context import Parts, Service, Who
+from api.http.credentials import basic
+from api.http.errors import ApiError
+from api.http.identity import Guarded, needs
+from api.http.room import Place
+from api.http.routes.fixes import taken
+from api.intake import door, osmand, owntracks, values
+from layers.db.engine import Principal, acting
+from layers.fixes.intake import COLUMNS, Receipt
+from layers.units import enrolment
+
+router = APIRouter(route_class=Guarded, tags=["fixes"])
+
+_RECEIPT = schemas.answers(schemas.people.RECEIPT)
+_FORM = {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+_MESSAGE = {"content": {JSON: {"schema": {"type": "object"}}}}
+_ANY = {"requestBody": {"content": {**_FORM["content"], **_MESSAGE["content"]}}}
+#: What the app waits for: messages to it, of which there are none.
+_NOTHING = {"anyOf": [{"type": "array", "maxItems": 0}]}
+Fixes = Sequence[dict[str, object]]
+
+
+@router.get("/ingest/osmand", responses=_RECEIPT)
+@needs("ingest")
+async def get_osmand(request: Request, service: Parts, principal: Who) -> Response:
+    """A fix as Traccar Client and OsmAnd send it: id, lat, lon, timestamp, speed in knots, …"""
+    if getattr(request.state, "head", False):
+        raise ApiError(405, "method_not_allowed", "HEAD takes nothing in: use GET or POST")
+    return await _osmand(request, service, principal)
+
+
+@router.post("/ingest/osmand", responses=_RECEIPT, openapi_extra=_ANY)
+@needs("ingest")
+async def post_osmand(request: Request, service: Parts, principal: Who) -> Response:
+    """The same in the address or a form; or as JSON, with speed in metres a second, also many."""
+    return await _osmand(request, service, principal)
+
+
+async def _osmand(request: Request, service: Service, principal: Principal) -> Response:
+    query = request.url.query
+
+    def read(body: bytes) -> Fixes:
+        if body.lstrip()[:1] in {b"{", b"["}:
+            return osmand.of_json(body)
+        form = osmand.parameters(body.decode("utf-8", "replace"))
+        return osmand.of_parameters(osmand.parameters(query) | form)
+
+    def work(_: Place, body: bytes) -> Receipt:
+        return _stored(service, principal, read(body))
+
+    receipt = await taken(request, service, work)
+    return Response(encode(door.told(receipt)), media_type=JSON, headers=_UNKEPT)
+
+
+@router.post(
+    "/ingest/owntracks",
+    openapi_extra={"requestBody": {"required": True, **_MESSAGE}},
+    responses=schemas.answers(_NOTHING),
+)
+@needs("ingest")
+async def post_owntracks(request: Request, service: Parts, principal: Who) -> Response:
+    """A location as OwnTracks sends it in mode HTTP; its other messages are taken and not kept."""
+    asked = request.query_params.get("u") or request.headers.get("x-limit-u")
+    user = basic(request.headers)[0]
+
+    def work(_: Place, body: bytes) -> None:
+        sent = owntracks.message(body)
+        unit = asked or owntracks.user(sent) or user
+        _stored(service, principal, [{"unit": unit, **fix} for fix in owntracks.of_message(sent)])
+
+    await taken(request, service, work)
+    return Response(b"[]", media_type=JSON, headers=_UNKEPT)
+
+
+_UNKEPT = {"Cache-Control": "no-store"}
+
+
+def _stored(service: Service, principal: Principal, fixes: Fixes) -> Receipt:
+    """Store what a device sent. Raises ApiError where its unit is a stranger, or another's."""
+    most = service.settings.max_batch
+    if len(fixes) > most:
+        raise ApiError(422, "bad_fixes", f"{len(fixes)} fixes at once: send at most {most}")
+    if principal.unit is not None:
+        _check_own(service, principal, fixes)
+        fixes = [{**fix, "unit": principal.unit} for fix in fixes]
+    columns = {name: [fix.get(name) for fix in fixes] for name in COLUMNS}
+    batch = values.typed(columns, len(fixes))
+    receipt = door.take(service.engine, principal, batch, service.region, service.settings)
+    if fixes and receipt.refused == len(fixes):
+        raise ApiError(
+            403, "not_enrolled",
+            "the device's unit is not enrolled, and nothing was kept: enrol it under the identifier"
+            " that the app sends, or use a credential of an enrolled unit",
+        )  # fmt: skip
+    return receipt
+
+
+def _check_own(service: Service, principal: Principal, fixes: Fixes) -> None:
+    """Refuse a device that shows one unit's credential and calls itself another enrolled unit.
+
+    What else an app calls itself is its own made-up number: the credential says whose it is.
+    """
+    named = {values.identifier(fix.get("unit")) for fix in fixes} - {None, principal.unit}
+    if not named:
+        return
+    with acting(service.engine, principal, "patrolgrid_write") as connection:
+        others = enrolment.units(connection, sorted(str(one) for one in named))
+    if not others.empty:
+        raise ApiError(
+            403, "another_unit",
+            "the credential is one unit's, the identifier in the app another's: enter the"
+            " credential that was made for this unit",
+        )  # fmt: skip
