@@ -14,6 +14,7 @@ from api.http.routes import (
     page,
     places,
     presence,
+    quarantine,
     rasters,
     response,
     subscriptions,
@@ -25,6 +26,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        breaches, presence, coverage, response, events, subscriptions, ogc,
+        quarantine, breaches, presence, coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

@@ -1,22 +1,19 @@
-"""Fixes come in; what was not believed can be looked at."""
+"""Fixes come in."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.http import schemas
-from api.http.answers import JSON, Between, Cursor, Limit, after_number, answer, encode, next_link
-from api.http.context import Parts, Reading, Who
+from api.http.answers import JSON, encode
+from api.http.context import Parts, Who
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
 from api.intake import bodies
-from layers import versions
-from layers.fixes import intake, quarantine
+from layers.fixes import intake
 
 router = APIRouter(route_class=Guarded, tags=["fixes"])
 
@@ -61,7 +58,7 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
             batch,
             service.region,
             clock_skew_s=settings.clock_skew_s,
-            retention_days=settings.retention_days,
+            retention_days=settings.kept_days(service.region.retention_days),
         )
 
     receipt = await run_in_threadpool(work)
@@ -76,28 +73,3 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
         "breaches": receipt.breaches,
     }
     return Response(encode(payload), media_type=JSON)
-
-
-@router.get("/api/quarantine", responses=schemas.answers(schemas.people.QUARANTINE))
-@needs("read")
-def list_quarantine(
-    request: Request,
-    connection: Reading,
-    window: Between,
-    unit: Annotated[str | None, Query(max_length=200, description="its identifier")] = None,
-    reason: Annotated[str | None, Query(max_length=100, description="as the receipt said")] = None,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-) -> Response:
-    """Fixes of enrolled units that were not believed, with the reason of each."""
-    rows = quarantine.listed(
-        connection, start=window.start, end=window.end, unit=unit, reason=reason,
-        after=after_number(cursor), limit=limit + 1,
-    )  # fmt: skip
-    last = str(rows[limit - 1]["id"]) if len(rows) > limit else None
-    payload = {
-        "fixes": [dict(row) for row in rows[:limit]],
-        "strangers": quarantine.strangers(connection),
-        "links": next_link(request, last),
-    }
-    return answer(request, payload, versions.read(connection, ["fixes"]), media_type=JSON)

@@ -51,7 +51,7 @@ RECEIPT = record(
         "breaches": COUNT,
     }
 )
-_HELD = record(
+HELD = record(
     {
         "id": COUNT,
         "unit": TEXT,
@@ -67,11 +67,20 @@ _HELD = record(
         "reason": TEXT,
         "received_at": MOMENT,
         "released_at": or_null(MOMENT),
+        "released_by": told(or_null(TEXT), "id of the token"),
+    }
+)
+RELEASED = record(
+    {
+        "released": COUNT,
+        "already": told(COUNT, "released before"),
+        "refused": listed(record({"id": COUNT, "reason": TEXT, "detail": TEXT})),
+        "breaches": told(COUNT, "opened, amended, closed or withdrawn by them"),
     }
 )
 QUARANTINE = record(
     {
-        "fixes": listed(_HELD),
+        "fixes": listed(HELD),
         "strangers": told(COUNT, "fixes of units that are not enrolled; nothing is kept of them"),
         "links": LINKS,
         **VERSION,
