@@ -77,6 +77,10 @@ class CannotReleaseError(LayersError):
     """This fix cannot be believed, whoever vouches for it."""
 
 
+class RetentionBusyError(LayersError):
+    """Another run is dropping fixes: let it finish."""
+
+
 class NoSuchHoldError(LayersError):
     """There is no such hold: GET /api/holds lists them."""
 

@@ -10,6 +10,7 @@ from api.http.routes import (
     grids,
     health,
     history,
+    holds,
     openapi,
     page,
     places,
@@ -26,6 +27,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        quarantine, breaches, presence, coverage, response, events, subscriptions, ogc,
+        quarantine, holds, breaches, presence, coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

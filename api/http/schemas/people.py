@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.http.schemas.words import (
     COUNT,
+    FLAG,
     LINKS,
     MOMENT,
     NUMBER,
@@ -86,4 +87,20 @@ QUARANTINE = record(
         **VERSION,
     }
 )
+_HOLD = {
+    "id": COUNT,
+    "from": told(TEXT, "the first day, in the region's time zone"),
+    "to": told(TEXT, "the last day"),
+    "reason": TEXT,
+    "placed_by": TEXT,
+    "placed_at": MOMENT,
+    "until": told(or_null(MOMENT), "null: until it is released"),
+    "released_at": or_null(MOMENT),
+    "released_by": or_null(TEXT),
+    "in_force": FLAG,
+}
+_EDGE = {"fixes_from": told(or_null(MOMENT), "older fixes were dropped, but for days that are held")}
+HOLD = record(_HOLD)
+NEW_HOLD = record({**_HOLD, **_EDGE})
+HOLDS = record({"holds": listed(HOLD), "links": LINKS, **_EDGE})
 SESSION = record({"scopes": listed(TEXT), "expires_at": or_null(MOMENT)})
