@@ -71,7 +71,7 @@ def retention(
     days = settings.kept_days(Region.read(settings.region_file).retention_days)
     if days is None:
         raise typer.BadParameter(
-            "fixes are kept for ever: set PATROLGRID_RETENTION_DAYS, or retention_days of the region"
+            "fixes are kept for ever: set PATROLGRID_RETENTION_DAYS, or the region's retention_days"
         )
     with migrated(settings) as engine:
         if dry_run:

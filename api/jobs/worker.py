@@ -141,7 +141,9 @@ async def _shift(
         ]
         if retention_days is not None:
             others.append(
-                asyncio.create_task(_drop_regularly(courier, pace, retention_days), name="retention")
+                asyncio.create_task(
+                    _drop_regularly(courier, pace, retention_days), name="retention"
+                )
             )
         try:
             done, _ = await asyncio.wait([jobs, *others], return_when=asyncio.FIRST_COMPLETED)

@@ -169,9 +169,8 @@ def drop(engine: Engine, *, retention_days: float, now: datetime | None = None) 
 
 @contextlib.contextmanager
 def _alone(engine: Engine) -> Iterator[psycopg.Connection[tuple[object, ...]] | None]:
-    """A connection of its own, outside of transactions, that owns the tables; None: not its turn."""
-    with engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+    """A connection outside of transactions, as the tables' owner; None: another run is at it."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         turn = raw(connection)
         name = "hashtext('patrolgrid retention run')"
         if not turn.execute(f"SELECT pg_try_advisory_lock({name})".encode()).fetchone()[0]:  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Holds: days whose fixes are kept for an investigation, whatever the retention; and their history."""
+"""Holds: days whose fixes are kept for an investigation, whatever the retention says."""
 
 from __future__ import annotations
 
@@ -107,7 +107,11 @@ def get(connection: Connection, number: int) -> Hold:
 
 
 def listed(
-    connection: Connection, *, after: int = 0, limit: int = 1000, in_force_at: datetime | None = None
+    connection: Connection,
+    *,
+    after: int = 0,
+    limit: int = 1000,
+    in_force_at: datetime | None = None,
 ) -> list[Hold]:
     """Holds by id: all that there ever were, or those in force at a moment."""
     force = f" AND {IN_FORCE}" if in_force_at is not None else ""

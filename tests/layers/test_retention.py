@@ -1,4 +1,4 @@
-"""Retention: what is older goes by whole days, what is held stays, and what was decided is frozen."""
+"""Retention: what is older goes by days, what is held stays, what was decided is frozen."""
 
 from __future__ import annotations
 
@@ -140,7 +140,9 @@ def test_a_hold_that_cannot_be_is_refused(post: Post) -> None:
         pytest.raises(BadHoldError, match="for what"),
         acting(post.engine, SYSTEM, "patrolgrid_write") as connection,
     ):
-        holds.place(connection, date(2026, 3, 1), date(2026, 3, 1), reason=" ", by="t", timezone=HOME)
+        holds.place(
+            connection, date(2026, 3, 1), date(2026, 3, 1), reason=" ", by="t", timezone=HOME
+        )
     with (
         pytest.raises(NoSuchHoldError, match="9"),
         acting(post.engine, SYSTEM, "patrolgrid_write") as connection,

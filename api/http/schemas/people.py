@@ -99,7 +99,9 @@ _HOLD = {
     "released_by": or_null(TEXT),
     "in_force": FLAG,
 }
-_EDGE = {"fixes_from": told(or_null(MOMENT), "older fixes were dropped, but for days that are held")}
+_EDGE = {
+    "fixes_from": told(or_null(MOMENT), "older fixes were dropped, but for days that are held")
+}
 HOLD = record(_HOLD)
 NEW_HOLD = record({**_HOLD, **_EDGE})
 HOLDS = record({"holds": listed(HOLD), "links": LINKS, **_EDGE})
