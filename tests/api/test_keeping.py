@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +16,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
+from api.jobs.worker import run_worker
+from layers.fixes import dropping
 from tests.api.api_words import NOON, at, box, breaches, code, enrol, feature, fix, put, send
 from tests.api.command_words import Run
 
@@ -288,3 +295,64 @@ def test_the_history_says_what_changed_and_when(admin: httpx.Client) -> None:
     )
     assert amended["changed_at"] >= opened["changed_at"]
     assert "revision" not in amended["changed"]
+
+
+# By itself ---------------------------------------------------------------------------------------
+
+
+def _partitions(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [one.name for one in dropping.partitions(connection)]
+
+
+def test_the_worker_drops_by_itself(admin: httpx.Client, engine: Engine, database_url: str) -> None:
+    enrol(admin, "v")
+    today = datetime.now(UTC)
+    days = [fix("v", 0, 100.01) | {"time": f"{today - timedelta(days=n):%Y-%m-%dT00:00:00Z}"}
+            for n in (0, 10, 20)]  # fmt: skip
+    send(admin, days)
+    assert len(_partitions(engine)) == 3
+
+    async def until_dropped() -> None:
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run_worker(database_url, stop=stop, retention_days=5))
+        async with asyncio.timeout(60):
+            while len(_partitions(engine)) > 1:
+                await asyncio.sleep(0.1)
+        stop.set()
+        await worker
+
+    asyncio.run(until_dropped())
+    assert _partitions(engine) == [f"fixes_{today:%Y%m%d}"]
+
+
+def test_a_run_that_is_killed_while_it_waits_for_a_reader_is_taken_up(
+    admin: httpx.Client, engine: Engine, database_url: str
+) -> None:
+    enrol(admin, "v")
+    today = datetime.now(UTC)
+    old = [today - timedelta(days=n) for n in (10, 20, 0)]
+    send(admin, [{**fix("v", 0, 100.01), "time": one.isoformat()} for one in old])
+    program = (
+        "import sys; from layers.db.engine import make_engine; from layers.fixes import dropping;"
+        " dropping.drop(make_engine(sys.argv[1]), retention_days=5)"
+    )
+    with engine.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM fixes"))
+        run = subprocess.Popen([sys.executable, "-c", program, database_url])
+        waits = text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
+        for _ in range(600):
+            with engine.connect() as other:
+                if other.execute(waits).scalar_one():
+                    break
+            time.sleep(0.1)
+        else:
+            raise AssertionError("it never began to detach")
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        assert send(admin, [fix("v", 0, 100.01) | {"time": today.isoformat()}])["duplicate"] == 1
+    for _ in range(100):  # the server may be a moment behind
+        if dropping.drop(engine, retention_days=5) is not None:
+            break
+        time.sleep(0.2)
+    assert _partitions(engine) == [f"fixes_{today:%Y%m%d}"]
