@@ -18,8 +18,9 @@ from sqlalchemy import Connection, Engine, text
 from geo.breaches import Fences, judge, stays
 from geo.earth import Geometries
 from layers import frames, versions
-from layers.breaches import matching, record, windows
+from layers.breaches import freezing, matching, record, windows
 from layers.errors import NoSuchUnitError
+from layers.fixes import retention
 from layers.fixes.journeys import parameters
 from layers.fixes.read import fixes_since
 from layers.region import Region
@@ -148,7 +149,7 @@ def _replay(
     record.put_stays(connection, begun, within, {name: n for n, name in names.items()})
     since = {names[number]: start.since for number, start in begun.items()}
     told = record.told(connection, since)
-    plan = matching.match(told, found)
+    plan = freezing.spared(matching.match(told, found), retention.edge(connection))
     if only is not None:
         plan = only(plan)
     revisions = record.apply(connection, plan, now)
