@@ -87,23 +87,24 @@ def release(
     )  # fmt: skip
     if receipt.refused:
         raise CannotReleaseError("a unit was disenrolled meanwhile: release the others again")
-    outdone = {sound["id"].iloc[q.index]: q.reason for q in receipt.quarantined}
-    faulty = dict(zip(batch["id"], faults, strict=True)) | outdone
+    outdone = {int(sound["id"].iloc[q.index]): q.reason for q in receipt.quarantined}
     let_through = [int(i) for i in sound["id"] if i not in outdone]
-    with acting(engine, principal, "patrolgrid_write") as connection:
-        if let_through:
+    if let_through:
+        with acting(engine, principal, "patrolgrid_write") as connection:
             quarantine.note_released(connection, let_through, principal.name, moment)
             versions.bump(connection, "fixes")
+    faulty = dict(zip(batch["id"], faults, strict=True)) | outdone
+    refused = _refusals({int(i): why for i, why in faulty.items() if isinstance(why, str)})
     return Released(
-        released=let_through,
-        already=already,
-        refused=[
-            Refusal(id=int(i), reason=str(reason), detail=WHY_NOT[str(reason)])
-            for i, reason in sorted(faulty.items())
-            if isinstance(reason, str)
-        ],
-        breaches=receipt.breaches,
+        released=let_through, already=already, refused=refused, breaches=receipt.breaches
     )
+
+
+def _refusals(reasons: Mapping[int, str]) -> list[Refusal]:
+    return [
+        Refusal(id=number, reason=why, detail=WHY_NOT[why])
+        for number, why in sorted(reasons.items())
+    ]
 
 
 def _frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
