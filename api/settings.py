@@ -58,6 +58,10 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
+    def kept_days(self, of_region: float | None) -> float | None:
+        """Days that fixes are kept for: as set here, else as the region says; None: for ever."""
+        return of_region if self.retention_days is None else self.retention_days
+
     @property
     def region_file(self) -> Path:
         """The region's TOML file: the demo's unless another is set."""

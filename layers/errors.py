@@ -69,6 +69,26 @@ class NoSuchUnitError(LayersError):
     """No such unit is enrolled: enrol it with POST /api/units."""
 
 
+class NoSuchQuarantinedError(LayersError):
+    """No such fix is in quarantine: GET /api/quarantine lists them."""
+
+
+class CannotReleaseError(LayersError):
+    """This fix cannot be believed, whoever vouches for it."""
+
+
+class RetentionBusyError(LayersError):
+    """Another run is dropping fixes: let it finish."""
+
+
+class NoSuchHoldError(LayersError):
+    """There is no such hold: GET /api/holds lists them."""
+
+
+class BadHoldError(LayersError):
+    """The hold cannot be placed as it is."""
+
+
 class NoSuchTeamError(LayersError):
     """There is no such team."""
 

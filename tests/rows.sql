@@ -63,4 +63,10 @@ BEGIN
         INSERT INTO raster_blocks (raster, block_row, block_col, data)
         VALUES ('elevation', 0, 0, '\x28b52ffd');
     END IF;
+    IF to_regclass('patrolgrid.holds') IS NOT NULL THEN
+        INSERT INTO holds (first_day, last_day, starts_at, ends_at, reason, placed_by)
+        VALUES ('2026-03-01', '2026-03-02', '2026-02-28 16:00Z', '2026-03-02 16:00Z', 'case 7',
+                'tok');
+        INSERT INTO fix_retention (edge) VALUES ('2025-03-01 00:00Z');
+    END IF;
 END $$;

@@ -10,35 +10,23 @@ import geopandas as gpd
 import numpy as np
 import typer
 
+from api.cli.options import MOMENT, moment
 from api.cli.words import counted
 from api.database import migrated
 from api.settings import read_settings
 from layers import coverage, response
 from layers import export as exporting
 from layers.db.engine import SYSTEM, acting
+from layers.fixes import retention
 from layers.region import Region
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-_MOMENT = "RFC 3339, such as 2026-11-22T06:00:00Z"
-
-
-def _moment(given: str | None, option: str) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        found = datetime.fromisoformat(given)
-    except ValueError:
-        raise typer.BadParameter(f"{given!r}: write {_MOMENT}", param_hint=option) from None
-    if found.tzinfo is None:
-        raise typer.BadParameter(f"{given!r} has no time zone: write {_MOMENT}", param_hint=option)
-    return found.astimezone(UTC)
-
 
 @app.command("coverage")
 def show_coverage(
-    start: Annotated[str | None, typer.Option("--from", help=f"{_MOMENT}; default: 7 days")] = None,
-    end: Annotated[str | None, typer.Option("--to", help=_MOMENT)] = None,
+    start: Annotated[str | None, typer.Option("--from", help=f"{MOMENT}; default: 7 days")] = None,
+    end: Annotated[str | None, typer.Option("--to", help=MOMENT)] = None,
     level: Annotated[str | None, typer.Option(help="default: the region's lowest")] = None,
     swath_m: Annotated[float | None, typer.Option("--swath-m", min=0.1)] = None,
     out: Annotated[
@@ -48,8 +36,8 @@ def show_coverage(
     """How much of each grid was patrolled, when last, by how many."""
     settings = read_settings()
     region = Region.read(settings.region_file)
-    until = _moment(end, "--to") or datetime.now(UTC)
-    since = _moment(start, "--from") or until - timedelta(days=7)
+    until = moment(end, "--to") or datetime.now(UTC)
+    since = moment(start, "--from") or until - timedelta(days=7)
     if since >= until:
         raise typer.BadParameter("it lies after --to", param_hint="--from")
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_read") as connection:
@@ -57,6 +45,10 @@ def show_coverage(
             connection, region, start=since, end=until, level=level or region.lowest_level,
             swath_m=swath_m or region.swath_m,
         )  # fmt: skip
+        edge = retention.edge(connection)
+    if edge is not None and since < edge:
+        typer.echo(f"fixes before {edge.date()} were dropped, but for held days: figures of that"
+                   " time are too small", err=True)  # fmt: skip
     if out is not None:
         exporting.write(found.grids, out)
         typer.echo(f"{out}: {counted(len(found.grids), 'grid')}")

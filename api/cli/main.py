@@ -25,6 +25,7 @@ COMMANDS = {
     "load": "load", "export": "data", "grid": "data", "grids": "grids", "ingest": "ingest",
     "history": "changes", "undo": "changes",
     "coverage": "answers", "response": "answers", "breaches": "breaches",
+    "quarantine": "quarantine", "hold": "hold",
     "replay": "replay", "db": "db", "token": "token", "region": "region",
 }  # fmt: skip
 

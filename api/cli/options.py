@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,6 +14,22 @@ Mapping = Annotated[
 
 Crs = Annotated[str | None, typer.Option(help="where the file declares none: EPSG:…")]
 LayerName = Annotated[str | None, typer.Option(help="which of the file's layers")]
+
+
+MOMENT = "RFC 3339, such as 2026-11-22T06:00:00Z"
+
+
+def moment(given: str | None, option: str) -> datetime | None:
+    """The moment that ``option`` names, in UTC; None without it."""
+    if given is None:
+        return None
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r}: write {MOMENT}", param_hint=option) from None
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"{given!r} has no time zone: write {MOMENT}", param_hint=option)
+    return found.astimezone(UTC)
 
 
 def pairs(given: list[str] | None, option: str, *, empty: bool = False) -> dict[str, str]:

@@ -29,7 +29,7 @@ def take(
         batch.frame(),
         region,
         clock_skew_s=settings.clock_skew_s,
-        retention_days=settings.retention_days,
+        retention_days=settings.kept_days(region.retention_days),
     )
     for outcome in COUNTED:
         FIXES.labels(outcome).inc(getattr(receipt, outcome))

@@ -196,7 +196,7 @@ def store_frame(
                 batch,
                 region,
                 clock_skew_s=settings.clock_skew_s,
-                retention_days=settings.retention_days,
+                retention_days=settings.kept_days(region.retention_days),
             )
             for name in total:
                 total[name] += getattr(receipt, name)

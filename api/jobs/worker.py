@@ -1,4 +1,5 @@
-"""The worker: runs the queue's jobs until it is told to stop, and takes up what others dropped."""
+"""The worker: runs the queue's jobs until it is told to stop, takes up what others dropped, and
+drops what is older than it is kept."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from api.jobs.receivers import Network
 from layers import staleness
 from layers.db.engine import make_engine
 from layers.errors import DatabaseUnavailableError
+from layers.fixes import dropping
 from layers.outbox import deliveries
 from layers.outbox.deliveries import QUEUE
 
@@ -42,6 +44,7 @@ class Pace:
     timeout_s: float = TIMEOUT_S  #: for one attempt
     grace_s: float = TIMEOUT_S + 2  #: how long attempts may take to end at a stop
     pauses_s: Sequence[float] = PAUSES_S  #: between the attempts of a delivery
+    retention_s: float = 3600.0  #: how often it is looked whether a day is over
 
 
 def work(
@@ -50,6 +53,7 @@ def work(
     allowed: Sequence[Network] = (),
     pace: Pace | None = None,
     tls: ssl.SSLContext | None = None,
+    retention_days: float | None = None,
 ) -> None:
     """Run a worker on the database at ``url`` until SIGTERM or SIGINT; attempts are let finish."""
 
@@ -57,7 +61,9 @@ def work(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_worker(url, allowed=allowed, stop=stop, pace=pace, tls=tls)
+        await run_worker(
+            url, allowed=allowed, stop=stop, pace=pace, tls=tls, retention_days=retention_days
+        )
 
     asyncio.run(until_signalled())
 
@@ -69,17 +75,19 @@ async def run_worker(
     stop: asyncio.Event,
     pace: Pace | None = None,
     tls: ssl.SSLContext | None = None,
+    retention_days: float | None = None,
 ) -> None:
     """Run a worker until ``stop`` is set; it outlives the database's restarts.
 
     ``allowed``: networks that are not public and that webhooks may go to. ``tls``: the
     authorities that receivers' certificates are verified with; by default the system's.
+    ``retention_days``: for how long fixes are kept; None: for ever.
     """
     pace = pace or Pace()
     async with _courier(url, allowed, pace, tls) as courier:
         while not stop.is_set():
             try:
-                await _shift(url, courier, pace, stop)
+                await _shift(url, courier, pace, stop, retention_days)
             except (ConnectorException, DBAPIError, PgError, DatabaseUnavailableError) as error:
                 logger.warning("the worker lost the database: %s", type(error).__name__)
             if not stop.is_set():
@@ -107,7 +115,9 @@ async def _courier(
             engine.dispose()
 
 
-async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) -> None:
+async def _shift(
+    url: str, courier: Courier, pace: Pace, stop: asyncio.Event, retention_days: float | None
+) -> None:
     """Run jobs on one set of connections until ``stop`` is set or the database goes away."""
     async with opened(url) as app:
         jobs = asyncio.create_task(
@@ -129,6 +139,12 @@ async def _shift(url: str, courier: Courier, pace: Pace, stop: asyncio.Event) ->
             asyncio.create_task(stop.wait(), name="stop"),
             asyncio.create_task(_tidy_regularly(app, courier, pace), name="rescue"),
         ]
+        if retention_days is not None:
+            others.append(
+                asyncio.create_task(
+                    _drop_regularly(courier, pace, retention_days), name="retention"
+                )
+            )
         try:
             done, _ = await asyncio.wait([jobs, *others], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -144,6 +160,13 @@ async def _tidy_regularly(app: App, courier: Courier, pace: Pace) -> None:
         await rescue(app, courier, stalled_s=pace.stalled_s)
         await courier.ask(staleness.prune)
         await asyncio.sleep(pace.rescue_s)
+
+
+async def _drop_regularly(courier: Courier, pace: Pace, retention_days: float) -> None:
+    """Drop what is too old, once a day; that a run was broken off is seen within the hour."""
+    while True:
+        await asyncio.to_thread(dropping.drop, courier.engine, retention_days=retention_days)
+        await asyncio.sleep(pace.retention_s)
 
 
 async def rescue(app: App, courier: Courier, *, stalled_s: float) -> int:

@@ -7,7 +7,7 @@ stored. The result depends on which fixes there are, never on the order in which
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,8 +18,9 @@ from sqlalchemy import Connection, Engine, text
 from geo.breaches import Fences, judge, stays
 from geo.earth import Geometries
 from layers import frames, versions
-from layers.breaches import matching, record, windows
+from layers.breaches import freezing, matching, record, windows
 from layers.errors import NoSuchUnitError
+from layers.fixes import retention
 from layers.fixes.journeys import parameters
 from layers.fixes.read import fixes_since
 from layers.region import Region
@@ -74,12 +75,18 @@ def decide(
 
 
 def recompute(
-    connection: Connection, region: Region, *, now: datetime, units: list[str] | None = None
+    connection: Connection,
+    region: Region,
+    *,
+    now: datetime,
+    units: list[str] | None = None,
+    only: Callable[[matching.Plan], matching.Plan] | None = None,
 ) -> Changes:
     """Judge the whole history of units again (all of them without ``units``).
 
     For fences that were made after their fixes, and to prove that what is told is what the fixes
-    say. Locks the units that it judges. Raises NoSuchUnitError.
+    say. ``only`` picks what is to change of what would. Locks the units that it judges. Raises
+    NoSuchUnitError.
     """
     every = parameters(connection, units)
     strangers = sorted(set(units or ()) - set(every.index))
@@ -94,7 +101,7 @@ def recompute(
         {"numbers": [int(n) for n in every["unit_no"]]},
     )
     begun = {int(number): windows.Start(since=None) for number in every["unit_no"]}
-    changes = _replay(connection, begun, every, prepared(connection).fences, region, now)
+    changes = _replay(connection, begun, every, prepared(connection).fences, region, now, only)
     if changes.total:
         versions.bump(connection, "breaches")
     return changes
@@ -132,6 +139,7 @@ def _replay(
     fences: Fences,
     region: Region,
     now: datetime,
+    only: Callable[[matching.Plan], matching.Plan] | None = None,
 ) -> Changes:
     fixes = fixes_since(connection, {number: start.since for number, start in begun.items()})
     names = {int(number): str(unit) for unit, number in units["unit_no"].items()}
@@ -141,7 +149,9 @@ def _replay(
     record.put_stays(connection, begun, within, {name: n for n, name in names.items()})
     since = {names[number]: start.since for number, start in begun.items()}
     told = record.told(connection, since)
-    plan = matching.match(told, found)
+    plan = freezing.spared(matching.match(told, found), retention.edge(connection))
+    if only is not None:
+        plan = only(plan)
     revisions = record.apply(connection, plan, now)
     counts = pd.Series([r.change for r in revisions], dtype="str").value_counts()
     return Changes(**{str(change): int(n) for change, n in counts.items()})

@@ -32,6 +32,7 @@ def possible(
     unit: str | None = None,
     states: Sequence[str] = ("open", "closed"),
     bbox: tuple[float, float, float, float] | None = None,
+    area: str | None = None,
     after: str = "",
     limit: int = 1000,
 ) -> list[Breach]:
@@ -53,7 +54,7 @@ def possible(
     )
     return listed(
         connection, start=start, end=end, fence=fence, unit=unit, states=states, bbox=bbox,
-        after=after, limit=limit, computed=_json(found),
+        area=area, after=after, limit=limit, computed=_json(found),
     )  # fmt: skip
 
 

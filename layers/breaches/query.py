@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from layers.errors import NoSuchBreachError
+from layers.errors import NoSuchBreachError, NoSuchFeatureError
 
 _SELECT = (
     "SELECT b.id, b.unit, u.call_sign, b.fence AS fence_id, coalesce(v.name, b.fence) AS fence,"
@@ -34,6 +34,7 @@ _COMPUTED = (
     " exited_latest timestamptz, unknown_s double precision, lon double precision,"
     " lat double precision))"
 )
+STATES = ("open", "closed", "withdrawn")
 _WAS_TIMES = frozenset(
     {"entered_at", "entered_earliest", "entered_latest", "exited_at", "exited_earliest",
      "exited_latest", "opened_at", "changed_at"}
@@ -84,45 +85,114 @@ def listed(
     states: Sequence[str] = ("open", "closed"),
     evidence: str | None = None,
     bbox: tuple[float, float, float, float] | None = None,
+    area: str | None = None,
     after: str = "",
     limit: int = 1000,
     computed: str | None = None,
 ) -> list[Breach]:
     """Breaches that overlap the window, by id as text; ``fence`` is a fence's id or name.
 
-    ``computed``: look among these instead of the stored ones, a JSON array of objects.
+    ``area``: the id of a grid that the entry lies in (its edge included). ``computed``: look among
+    these instead of the stored ones, a JSON array of objects. Raises NoSuchFeatureError.
     """
+    wanted, values = _conditions(start, end, unit, states, evidence)
+    if fence is not None:
+        wanted += ["b.fence = ANY(:fences)", "(b.fence = :fence OR v.name = :fence)"]
+        values |= {"fence": fence, "fences": _fences_called(connection, fence)}
+    if bbox is not None:
+        wanted.append(_in_box(values, *bbox))
+    if area is not None:
+        values["area"] = area
+        wanted.append(_in_box(values, *_box_of(connection, area), name="area"))
+        wanted.append("ST_Intersects(b.geom, (SELECT geom FROM grids WHERE id = :area))")
     source = "breaches" if computed is None else _COMPUTED
-    west, south, east, north = bbox or (None, None, None, None)
-    # A box with west > east crosses 180°: it is one box up to there and one from there on.
-    across = bbox is not None and bbox[0] > bbox[2]
+    # Each question has its own plan: what suits one unit does not suit a year of all.
+    connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     rows = connection.execute(
         text(
             f"{_SELECT.format(source=source)}"
-            ' WHERE b.id::text COLLATE "C" > :after AND b.state = ANY(:states)'
-            " AND (CAST(:evidence AS text) IS NULL OR b.evidence = :evidence)"
-            " AND (CAST(:fence AS text) IS NULL OR b.fence = :fence OR v.name = :fence)"
-            " AND (CAST(:unit AS text) IS NULL OR b.unit = :unit)"
-            " AND (CAST(:end AS timestamptz) IS NULL OR b.entered_at < :end)"
-            " AND (CAST(:start AS timestamptz) IS NULL OR b.exited_at IS NULL"
-            "  OR b.exited_at >= :start)"
-            " AND (CAST(:west AS double precision) IS NULL"
-            "  OR b.geom && ST_MakeEnvelope(:west, :south, :to_east, :north, 4326)"
-            "  OR b.geom && ST_MakeEnvelope(:from_west, :south, :east, :north, 4326))"
+            f' WHERE b.id::text COLLATE "C" > :after AND {" AND ".join(wanted)}'
             ' ORDER BY b.id::text COLLATE "C" LIMIT :limit'
         ),
-        {
-            "after": after, "states": list(states), "fence": fence, "unit": unit, "start": start,
-            "end": end, "west": west, "south": south, "east": east, "north": north, "limit": limit,
-            "to_east": 180.0 if across else east, "from_west": -180.0 if across else west,
-            "evidence": evidence, "computed": computed,
-        },
-    )  # fmt: skip
+        {**values, "after": after, "limit": limit}
+        | ({} if computed is None else {"computed": computed}),
+    )
     return [_breach(dict(row)) for row in rows.mappings()]
 
 
+def _conditions(
+    start: datetime | None,
+    end: datetime | None,
+    unit: str | None,
+    states: Sequence[str],
+    evidence: str | None,
+) -> tuple[list[str], dict[str, object]]:
+    """What is asked of a breach's own columns; each as an index has it."""
+    words = ", ".join(f"'{state}'" for state in STATES if state in states)
+    wanted = [f"b.state IN ({words})" if words else "false"]
+    if start is not None or end is not None:
+        ends = "[]" if start == end else "[)"  # a moment is a window, too
+        wanted.append(
+            "tstzrange(b.entered_at, b.exited_at, '[]') &&"
+            f" tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz), '{ends}')"
+        )
+    if unit is not None:
+        wanted.append("b.unit = :unit")
+    if evidence is not None:
+        wanted.append("b.evidence = :evidence")
+    named = {"start": start, "end": end, "unit": unit, "evidence": evidence}
+    used = " ".join(wanted)
+    return wanted, {name: value for name, value in named.items() if f":{name}" in used}
+
+
+def _fences_called(connection: Connection, name: str) -> list[str]:
+    """Ids of the fences that are or were called so."""
+    rows = connection.execute(
+        text("SELECT DISTINCT fence FROM fence_versions WHERE fence = :name OR name = :name"),
+        {"name": name},
+    )
+    return list(rows.scalars())
+
+
+def _in_box(
+    values: dict[str, object],
+    west: float,
+    south: float,
+    east: float,
+    north: float,
+    *,
+    name: str = "box",
+) -> str:
+    """The condition that an entry lies in a box, whose numbers are put into ``values``."""
+    # A box with west > east crosses 180°: it is one box up to there and one from there on.
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    boxes = []
+    for i, (low, high) in enumerate(spans):
+        key = f"{name}{i}"
+        values |= {f"{key}_w": low, f"{key}_s": south, f"{key}_e": high, f"{key}_n": north}
+        boxes.append(f"b.geom && ST_MakeEnvelope(:{key}_w, :{key}_s, :{key}_e, :{key}_n, 4326)")
+    return f"({' OR '.join(boxes)})"
+
+
+def _box_of(connection: Connection, grid: str) -> tuple[float, float, float, float]:
+    row = connection.execute(
+        text(
+            "SELECT ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom) FROM grids"
+            " WHERE id = :grid"
+        ),
+        {"grid": grid},
+    ).one_or_none()
+    if row is None:
+        raise NoSuchFeatureError(f"area: there is no grid {grid}; GET /api/layers/grids lists them")
+    west, south, east, north = row
+    return west, south, east, north
+
+
 def history(connection: Connection, number: int) -> list[Mapping[str, object]]:
-    """The revisions of a breach, oldest first: change, when, and what it then was."""
+    """The revisions of a breach, oldest first: change, when, what it then was, what was new.
+
+    ``changed``: by name the value before and after, of what differs from the revision before.
+    """
     rows = connection.execute(
         text(
             "SELECT r.revision, r.change, r.changed_at, r.was - 'entered_fix' - 'exited_fix'"
@@ -134,7 +204,22 @@ def history(connection: Connection, number: int) -> list[Mapping[str, object]]:
         ),
         {"id": number},
     )
-    return [{**row, "was": _in_z(row["was"])} for row in rows.mappings()]
+    told: list[Mapping[str, object]] = []
+    before: Mapping[str, object] = {}
+    for row in rows.mappings():
+        was = _in_z(row["was"])
+        told.append({**row, "was": was, "changed": _differences(before, was) if told else {}})
+        before = was
+    return told
+
+
+def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
+    names = sorted((before.keys() | after.keys()) - {"revision", "changed_at"})
+    return {
+        name: {"from": before.get(name), "to": after.get(name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    }
 
 
 def _in_z(was: Mapping[str, object]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from geo import tracks
 from layers import breaches, versions
 from layers.db.engine import Principal, acting
-from layers.fixes import store
+from layers.fixes import quarantine, retention, store
 from layers.region import Region
 
 #: What a fix may carry; anything else is dropped at the door.
@@ -28,6 +28,8 @@ COLUMNS = (
 NUMBERS = ("lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
 #: No tracker is older; without an edge a broken clock would make partitions of years long past.
 FIRST_DAY = datetime(1900, 1, 1, tzinfo=UTC)
+#: Doubts that somebody who knows better may overrule: the fix says where and when.
+RELEASABLE = ("zero_zero", "negative_accuracy", "too_inaccurate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +59,27 @@ def store_batch(
     *,
     now: datetime | None = None,
     clock_skew_s: float = 60,
-    retention_days: int | None = None,
+    retention_days: float | None = None,
+    believed: bool = False,
 ) -> Receipt:
     """Judge and store ``batch`` (columns of COLUMNS, any order of rows); durable when it returns.
 
+    ``believed``: somebody vouches for it, so that RELEASABLE doubts do not count.
     Concurrent batches of one unit wait for each other; units are locked in one order.
     """
     moment = now or datetime.now(UTC)
     batch = batch.reset_index(drop=True)
     with acting(engine, principal, "patrolgrid_write") as connection:
-        units = _enrolled(connection, batch["unit"])
-    known = batch["unit"].isin(units.index).to_numpy()
+        units = enrolled(connection, batch["unit"])
+        known = batch["unit"].isin(units.index).to_numpy()
+        oldest = max(FIRST_DAY, retention.oldest(connection, moment, retention_days) or FIRST_DAY)
+        doubts = doubted(batch[known], units, region, moment, clock_skew_s, oldest)
+        vouched = batch[known][doubts.isin(RELEASABLE).to_numpy()]
+        if not believed:
+            vouched = vouched.loc[quarantine.released_before(connection, vouched)]
+        beneath = doubted(trusted(vouched), units, region, moment, clock_skew_s, oldest)
+        doubts[vouched.index] = beneath
     strangers = int((~known).sum())
-    doubts = _doubts(batch[known], units, region, moment, clock_skew_s, retention_days)
     sound = batch[known][doubts.isna().to_numpy()]
     with acting(engine, principal, "patrolgrid_write") as connection:
         store.ensure_partitions(connection, sound["time"])
@@ -117,7 +127,8 @@ def _stored(
     )
 
 
-def _enrolled(connection: Connection, named: pd.Series) -> pd.DataFrame:
+def enrolled(connection: Connection, named: pd.Series) -> pd.DataFrame:
+    """What is needed of those of the ``named`` units that are enrolled, by id."""
     rows = connection.execute(
         text(
             "SELECT id, unit_no, kind, team, max_gap_s, top_speed_ms, accuracy_m FROM units"
@@ -128,14 +139,15 @@ def _enrolled(connection: Connection, named: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(rows.mappings().all(), columns=list(rows.keys())).set_index("id")
 
 
-def _doubts(
+def doubted(
     fixes: pd.DataFrame,
     units: pd.DataFrame,
     region: Region,
     moment: datetime,
     clock_skew_s: float,
-    retention_days: int | None,
+    oldest: datetime,
 ) -> pd.Series:
+    """Why each of the fixes of enrolled ``units`` is not believed; missing for a good one."""
     worst = units["kind"].map({name: kind.worst_accuracy_m for name, kind in region.kinds.items()})
     return tracks.doubt(
         fixes,
@@ -143,10 +155,14 @@ def _doubts(
         now=pd.Timestamp(moment),
         skew_s=clock_skew_s,
         worst_accuracy_m=worst,
-        oldest=pd.Timestamp(
-            max(FIRST_DAY, moment - timedelta(days=retention_days)) if retention_days else FIRST_DAY
-        ),
+        oldest=pd.Timestamp(oldest),
     )
+
+
+def trusted(fixes: pd.DataFrame) -> pd.DataFrame:
+    """``fixes`` as they are judged when somebody vouches for their places: RELEASABLE apart."""
+    nowhere = (fixes["lon"] == 0) & (fixes["lat"] == 0)
+    return fixes.assign(lon=fixes["lon"].mask(nowhere, 1.0), accuracy_m=np.nan)
 
 
 def frame(rows: list[Mapping[str, object]]) -> pd.DataFrame:

@@ -214,12 +214,13 @@ def test_nothing_and_strangers_are_not_judged_again(post: Post) -> None:
         again(["v1", "v2"])
 
 
-def test_a_fix_of_1970_gets_its_partition(post: Post) -> None:
+def test_fixes_of_long_ago_share_the_partition_of_their_year(post: Post) -> None:
     post.enrol("v1")
-    old = datetime(1970, 1, 2, tzinfo=UTC)
-    receipt = post.send(intake.frame([{"unit": "v1", "time": old, "lon": 1.0, "lat": 1.0}]))
-    assert receipt.accepted == 1
-    assert post.scalar("SELECT tableoid::regclass::text FROM fixes") == "fixes_19700102"
+    days = [datetime(1970, 1, 2, tzinfo=UTC) + timedelta(days=n) for n in range(0, 365, 30)]
+    rows = [{"unit": "v1", "time": day, "lon": 1.0, "lat": 1.0} for day in days]
+    assert post.send(intake.frame(rows)).accepted == len(days)
+    assert post.scalar("SELECT DISTINCT tableoid::regclass::text FROM fixes") == "fixes_1970"
+    assert post.send(intake.frame(rows)).duplicate == len(days)
 
 
 def test_fixes_older_than_the_retention_edge_are_too_old(post: Post, fixes: Fixes) -> None:

@@ -10,10 +10,12 @@ from api.http.routes import (
     grids,
     health,
     history,
+    holds,
     openapi,
     page,
     places,
     presence,
+    quarantine,
     rasters,
     response,
     subscriptions,
@@ -26,7 +28,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        trackers,
-        breaches, presence, coverage, response, events, subscriptions, ogc,
+        trackers, quarantine, holds, breaches, presence, coverage, response, events, subscriptions, ogc,
     )
 )  # fmt: skip

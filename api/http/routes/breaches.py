@@ -39,6 +39,14 @@ Evidence = Annotated[
     Literal["confirmed", "probable", "possible"] | None,
     Query(description="possible: what gaps leave room for, computed over from and to"),
 ]
+_STATE = "open|closed|withdrawn"
+States = Annotated[
+    str | None,
+    Query(
+        max_length=100, pattern=f"^({_STATE})(,({_STATE}))*$",
+        description="open, closed, withdrawn, or several of them with commas",
+    ),
+]  # fmt: skip
 Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="a breach's id")]
 
 
@@ -56,7 +64,10 @@ def list_breaches(
     bbox: Bbox,
     fence: Annotated[str | None, Query(max_length=200, description="a fence's id or name")] = None,
     unit: Annotated[str | None, Query(max_length=200, description="its identifier")] = None,
-    state: Annotated[Literal["open", "closed", "withdrawn"] | None, Query()] = None,
+    state: States = None,
+    area: Annotated[
+        str | None, Query(max_length=200, description="id of the grid that the entry lies in")
+    ] = None,
     evidence: Evidence = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
@@ -66,20 +77,20 @@ def list_breaches(
     Possible ones only when asked for, too: where the reach of a gap of at most 24 h at top speed
     touches a fence. They are computed for a window of at most 31 days, and never stored.
     """
-    states = (state,) if state else ("open", "closed")
+    states = tuple(state.split(",")) if state else ("open", "closed")
     first = after(cursor) or ""
-    reads: tuple[str, ...] = READS
+    reads: tuple[str, ...] = READS if area is None else (*READS, "grids")
     if evidence == "possible":
         start, end = _bounded(window)
         rows = possible(
             connection, service.region, start=start, end=end, fence=fence, unit=unit,
-            states=states, bbox=bbox, after=first, limit=limit + 1,
+            states=states, bbox=bbox, area=area, after=first, limit=limit + 1,
         )  # fmt: skip
-        reads = (*READS, "fixes")
+        reads = (*reads, "fixes")
     else:
         rows = breaches.listed(
             connection, start=window.start, end=window.end, fence=fence, unit=unit,
-            states=states, evidence=evidence, bbox=bbox, after=first, limit=limit + 1,
+            states=states, evidence=evidence, bbox=bbox, area=area, after=first, limit=limit + 1,
         )  # fmt: skip
     more = rows[limit - 1].id if len(rows) > limit else None
     payload = collection([_feature(row) for row in rows[:limit]], links=next_link(request, more))
@@ -98,7 +109,7 @@ def _bounded(window: Window) -> tuple[datetime, datetime]:
 @router.get("/api/breaches/{number}", response_class=GeoJsonFeature)
 @needs("read")
 def get_breach(request: Request, connection: Reading, number: Number) -> Response:
-    """One breach with the history of its revisions."""
+    """One breach with the history of its revisions: when, what it then was, and what was new."""
     found = _feature(breaches.breach(connection, number))
     found["history"] = breaches.history(connection, number)
     return answer(request, found, versions.read(connection, READS))

@@ -27,6 +27,7 @@ from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from layers import coverage, versions
 from layers.db.engine import Principal
+from layers.fixes import retention
 from layers.versions import DataVersion
 
 router = APIRouter(route_class=Guarded, tags=["coverage"])
@@ -141,7 +142,9 @@ def get_coverage(
 
     With `outside_s` and `unknown_s` of `totals`, which are what no grid of this level has, Σ over
     these grids of `patrol_s` and `unknown_s` is the tracks' own time. Grids of several levels are
-    to be summed only where none lies in another, whether it has a parent or not.
+    to be summed only where none lies in another, whether it has a parent or not. `fixes_from` is
+    there where the window begins before it: older fixes were dropped by retention, but for days
+    that a hold keeps, so that what the figures say of the time before is less than was patrolled.
     """
     asked = Asked.of(service, window, level, swath_m)
     version = versions.read(connection, coverage.READS)
@@ -150,8 +153,15 @@ def get_coverage(
     payload = collection(
         shown, totals=found.totals, level=asked.level, swath_m=asked.swath_m,
         **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
+        **_missing(connection, asked.start),
     )  # fmt: skip
     return answer(request, payload, version)
+
+
+def _missing(connection: Connection, start: datetime) -> dict[str, object]:
+    """Where a window begins before what is stored of its tracks: from when they are whole."""
+    edge = retention.edge(connection)
+    return {"fixes_from": rfc3339(edge)} if edge is not None and start < edge else {}
 
 
 @router.get("/api/coverage/border", response_class=GeoJson)
@@ -178,5 +188,6 @@ def get_border(
         features(found), segment_m=segment_m, swath_m=swath,
         totals={"length_km": float(length_km.sum()), "visited_km": visited_km},
         **{"from": rfc3339(start), "to": rfc3339(end)},
+        **_missing(connection, start),
     )  # fmt: skip
     return answer(request, payload, versions.read(connection, coverage.BORDER_READS))

@@ -1,24 +1,22 @@
-"""Fixes come in; what was not believed can be looked at."""
+"""Fixes come in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.http import schemas
-from api.http.answers import JSON, Between, Cursor, Limit, after_number, answer, encode, next_link
-from api.http.context import Parts, Reading, Service, Who
+from api.http.answers import JSON, encode
+from api.http.context import Parts, Service, Who
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
 from api.http.room import Place
 from api.intake import bodies, door
-from layers import versions
-from layers.fixes import quarantine
 from layers.fixes.intake import Receipt
 
 router = APIRouter(route_class=Guarded, tags=["fixes"])
@@ -74,28 +72,3 @@ async def taken(request: Request, service: Service, work: Callable[[Place, bytes
     with service.room.enter() as place:
         body = await place.body(request, within_s=service.settings.upload_s)
         return await to_thread.run_sync(partial(work, place, body), limiter=service.room.threads)
-
-
-@router.get("/api/quarantine", responses=schemas.answers(schemas.people.QUARANTINE))
-@needs("read")
-def list_quarantine(
-    request: Request,
-    connection: Reading,
-    window: Between,
-    unit: Annotated[str | None, Query(max_length=200, description="its identifier")] = None,
-    reason: Annotated[str | None, Query(max_length=100, description="as the receipt said")] = None,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-) -> Response:
-    """Fixes of enrolled units that were not believed, with the reason of each."""
-    rows = quarantine.listed(
-        connection, start=window.start, end=window.end, unit=unit, reason=reason,
-        after=after_number(cursor), limit=limit + 1,
-    )  # fmt: skip
-    last = str(rows[limit - 1]["id"]) if len(rows) > limit else None
-    payload = {
-        "fixes": [dict(row) for row in rows[:limit]],
-        "strangers": quarantine.strangers(connection),
-        "links": next_link(request, last),
-    }
-    return answer(request, payload, versions.read(connection, ["fixes"]), media_type=JSON)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+import contextlib
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import PlainTextResponse, Response
@@ -15,8 +18,13 @@ from api.http.identity import Guarded, needs
 from layers.db import migrate
 from layers.db.engine import SYSTEM, acting
 from layers.errors import DatabaseUnavailableError
+from layers.fixes import dropping, holds, retention
 
 router = APIRouter(route_class=Guarded, tags=["service"])
+
+EDGE = Gauge("patrolgrid_fixes_from_seconds", "Fixes before this time were dropped; 0: none")
+PARTITIONS = Gauge("patrolgrid_fix_partitions", "Partitions of fixes that are stored")
+HOLDS = Gauge("patrolgrid_holds", "Holds in force")
 
 
 @router.get("/healthz")
@@ -52,6 +60,14 @@ def _missing(service: Service) -> str | None:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 @needs("read")
-def metrics(_: Request) -> Response:
+def metrics(service: Parts) -> Response:
     """Counters and timings for Prometheus."""
+    with contextlib.suppress(DBAPIError, DatabaseUnavailableError):
+        with acting(service.engine, SYSTEM, "patrolgrid_read") as connection:
+            edge = retention.edge(connection)
+            kept = dropping.partitions(connection)
+            held = holds.listed(connection, limit=1_000_000, in_force_at=datetime.now(UTC))
+        EDGE.set(0 if edge is None else edge.timestamp())
+        PARTITIONS.set(len(kept))
+        HOLDS.set(len(held))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.http.schemas.words import (
     COUNT,
+    FLAG,
     LINKS,
     MOMENT,
     NUMBER,
@@ -51,7 +52,7 @@ RECEIPT = record(
         "breaches": COUNT,
     }
 )
-_HELD = record(
+HELD = record(
     {
         "id": COUNT,
         "unit": TEXT,
@@ -67,14 +68,41 @@ _HELD = record(
         "reason": TEXT,
         "received_at": MOMENT,
         "released_at": or_null(MOMENT),
+        "released_by": told(or_null(TEXT), "id of the token"),
+    }
+)
+RELEASED = record(
+    {
+        "released": COUNT,
+        "already": told(COUNT, "released before"),
+        "refused": listed(record({"id": COUNT, "reason": TEXT, "detail": TEXT})),
+        "breaches": told(COUNT, "opened, amended, closed or withdrawn by them"),
     }
 )
 QUARANTINE = record(
     {
-        "fixes": listed(_HELD),
+        "fixes": listed(HELD),
         "strangers": told(COUNT, "fixes of units that are not enrolled; nothing is kept of them"),
         "links": LINKS,
         **VERSION,
     }
 )
+_HOLD = {
+    "id": COUNT,
+    "from": told(TEXT, "the first day, in the region's time zone"),
+    "to": told(TEXT, "the last day"),
+    "reason": TEXT,
+    "placed_by": TEXT,
+    "placed_at": MOMENT,
+    "until": told(or_null(MOMENT), "null: until it is released"),
+    "released_at": or_null(MOMENT),
+    "released_by": or_null(TEXT),
+    "in_force": FLAG,
+}
+_EDGE = {
+    "fixes_from": told(or_null(MOMENT), "older fixes were dropped, but for days that are held")
+}
+HOLD = record(_HOLD)
+NEW_HOLD = record({**_HOLD, **_EDGE})
+HOLDS = record({"holds": listed(HOLD), "links": LINKS, **_EDGE})
 SESSION = record({"scopes": listed(TEXT), "expires_at": or_null(MOMENT)})

@@ -1,0 +1,101 @@
+"""How long fixes are kept: the edge before which they are gone, and what is frozen there.
+
+The edge is a midnight of UTC. Fixes before it are dropped, but for partitions that a hold keeps to
+be looked at; for both, what was decided is frozen: no fix comes in there, and nothing is judged
+again. The edge is committed before the first partition goes, and never goes back.
+
+**What is frozen.** A moment of a breach (its entry, its exit) rests on the fix that decided it and
+on the one before. Where either lies before the edge, that moment stays as it was decided: of a
+breach with such an entry only the exit may still change, one with such an exit does not change at
+all, and neither is withdrawn, merged or given another entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+#: A batch that was judged before the edge moved is stored by then.
+GRACE = timedelta(hours=1)
+WHOLE, ENTRY, FREE = "whole", "entry", "free"
+
+
+def edge(connection: Connection) -> datetime | None:
+    """The stored edge: fixes before it are gone or frozen; None where none was ever dropped."""
+    found: datetime | None = connection.execute(
+        text("SELECT edge FROM fix_retention")
+    ).scalar_one_or_none()
+    return found
+
+
+def oldest(
+    connection: Connection, moment: datetime, retention_days: float | None
+) -> datetime | None:
+    """The earliest time of a fix that is not ``too_old`` at ``moment``; None: any time is taken.
+
+    Never before the stored edge, whatever the setting says now: what was dropped stays dropped.
+    """
+    kept_from = None if retention_days is None else moment - timedelta(days=retention_days)
+    return max((at for at in (edge(connection), kept_from) if at is not None), default=None)
+
+
+def edge_due(moment: datetime, retention_days: float) -> datetime:
+    """Where the edge belongs at ``moment``: the last midnight that is older than the setting."""
+    day = (moment - timedelta(days=retention_days) - GRACE).astimezone(UTC).date()
+    return datetime.combine(day, time.min, UTC)
+
+
+def move_edge(connection: Connection, to: datetime) -> bool:
+    """Move the stored edge on to ``to``; whether it moved. One that is farther on stays."""
+    moved = connection.execute(
+        text(
+            "INSERT INTO fix_retention AS r (edge) VALUES (:to) ON CONFLICT (one) DO UPDATE"
+            " SET edge = excluded.edge, moved_at = clock_timestamp() WHERE r.edge < excluded.edge"
+        ),
+        {"to": to},
+    )
+    return moved.rowcount > 0
+
+
+def frozen(told: pd.DataFrame, at: datetime | None) -> pd.Series:
+    """What of each breach is frozen at the edge ``at``: WHOLE, ENTRY or FREE; index of ``told``.
+
+    ``told``: entered_fix, entered_at, entered_earliest, exited_fix, exited_at, exited_earliest
+    (UTC; missing where there is none). A breach that is open has no exit that could be frozen.
+    """
+    if at is None:
+        return pd.Series(FREE, index=told.index, dtype="str")
+    begun = _first(told, "entered") < pd.Timestamp(at)
+    ended = _first(told, "exited") < pd.Timestamp(at)  # NaT is not before anything
+    return pd.Series(FREE, index=told.index, dtype="str").mask(begun, ENTRY).mask(ended, WHOLE)
+
+
+def _first(told: pd.DataFrame, moment: str) -> pd.Series:
+    """The earliest fix that a moment rests on."""
+    names = [f"{moment}_fix", f"{moment}_at", f"{moment}_earliest"]
+    return pd.concat([pd.to_datetime(told[name], utc=True) for name in names], axis=1).min(axis=1)
+
+
+def inside_at(
+    connection: Connection, numbers: Sequence[int], at: datetime
+) -> dict[int, dict[str, datetime]]:
+    """By unit_no, the fences that it is inside of at the edge, with the fix that began each stay.
+
+    A replay that would begin before the edge begins there, with these known: their first fixes
+    are gone.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT unit_no, fence, min(entered_fix) FROM stays WHERE unit_no = ANY(:numbers)"
+            " AND entered_fix < :at AND (exited_fix IS NULL OR exited_fix >= :at)"
+            " GROUP BY unit_no, fence"
+        ),
+        {"numbers": [int(n) for n in numbers], "at": at},
+    )
+    found: dict[int, dict[str, datetime]] = {}
+    for number, fence, entered in rows:
+        found.setdefault(number, {})[fence] = entered
+    return found
