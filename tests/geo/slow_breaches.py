@@ -117,7 +117,9 @@ def spans_inside(a: dict, b: dict, area) -> list[tuple[float, float]]:
 
 
 def on_leg(a: dict, b: dict, part: float) -> tuple:
-    return a["time"] + part * (b["time"] - a["time"]), a["time"], b["time"], b["time"]
+    # shapely's fractions end a hair beside the round moments at which active hours begin.
+    moment = (a["time"] + part * (b["time"] - a["time"])).round("100us")
+    return moment, a["time"], b["time"], b["time"]
 
 
 def is_outside(area, fix: dict, margin_m: float) -> bool:
