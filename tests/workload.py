@@ -153,7 +153,8 @@ def fences(
     size_m[rules != "keep_out"] = rng.uniform(
         ground.common_m / 5, ground.common_m, np.count_nonzero(rules != "keep_out")
     )
-    middle = rng.uniform(0, ground.side_deg, (count, 2)) + [ground.west, ground.south]
+    corner = np.array([ground.west, ground.south])
+    middle = corner + rng.uniform(0, ground.side_deg, (count, 2))
     rows = []
     for n, rule in enumerate(rules.tolist()):
         row: dict[str, Any] = {

@@ -16,7 +16,7 @@ from layers.db.cluster import Cluster
 from service import Service
 
 #: What is killed, and how often in twenty times.
-DECK = {"http": 4, "service": 4, "everything": 3, "postmaster": 5, "backend": 4}
+DECK = {"http": 2, "service": 2, "everything": 2, "postmaster": 8, "backend": 6}
 
 
 def cluster(service: Service) -> Cluster:

@@ -21,10 +21,10 @@ from tests.workload import Fixes, Ground, journeys
 GATEWAYS = 4
 UNITS = 12
 SHARED = 4  #: units that speak through all of the gateways
-GROUND = Ground(side_deg=0.25, least_m=50, common_m=3_000, most_m=8_000)
+GROUND = Ground(side_deg=0.15, least_m=300, common_m=2_500, most_m=6_000)
 MOST = 60  #: fixes in a batch, of 1 to so many
-#: How long a gateway keeps trying; a service that is down for longer has failed.
-PATIENCE_S = 90
+#: How long a gateway keeps trying when the last kill is over.
+PATIENCE_S = 60
 
 
 def plans(rng: np.random.Generator, steps: int) -> list[list[Fixes]]:
@@ -90,8 +90,10 @@ class Gateway:
         while time.monotonic() < deadline:
             if self._sent_once(client, body, len(batch)):
                 return
+            if not self.stop.is_set():
+                deadline = time.monotonic() + PATIENCE_S
             self.sent_again += 1
-            time.sleep(0.05)
+            time.sleep(0.15)
         self.wrong.append(f"not acknowledged within {PATIENCE_S} s")
 
     def _sent_once(self, client: httpx.Client, body: bytes, count: int) -> bool:

@@ -26,13 +26,14 @@ import pytest
 
 from layers.db.engine import conninfo
 from service import Service
-from tests.soak import kills, reckoning
+from tests import reckoning
+from tests.soak import kills
 from tests.soak.senders import GROUND, UNITS, Gateway, plans
 from tests.workload import Fixes, enrolments, fences, unit_frame, write_fences
 
 KILLS = int(os.environ.get("PATROLGRID_TEST_KILLS", "20"))
 SEED = int(os.environ.get("PATROLGRID_TEST_SEED", "0")) or secrets.randbelow(10**6) + 1
-FENCES = 40
+FENCES = 80
 LOG_CHARACTERS = 20_000  #: of what the service said, shown when the test fails
 DAY_US = 86_400_000_000
 ZONE = "Asia/Shanghai"  #: of the demo's region file, which the service takes
@@ -68,7 +69,7 @@ def scene(tmp_path: Path) -> Scene:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
+def service(undisturbed: Service) -> Iterator[Service]:
     with TemporaryDirectory(prefix="patrolgrid-soak-") as folder:
         made = Service(data_dir=Path(folder) / "data")
         try:
@@ -84,9 +85,8 @@ def service() -> Iterator[Service]:
 def undisturbed(database_url: str, tmp_path: Path) -> Iterator[Service]:
     made = Undisturbed(data_dir=tmp_path / "undisturbed")
     made.database_url = database_url
-    made.start("--no-demo")
+    made.start("--no-demo")  # it comes up beside the other
     try:
-        made.wait_until_ready()
         yield made
     finally:
         made.end()
@@ -125,7 +125,8 @@ def killed(service: Service, gateways: list[Gateway], victim: str, chance: rando
     else:
         time.sleep(chance.uniform(0, 0.4))
     before = sum(gateway.acknowledged for gateway in gateways)
-    until(lambda: kills.kill(service, victim, chance.random()), gateways, f"a {victim} to kill")
+    while not kills.kill(service, victim, chance.random()):
+        time.sleep(0.05)  # it is being started
     begun = time.monotonic()
     if chance.random() < 0.2:
         # The next one falls on a service that is still coming up.
@@ -133,7 +134,7 @@ def killed(service: Service, gateways: list[Gateway], victim: str, chance: rando
         return float("nan")
     until(lambda: sum(g.acknowledged for g in gateways) > before + 1, gateways, f"after {victim}")
     took_s = time.monotonic() - begun
-    more = before + chance.randint(2, 40)
+    more = before + chance.randint(2, 12)
     until(lambda: sum(g.acknowledged for g in gateways) > more, gateways, f"after {victim}")
     return took_s
 
@@ -173,10 +174,14 @@ def report(took: dict[str, list[float]], gateways: list[Gateway], fixes: int, ev
     for victim, seconds in took.items():
         well = [s for s in seconds if s == s]  # noqa: PLR0124  NaN: not waited for
         if well:
-            print(f"{victim:>10} killed {len(seconds)} times: a fix was acknowledged again after"
-                  f" {statistics.median(well):.1f} s (median), {max(well):.1f} s at most")  # fmt: skip
-    print(f"{fixes:,} fixes in {sum(g.acknowledged for g in gateways):,} batches acknowledged, "
-          f"{sum(g.sent_again for g in gateways):,} sent again; {events:,} events")  # fmt: skip
+            print(
+                f"{victim:>10} killed {len(seconds)} times: a fix was acknowledged again after"
+                f" {statistics.median(well):.1f} s (median), {max(well):.1f} s at most"
+            )
+    print(
+        f"{fixes:,} fixes in {sum(g.acknowledged for g in gateways):,} batches acknowledged, "
+        f"{sum(g.sent_again for g in gateways):,} sent again; {events:,} events"
+    )
 
 
 def send_in_order(client: httpx.Client, sent: pd.DataFrame) -> None:
@@ -215,6 +220,7 @@ def test_after_kills_at_random_moments_all_is_as_if_nobody_had_been_killed(
     expected = reckoning.judged(sent, unit_frame(UNITS), scene.frame, ZONE)
     assert expected.total() > KILLS
     assert not reckoning.differences(got, expected), reckoning.differences(got, expected)
+    undisturbed.wait_until_ready()
     furnish(undisturbed, scene)
     with undisturbed.client() as client:
         send_in_order(client, sent)
