@@ -35,7 +35,7 @@ from tests.workload import Fixes, Ground, enrolments, fences, journeys, unit_fra
 
 UNITS, BATCH, ROUNDS, WARM = 2_000, 1_000, 3, 0.1
 #: A cell is to take so long, but has at least and at most so many fixes.
-CELL_S, LEAST, MOST = 8, 4_000, 120_000
+CELL_S, LEAST, MOST = 8, 4_000, 240_000
 GROUND, ZONE, SEED = Ground(), "Asia/Shanghai", 1
 
 
@@ -119,19 +119,20 @@ def meeting(fixes: Fixes, drawn: gpd.GeoDataFrame) -> float:
 
 
 def queues(cell: Cell, fixes: Fixes, connections: int) -> list[list[Fixes]]:
-    """For each connection its batches of one round, in the order of sending."""
+    """For each connection its batches of one round, in the order of sending: four or more."""
     rng = np.random.default_rng(SEED)
     of = np.arange(len(fixes)) if cell.shared else fixes.unit
     made = []
     for n in range(connections):
         own = fixes.take(np.flatnonzero(of % connections == n))
+        size = int(np.clip(len(own) // 4, 20, BATCH))
         if cell.order == "half late":
             late = rng.random(len(own)) < 0.5
-            after = np.arange(len(own)) + late * rng.uniform(0.5, 2.5, len(own)) * BATCH
+            after = np.arange(len(own)) + late * rng.uniform(0.5, 2.5, len(own)) * size
             own = own.take(np.argsort(after, kind="stable"))
         if cell.order == "reversed":
             own = own.take(slice(None, None, -1))
-        made.append([own.take(slice(at, at + BATCH)) for at in range(0, len(own), BATCH)])
+        made.append([own.take(slice(at, at + size)) for at in range(0, len(own), size)])
     return made
 
 
@@ -259,8 +260,9 @@ def main() -> None:
         with psycopg.connect(conninfo(host.database("peer"))) as connection:
             peer = copying.rate(connection, fixes)
         print(
-            f"{len(fixes):,} fixes of {UNITS:,} units in batches of {BATCH:,} over"
-            f" {options.connections} connections; {os.cpu_count()} cores, shared by all."
+            f"{len(fixes):,} fixes of {UNITS:,} units in batches of {BATCH:,} (of a quarter of a"
+            f" round, where that is less) over {options.connections} connections;"
+            f" {os.cpu_count()} cores, shared by all."
             f" COPY alone: {peer:,.0f} fixes/s",
             flush=True,
         )

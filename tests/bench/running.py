@@ -61,6 +61,8 @@ class Machine:
 @contextlib.contextmanager
 def machine(folder: Path) -> Iterator[Machine]:
     """A private cluster, up for as long as it is needed."""
+    # As Ctrl-C: whatever ends this, no server is left.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     cluster = Cluster(data_dir=folder / "data")
     with cluster.lease() as url:
         yield Machine(cluster=cluster, folder=folder, url=url)
