@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import signal
 import statistics
 import threading
 import time
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 
 import geopandas as gpd
 import httpx
@@ -69,6 +71,18 @@ def scene(tmp_path: Path) -> Scene:
 
 
 @pytest.fixture
+def ended_in_order() -> Iterator[None]:
+    """SIGTERM ends the session as Ctrl-C does, so that no server is left behind."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        pytest.exit(f"signal {number}", 128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
 def service(undisturbed: Service) -> Iterator[Service]:
     with TemporaryDirectory(prefix="patrolgrid-soak-") as folder:
         made = Service(data_dir=Path(folder) / "data")
@@ -82,7 +96,7 @@ def service(undisturbed: Service) -> Iterator[Service]:
 
 
 @pytest.fixture
-def undisturbed(database_url: str, tmp_path: Path) -> Iterator[Service]:
+def undisturbed(ended_in_order: None, database_url: str, tmp_path: Path) -> Iterator[Service]:
     made = Undisturbed(data_dir=tmp_path / "undisturbed")
     made.database_url = database_url
     made.start("--no-demo")  # it comes up beside the other
