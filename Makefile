@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 PAGE := api/web/dist/index.html
 PAGE_SOURCES := $(shell find api/web/src api/web/public api/web/index.html api/web/package-lock.json api/web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test soak check bench lock clean
 
 help:  ## show these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,10 @@ test: setup  ## run every test
 	@.ci/system browser
 	$(PYTHON) -m pytest -q -n 3 --dist loadfile
 
+soak: setup  ## kill -9 the service and its database 200 times while fixes come in (KILLS=, SEED=)
+	PATROLGRID_TEST_KILLS=$${KILLS:-200} PATROLGRID_TEST_SEED=$${SEED:-0} \
+		$(PYTHON) -m pytest -q -s tests/soak
+
 check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -28,7 +32,7 @@ check: .venv/.installed $(PAGE)  ## lint, types, import contracts, the page's ty
 
 bench: setup  ## run the benchmarks; they print ratios against peers
 	@.ci/system gdal
-	@for file in tests/bench/bench_*.py; do PYTHONPATH=. $(PYTHON) "$$file" || exit 1; done
+	@for file in $(filter-out %/bench_month.py,$(wildcard tests/bench/bench_*.py)); do PYTHONPATH=. $(PYTHON) "$$file" || exit 1; done
 
 lock:  ## write requirements.lock anew
 	.venv/bin/uv pip compile --system-certs --quiet --upgrade --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock pyproject.toml
