@@ -7,17 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
-import pytest
 
 TRACKERS, DAYS = 6, 5
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="ensure_fix_partition looks again after its lock with to_regclass, whose cache does not"
-    " know yet what the one before made: 'relation already exists', answered as a 500",
-)
 def test_several_first_batches_of_a_day_are_all_taken(
     admin: httpx.Client, token: Callable[[str], str]
 ) -> None:

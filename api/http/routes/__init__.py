@@ -28,6 +28,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        trackers, quarantine, holds, breaches, presence, coverage, response, events, subscriptions, ogc,
+        trackers, quarantine, holds, breaches, presence, coverage, response, events, subscriptions,
+        ogc,
     )
 )  # fmt: skip

@@ -6,7 +6,7 @@ from alembic import op
 
 from layers.db.migrations import run_sql
 
-revision = "0014"
+revision = "0013"
 down_revision = "0012"
 
 

@@ -44,8 +44,10 @@ GRANT USAGE ON SEQUENCE holds_id_seq TO patrolgrid_write;
 -- A span is made only where no smaller one lies in it.
 CREATE FUNCTION fix_partition_is_there(part text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = patrolgrid, public, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass('patrolgrid.' || part)
-                   AND inhparent = 'patrolgrid.fixes'::regclass AND NOT inhdetachpending)
+    -- Not by to_regclass: its cache may not know yet what another has made meanwhile.
+    SELECT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                   WHERE c.relname = part AND i.inhparent = 'patrolgrid.fixes'::regclass
+                   AND NOT i.inhdetachpending)
 $$;
 CREATE FUNCTION fix_partition_lies_in(span text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = patrolgrid, public, pg_temp AS $$
