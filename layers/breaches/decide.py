@@ -23,6 +23,7 @@ from geo.breaches.records import MISSING
 from layers import frames, versions
 from layers.breaches import freezing, matching, record, states
 from layers.breaches.matching import Plan
+from layers.breaches.record import Written
 from layers.breaches.replay import Replay, records_by_unit, replay, state_at
 from layers.breaches.states import State
 from layers.errors import NoSuchUnitError
@@ -69,13 +70,13 @@ def decide(
     region: Region,
     *,
     now: datetime,
-) -> int:
-    """Judge what fixes changed at or after ``changed`` (by unit_no); how many breaches moved.
+) -> dict[int, int]:
+    """Judge what fixes changed at or after ``changed``; how many breaches moved (both by unit_no).
 
     ``units`` holds (index id) at least those units. The caller has locked them.
     """
     if not changed:
-        return 0
+        return {}
     ready = prepared(connection)
     units = units[units["unit_no"].isin(list(changed))]
     newest = states.newest(connection, changed)
@@ -91,8 +92,9 @@ def decide(
     if back:
         marks = states.before(connection, back)
         starts |= {number: marks.get(number) for number in back}
-    changes = _walk_on(connection, starts, set(back), units, ready, region, now)
-    return changes.total
+    written = _walk_on(connection, starts, set(back), units, ready, region, now)
+    number_of = dict(zip(units.index, units["unit_no"].tolist(), strict=True))
+    return {number_of[unit]: count for unit, count in written.by_unit.items()}
 
 
 def recompute(
@@ -123,7 +125,9 @@ def recompute(
     )
     starts: dict[int, State | None] = dict.fromkeys(int(n) for n in every["unit_no"])
     ready = prepared(connection)
-    return _walk_on(connection, starts, set(starts), every, ready, region, now, only)
+    return Changes(
+        **_walk_on(connection, starts, set(starts), every, ready, region, now, only).counts
+    )
 
 
 def prepared(connection: Connection) -> Prepared:
@@ -162,7 +166,7 @@ def _walk_on(
     region: Region,
     now: datetime,
     only: Callable[[Plan], Plan] = lambda plan: plan,
-) -> Changes:
+) -> Written:
     """Walk units from ``starts``, tell what changed, and keep where they stopped.
 
     ``back``: those (unit_no) that go back behind what was told already.
@@ -184,7 +188,7 @@ def _walk_on(
     if back:
         states.forget_marks(connection, {n: since[n] for n in back})
     _keep(connection, walk, starts, ready)
-    return Changes(**written.counts)
+    return written
 
 
 def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:

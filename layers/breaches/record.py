@@ -45,6 +45,7 @@ class Written:
 
     breach_of: dict[int, int]  #: by position in the plan's ``found`` the id of the breach
     counts: dict[str, int]  #: by kind of change
+    by_unit: dict[str, int]  #: how many breaches of each unit changed
 
 
 def told(
@@ -86,9 +87,11 @@ def apply(connection: Connection, plan: Plan, now: datetime) -> Written:
     opened = _open(connection, plan, now)
     breach_of |= dict(zip(plan.new, opened, strict=True))
     changes += [(number, "opened") for number in opened]
+    units: list[str] = []
     if changes:
         _note(connection, changes, now)
         told_now = notices(connection, [number for number, _ in changes])
+        units = [str(told_now[number]["unit"]) for number, _ in changes]
         publish(
             connection,
             [
@@ -97,7 +100,11 @@ def apply(connection: Connection, plan: Plan, now: datetime) -> Written:
             ],
         )
         versions.bump(connection, "breaches")
-    return Written(breach_of=breach_of, counts=dict(Counter(change for _, change in changes)))
+    return Written(
+        breach_of=breach_of,
+        counts=dict(Counter(change for _, change in changes)),
+        by_unit=dict(Counter(units)),
+    )
 
 
 def _open(connection: Connection, plan: Plan, now: datetime) -> list[int]:
@@ -184,7 +191,8 @@ def _json(rows: pd.DataFrame) -> str:
     """Rows as a JSON array; what is missing is null."""
     plain = rows.astype(object).assign(position=range(len(rows)))
     for name in _TIMES:
-        plain[name] = [None if pd.isna(t) else t.isoformat() for t in rows[name]]
+        told = [None if pd.isna(t) else t.isoformat() for t in rows[name]]
+        plain[name] = pd.Series(told, index=rows.index, dtype=object)
     return json.dumps(plain.where(plain.notna(), None).to_dict("records"), default=_plain)
 
 
