@@ -24,7 +24,7 @@ from layers import frames, versions
 from layers.breaches import freezing, matching, record, states
 from layers.breaches.matching import Plan
 from layers.breaches.record import Written
-from layers.breaches.replay import Replay, records_by_unit, replay, state_at
+from layers.breaches.replay import Came, Replay, records_by_unit, replay, state_at
 from layers.breaches.states import State
 from layers.errors import NoSuchUnitError
 from layers.fixes import retention
@@ -70,8 +70,11 @@ def decide(
     region: Region,
     *,
     now: datetime,
+    came: Came | None = None,
 ) -> dict[int, int]:
     """Judge what fixes changed at or after ``changed``; how many breaches moved (both by unit_no).
+
+    ``came``: those of the fixes that are later than all of their units.
 
     ``units`` holds (index id) at least those units. The caller has locked them.
     """
@@ -92,7 +95,9 @@ def decide(
     if back:
         marks = states.before(connection, back)
         starts |= {number: marks.get(number) for number in back}
-    written = _walk_on(connection, starts, set(back), units, ready, region, now)
+    # Of who goes back, what came is not all that there is since.
+    ahead = None if came is None else came.only(set(starts) - set(back))
+    written = _walk_on(connection, starts, set(back), units, ready, region, now, came=ahead)
     number_of = dict(zip(units.index, units["unit_no"].tolist(), strict=True))
     return {number_of[unit]: count for unit, count in written.by_unit.items()}
 
@@ -166,19 +171,21 @@ def _walk_on(
     region: Region,
     now: datetime,
     only: Callable[[Plan], Plan] = lambda plan: plan,
+    came: Came | None = None,
 ) -> Written:
     """Walk units from ``starts``, tell what changed, and keep where they stopped.
 
     ``back``: those (unit_no) that go back behind what was told already.
     """
     since = {number: state.time if state else None for number, state in starts.items()}
-    walk = replay(connection, starts, units, ready.fences, region.timezone)
+    walk = replay(connection, starts, units, ready.fences, region.timezone, came)
     rows = in_order(broken(walk.found.rows, ready.fences), ready.fences)
     again = np.isin(walk.number, list(back))[rows["unit"]]
     rows = rows[again | _news(rows)]
     again = np.isin(walk.number, list(back))[rows["unit"]]
     found = table(rows, walk.track.units, ready.fences)
-    told = record.told(connection, {_name(units, n): since[n] for n in back}, rows["breach"])
+    names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
+    told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
     plan = _plan(told, found, rows["breach"], again)
     if back:
         plan = freezing.spared(plan, retention.edge(connection))
@@ -199,10 +206,6 @@ def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
         | (rows["confirmed"] != rows["told_confirmed"])
         | (rows["unknown_us"] != rows["told_unknown_us"])
     )
-
-
-def _name(units: pd.DataFrame, number: int) -> str:
-    return str(units.index[units["unit_no"] == number][0])
 
 
 def _plan(

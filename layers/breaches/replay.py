@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,6 +23,40 @@ _US = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Came:
+    """Fixes that were stored just now and are later than all of their units."""
+
+    unit_no: NDArray[np.int64]  #: sorted, then by time
+    time_us: NDArray[np.int64]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    accuracy_m: NDArray[np.float32]
+
+    @property
+    def units(self) -> set[int]:
+        """The units that they are of."""
+        return set(np.unique(self.unit_no).tolist())
+
+    def only(self, numbers: Collection[int]) -> Came:
+        """Those of some units."""
+        at = np.isin(self.unit_no, list(numbers))
+        return Came(**{name: column[at] for name, column in vars(self).items()})
+
+    def frame(self, names: Mapping[int, str]) -> pd.DataFrame:
+        """The fixes as ``geo`` takes them."""
+        found, place = np.unique(self.unit_no, return_inverse=True)
+        return pd.DataFrame(
+            {
+                "unit": pd.array([names[n] for n in found.tolist()], dtype="str").take(place),
+                "time": pd.DatetimeIndex(self.time_us.view("datetime64[us]"), tz="UTC"),
+                "lon": self.lon,
+                "lat": self.lat,
+                "accuracy_m": self.accuracy_m.astype(np.float64),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Replay:
     """A walk of units from their states over all that is stored since."""
 
@@ -39,13 +73,15 @@ def replay(
     units: pd.DataFrame,
     fences: Fences,
     zone: ZoneInfo,
+    came: Came | None,
 ) -> Replay:
     """Walk units (by unit_no) from ``starts``, or from their first fix where there is none.
 
-    ``units``: index id; unit_no, max_gap_s, top_speed_ms, accuracy_m [, kind, team].
+    ``units``: index id; unit_no, max_gap_s, top_speed_ms, accuracy_m [, kind, team]. ``came``:
+    all that is stored of some units since their starts, which then need not be read.
     """
     names = {int(number): str(unit) for unit, number in units["unit_no"].items()}
-    track = Track.of(_fixes(connection, starts, names), units)
+    track = Track.of(_fixes(connection, starts, names, came), units)
     number = units["unit_no"].reindex(track.units).to_numpy(dtype=np.int64)
     lasting, going = states.taken_up([starts[int(n)] for n in number], fences)
     found = walked(track, units, fences, zone=zone, lasting=lasting, going=going)
@@ -55,12 +91,21 @@ def replay(
 
 
 def _fixes(
-    connection: Connection, starts: Mapping[int, State | None], names: Mapping[int, str]
+    connection: Connection,
+    starts: Mapping[int, State | None],
+    names: Mapping[int, str],
+    came: Came | None,
 ) -> pd.DataFrame:
     """The fix at which each unit stopped, and those since."""
     stopped = {number: state for number, state in starts.items() if state is not None}
-    since = {n: None if s is None else s.time + _US for n, s in starts.items()}
-    rows = fixes_since(connection, since).drop(columns="patrol_id")
+    known = set() if came is None else came.units
+    since = {n: None if s is None else s.time + _US for n, s in starts.items() if n not in known}
+    parts = []
+    if came is not None and known:
+        parts.append(came.frame(names))
+    if since:
+        parts.append(fixes_since(connection, since).drop(columns="patrol_id"))
+    rows = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
     if not stopped:
         return rows
     accuracy_m = [np.nan if s.accuracy_m is None else s.accuracy_m for s in stopped.values()]

@@ -8,9 +8,9 @@ first fix.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 
 from geo.breaches import Fences
 from geo.breaches.records import RECORD, STAY
+from layers.db import arrays
 from layers.db.engine import raw
 
 #: States of another layout are not read.
@@ -28,6 +29,7 @@ EVERY = 64
 #: A replay begins so many stored fixes before the first that changed: the outlier rule looks at
 #: both neighbours of a fix, and one that is set aside makes neighbours of those beside it.
 _MARGIN = 3
+_EPOCH, _US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,8 @@ def newest(connection: Connection, numbers: Iterable[int]) -> dict[int, State]:
     )
     return {
         number: State(
-            time=time, lon=lon, lat=lat, accuracy_m=accuracy_m, fences=fences, records=records,
-            sure=sure, since_mark=since, fences_at=at,
+            time=time, lon=lon, lat=lat, accuracy_m=accuracy_m, fences=_names(fences),
+            records=records, sure=sure, since_mark=since, fences_at=at,
         )
         for number, time, lon, lat, accuracy_m, fences, records, sure, since, at in rows
     }  # fmt: skip
@@ -91,7 +93,12 @@ def at_or_before(connection: Connection, moments: Mapping[int, datetime]) -> dic
     )
     return {
         number: State(
-            time=time, lon=lon, lat=lat, accuracy_m=accuracy_m, fences=fences, records=records
+            time=time,
+            lon=lon,
+            lat=lat,
+            accuracy_m=accuracy_m,
+            fences=_names(fences),
+            records=records,
         )
         for number, time, lon, lat, accuracy_m, fences, records in rows
     }
@@ -124,43 +131,32 @@ def taken_up(
 
 
 def put(
-    connection: Connection, newest: Mapping[int, State], marks: Iterable[tuple[int, State]]
+    connection: Connection, newest: Mapping[int, State], marks: Sequence[tuple[int, State]]
 ) -> None:
     """Store the newest state of units, and marks."""
-    _merge(connection, newest)
-    rows = [(number, *_values(state)) for number, state in marks]
-    if rows:
+    given = sorted(newest.items())
+    if given:
+        told = [state for _, state in given]
         raw(connection).execute(
-            "INSERT INTO walk_marks (unit_no, layout, time, lon, lat, accuracy_m, fences, records)"
-            f" SELECT unit_no, {LAYOUT}, time, lon, lat, accuracy_m, {_LIST}, records FROM"
-            f" {_UNNEST}) AS w (unit_no, time, lon, lat, accuracy_m, fences, records)"
-            " ON CONFLICT (unit_no, time) DO UPDATE SET layout = excluded.layout,"
-            " fences = excluded.fences, records = excluded.records",
-            _columns(rows),
+            f"INSERT INTO walks AS s ({_COLUMNS}, sure, since_mark, fences_at)"
+            f" SELECT {_SELECT}, sure, since_mark, %s FROM {_FROM}, %s::boolean[], %s::int[])"
+            f" AS w ({_WRITTEN}, sure, since_mark) ON CONFLICT (unit_no) DO UPDATE SET {_CHANGED},"
+            " time = excluded.time, sure = excluded.sure, since_mark = excluded.since_mark,"
+            " fences_at = excluded.fences_at",
+            [
+                *_blobs(told), told[0].fences_at, *_arrays(given),
+                arrays.booleans(np.array([state.sure for state in told])),
+                arrays.int4(np.array([state.since_mark for state in told])),
+            ],
+            binary=True,
+        )  # fmt: skip
+    if marks:
+        raw(connection).execute(
+            f"INSERT INTO walk_marks ({_COLUMNS}) SELECT {_SELECT} FROM {_FROM}) AS w ({_WRITTEN})"
+            f" ON CONFLICT (unit_no, time) DO UPDATE SET {_CHANGED}",
+            [*_blobs([state for _, state in marks]), *_arrays(marks)],
             binary=True,
         )
-
-
-def _merge(connection: Connection, newest: Mapping[int, State]) -> None:
-    rows = [
-        (number, *_values(state), state.sure, state.since_mark, state.fences_at)
-        for number, state in sorted(newest.items())
-    ]
-    if not rows:
-        return
-    raw(connection).execute(
-        "INSERT INTO walks AS s (unit_no, layout, time, lon, lat, accuracy_m, fences, records,"
-        f" sure, since_mark, fences_at) SELECT unit_no, {LAYOUT}, time, lon, lat, accuracy_m,"
-        f" {_LIST}, records, sure, since_mark, fences_at FROM"
-        f" {_UNNEST}, %s::boolean[], %s::int[], %s::text[])"
-        " AS w (unit_no, time, lon, lat, accuracy_m, fences, records, sure, since_mark, fences_at)"
-        " ON CONFLICT (unit_no) DO UPDATE SET layout = excluded.layout, time = excluded.time,"
-        " lon = excluded.lon, lat = excluded.lat, accuracy_m = excluded.accuracy_m,"
-        " fences = excluded.fences, records = excluded.records, sure = excluded.sure,"
-        " since_mark = excluded.since_mark, fences_at = excluded.fences_at",
-        _columns(rows),
-        binary=True,
-    )
 
 
 def forget_marks(connection: Connection, since: Mapping[int, datetime | None]) -> None:
@@ -176,19 +172,48 @@ def forget_marks(connection: Connection, since: Mapping[int, datetime | None]) -
     )
 
 
-#: An array of arrays must be a rectangle: the names of each row come as one text.
-_LIST = "CASE fences WHEN '' THEN '{}' ELSE string_to_array(fences, E'\\n') END"
-_UNNEST = (
-    "unnest(%s::int[], %s::timestamptz[], %s::float8[], %s::float8[], %s::real[], %s::text[],"
-    " %s::bytea[]"
+_COLUMNS = "layout, unit_no, time, lon, lat, accuracy_m, fences, records"
+_CHANGED = ", ".join(
+    f"{name} = excluded.{name}"
+    for name in ("layout", "lon", "lat", "accuracy_m", "fences", "records")
+)
+#: Texts and bytes come in one piece, of which each row cuts its own.
+_WRITTEN = "unit_no, time, lon, lat, accuracy_m, name0, names, record0, records"
+_SELECT = (
+    f"{LAYOUT}, unit_no, time, lon, lat, accuracy_m,"
+    " convert_from(substring(%s::bytea FROM name0 FOR names), 'UTF8'),"
+    " substring(%s::bytea FROM record0 FOR records)"
+)
+_FROM = (
+    "unnest(%s::int[], %s::timestamptz[], %s::float8[], %s::float8[], %s::real[],"
+    " %s::int[], %s::int[], %s::int[], %s::int[]"
 )
 
 
-def _values(state: State) -> tuple[object, ...]:
-    return (
-        state.time, state.lon, state.lat, state.accuracy_m, "\n".join(state.fences), state.records,
-    )  # fmt: skip
+def _blobs(told: Sequence[State]) -> list[bytes]:
+    return [
+        b"".join("\n".join(state.fences).encode() for state in told),
+        b"".join(state.records for state in told),
+    ]
 
 
-def _columns(rows: list[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _arrays(given: Sequence[tuple[int, State]]) -> list[arrays.Packed]:
+    told = [state for _, state in given]
+    named = np.array([len("\n".join(state.fences).encode()) for state in told])
+    recorded = np.array([len(state.records) for state in told])
+    accuracy_m = [np.nan if s.accuracy_m is None else s.accuracy_m for s in told]
+    return [
+        arrays.int4(np.array([number for number, _ in given])),
+        arrays.times(np.array([(s.time - _EPOCH) // _US for s in told], dtype=np.int64)),
+        arrays.float8(np.array([s.lon for s in told])),
+        arrays.float8(np.array([s.lat for s in told])),
+        arrays.float4(np.array(accuracy_m, dtype=float)),
+        arrays.int4(np.cumsum(named) - named + 1),
+        arrays.int4(named),
+        arrays.int4(np.cumsum(recorded) - recorded + 1),
+        arrays.int4(recorded),
+    ]
+
+
+def _names(joined: str) -> list[str]:
+    return joined.split("\n") if joined else []

@@ -10,8 +10,6 @@ from psycopg import Connection
 
 from layers.fixes.columns import VALUES
 
-#: 2000-01-01 in microseconds since 1970: PostgreSQL counts from there.
-POSTGRES_EPOCH_US = 946_684_800_000_000
 _HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TAIL = b"\xff\xff"
 COLUMNS = ("unit_no", "time", "lon", "lat", *VALUES, "patrol_no", "received_at")
@@ -20,7 +18,8 @@ COLUMNS = ("unit_no", "time", "lon", "lat", *VALUES, "patrol_no", "received_at")
 def copy(
     connection: Connection[tuple[object, ...]], columns: Mapping[str, NDArray[np.generic]]
 ) -> None:
-    """Copy rows into ``fixes``: ``columns`` as COLUMNS but for received_at_us and time_us.
+    """Copy rows into ``fixes``: ``columns`` as COLUMNS, times in
+    microseconds since 2000.
 
     NaN and, of patrols, 0 are missing. Rows sorted by unit and time cost the index least.
     """

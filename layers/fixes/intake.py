@@ -121,7 +121,9 @@ def _stored(
         store.quarantine(connection, doubtful, given.doubts, moment)
     changed: dict[int, int] = {}
     if placed.since:
-        changed = breaches.decide(connection, placed.since, given.units, region, now=moment)
+        changed = breaches.decide(
+            connection, placed.since, given.units, region, now=moment, came=placed.came
+        )
     if placed.since or placed.retold:
         versions.bump(connection, "fixes")
     return receipts(batches, given, placed, quarantined, changed)

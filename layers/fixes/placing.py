@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo import tracks
+from layers.breaches.replay import Came
 from layers.fixes import plain, store
 from layers.fixes.batch import NOBODY
 from layers.fixes.columns import VALUES, kept
@@ -29,6 +30,17 @@ class Placed:
     retold: int  #: duplicates that say more of the same place, and stand now in its stead
     conflicts: pd.Series  #: by row, why one that a better fix outdid is set aside
     since: dict[int, datetime]  #: by unit_no, the earliest time that changed
+    new: Rows | None = None  #: of units of which nothing was compared, what is new
+
+    @property
+    def came(self) -> Came | None:
+        """The new ones, to be judged without reading them back."""
+        if self.new is None:
+            return None
+        return Came(
+            unit_no=self.new.unit_no, time_us=self.new.time_us, lon=self.new.lon, lat=self.new.lat,
+            accuracy_m=self.new.told["accuracy_m"],
+        )  # fmt: skip
 
 
 def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
@@ -46,6 +58,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
     fresh = new.copy()
     fresh[late] = stored
     compared = _compared(connection, given, np.sort(given.sound[order[~fresh]]), moment)
+    alone = ~np.isin(rows.unit_no, rows.unit_no[~fresh])
     since = _earliest(rows.unit_no[fresh], rows.time_us[fresh])
     for number, time in compared.since.items():
         since[number] = min(time, since.get(number, time))
@@ -55,6 +68,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
         retold=compared.retold,
         conflicts=compared.conflicts,
         since=since,
+        new=rows.take(new & alone),
     )
 
 
@@ -72,7 +86,7 @@ def _rows(connection: Connection, given: SortedOut) -> tuple[Rows, Ints, NDArray
         time_us=whole.time_us[at],
         lon=whole.lon[at],
         lat=whole.lat[at],
-        values={name: kept(name, getattr(whole, name)[at]) for name in VALUES},
+        told={name: kept(name, getattr(whole, name)[at]) for name in VALUES},
         patrol_no=patrol_no[whole.patrol_id.codes[at]],
     )
     pair = (unit_no[1:] == unit_no[:-1]) & (rows.time_us[1:] == rows.time_us[:-1])

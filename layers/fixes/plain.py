@@ -5,7 +5,7 @@ What meets a stored fix, or another of its batch, at one time is left to ``store
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,14 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from layers.db import arrays
 from layers.db.engine import raw
 from layers.fixes.columns import VALUES
-from layers.fixes.copying import COLUMNS, POSTGRES_EPOCH_US, copy
+from layers.fixes.copying import COLUMNS, copy
 
 Ints = NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = ("unit_no", "time", "lon", "lat", *VALUES, "received_at")
-_TYPES = {"unit_no": "int", "patrol_no": "int", "time": "bigint", "lon": "float8", "lat": "float8"}
+_TYPES = {
+    "unit_no": "int", "patrol_no": "int", "time": "timestamptz", "lon": "float8", "lat": "float8",
+}  # fmt: skip
+
+
+_PACK: dict[str, Callable[[NDArray[Any]], arrays.Packed]] = {
+    "unit_no": arrays.int4, "patrol_no": arrays.int4, "time": arrays.times,
+    "lon": arrays.float8, "lat": arrays.float8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +41,14 @@ class Rows:
     time_us: Ints
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
-    values: Mapping[str, NDArray[np.float32]]  #: VALUES as the table holds them
+    told: Mapping[str, NDArray[np.float32]]  #: VALUES as the table holds them
     patrol_no: Ints  #: 0 where there is none
 
     def take(self, at: Ints | NDArray[np.bool_]) -> Rows:
         """Some of them."""
         return Rows(
             unit_no=self.unit_no[at], time_us=self.time_us[at], lon=self.lon[at], lat=self.lat[at],
-            values={name: column[at] for name, column in self.values.items()},
+            told={name: column[at] for name, column in self.told.items()},
             patrol_no=self.patrol_no[at],
         )  # fmt: skip
 
@@ -59,7 +68,7 @@ def latest_us(connection: Connection, numbers: Ints) -> Ints:
     rows: Any = raw(connection).execute(
         "SELECT unit_no, (extract(epoch FROM time) * 1000000)::bigint FROM latest_fixes"
         " WHERE unit_no = ANY(%s)",
-        [numbers.tolist()],
+        [arrays.int4(numbers)],
         binary=True,
     )
     found = np.full(len(numbers), np.iinfo(np.int64).min)
@@ -79,20 +88,14 @@ def put_late(connection: Connection, rows: Rows, received: datetime) -> NDArray[
     stored = np.zeros(len(rows.unit_no), dtype=bool)
     if not len(stored):
         return stored
-    arrays, casts = [], []
-    for name in COLUMNS[:-1]:
-        values = _column(rows, name)
-        kind = _TYPES.get(name, "real")
-        arrays.append([None if v != v else v for v in values.tolist()])  # noqa: PLR0124  NaN
-        casts.append(f"%s::{kind}[]")
+    names = COLUMNS[:-1]
     found: Any = raw(connection).execute(
-        f"INSERT INTO fixes ({', '.join(COLUMNS)}) SELECT w.unit_no,"
-        " timestamptz 'epoch' + w.time * interval '1 microsecond', w.lon, w.lat,"
+        f"INSERT INTO fixes ({', '.join(COLUMNS)}) SELECT w.unit_no, w.time, w.lon, w.lat,"
         f" {', '.join('w.' + name for name in VALUES)}, nullif(w.patrol_no, 0), %s::timestamptz"
-        f" FROM unnest({', '.join(casts)}) AS w ({', '.join(COLUMNS[:-1])})"
+        f" FROM unnest({_casts(names)}) AS w ({', '.join(names)})"
         " ON CONFLICT DO NOTHING RETURNING unit_no,"
         " (extract(epoch FROM time) * 1000000)::bigint",
-        [received, *arrays],
+        [received, *_arrays(rows, names)],
         binary=True,
     )
     keys = zip(rows.unit_no.tolist(), rows.time_us.tolist(), strict=True)
@@ -108,33 +111,35 @@ def note_latest(connection: Connection, rows: Rows, received: datetime) -> None:
     last = np.r_[rows.unit_no[1:] != rows.unit_no[:-1], True]
     newest = rows.take(last)
     names = _LATEST[:-1]
-    arrays = [
-        [None if v != v else v for v in _column(newest, name).tolist()]  # noqa: PLR0124
-        for name in names
-    ]
-    casts = [f"%s::{_TYPES.get(name, 'real')}[]" for name in names]
     changed = [f"{name} = excluded.{name}" for name in _LATEST[1:]]
     raw(connection).execute(
-        f"INSERT INTO latest_fixes ({', '.join(_LATEST)}) SELECT w.unit_no,"
-        " timestamptz 'epoch' + w.time * interval '1 microsecond', w.lon, w.lat,"
-        f" {', '.join('w.' + name for name in VALUES)}, %s::timestamptz"
-        f" FROM unnest({', '.join(casts)}) AS w ({', '.join(names)})"
+        f"INSERT INTO latest_fixes ({', '.join(_LATEST)})"
+        f" SELECT {', '.join('w.' + name for name in names)}, %s::timestamptz"
+        f" FROM unnest({_casts(names)}) AS w ({', '.join(names)})"
         f" ON CONFLICT (unit_no) DO UPDATE SET {', '.join(changed)}",
-        [received, *arrays],
+        [received, *_arrays(newest, names)],
         binary=True,
     )
 
 
-def _column(rows: Rows, name: str) -> NDArray[np.generic]:
+def _casts(names: Sequence[str]) -> str:
+    return ", ".join(f"%s::{_TYPES.get(name, 'real')}[]" for name in names)
+
+
+def _arrays(rows: Rows, names: Sequence[str]) -> list[arrays.Packed]:
+    return [_PACK.get(name, arrays.float4)(_column(rows, name)) for name in names]
+
+
+def _column(rows: Rows, name: str) -> NDArray[Any]:
     if name == "time":
         return rows.time_us
-    found: NDArray[np.generic] = rows.values[name] if name in VALUES else getattr(rows, name)
+    found: NDArray[Any] = rows.told[name] if name in VALUES else getattr(rows, name)
     return found
 
 
 def _packed(rows: Rows, received: datetime) -> dict[str, NDArray[np.generic]]:
-    at = np.full(len(rows.unit_no), micros(received) - POSTGRES_EPOCH_US)
+    at = np.full(len(rows.unit_no), micros(received) - arrays.POSTGRES_EPOCH_US)
     return {name: _column(rows, name) for name in COLUMNS[:-1]} | {
-        "time": rows.time_us - POSTGRES_EPOCH_US,
+        "time": rows.time_us - arrays.POSTGRES_EPOCH_US,
         "received_at": at,
     }

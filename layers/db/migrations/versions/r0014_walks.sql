@@ -11,7 +11,7 @@ CREATE TABLE walks (
     since_mark int NOT NULL,  -- fixes walked since the last mark
     fences_at text NOT NULL,  -- the version of the fences that were walked past
     layout int NOT NULL,
-    fences text[] NOT NULL,  -- id@version of the fence that each record is of
+    fences text NOT NULL,  -- id@version of the fence that each record is of, one a line
     records bytea NOT NULL
 ) WITH (fillfactor = 60);
 
@@ -23,7 +23,7 @@ CREATE TABLE walk_marks (
     lat double precision NOT NULL,
     accuracy_m real,
     layout int NOT NULL,
-    fences text[] NOT NULL,
+    fences text NOT NULL,
     records bytea NOT NULL,
     PRIMARY KEY (unit_no, time)
 );
