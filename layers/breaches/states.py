@@ -57,7 +57,7 @@ def newest(connection: Connection, numbers: Iterable[int]) -> dict[int, State]:
     rows: Any = raw(connection).execute(
         "SELECT unit_no, time, lon, lat, accuracy_m, fences, records, sure, since_mark, fences_at"
         " FROM walks WHERE unit_no = ANY(%s) AND layout = %s",
-        [list(numbers), LAYOUT],
+        [arrays.int4(np.array(list(numbers), dtype=np.int64)), LAYOUT],
         binary=True,
     )
     return {
@@ -75,7 +75,7 @@ def before(connection: Connection, changed: Mapping[int, datetime]) -> dict[int,
         "SELECT w.unit_no, f.time FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, since),"
         " LATERAL (SELECT f.time FROM fixes f WHERE f.unit_no = w.unit_no AND f.time < w.since"
         "  ORDER BY f.time DESC OFFSET %s LIMIT 1) f",
-        [list(changed), list(changed.values()), _MARGIN - 1],
+        [*_moments(changed), _MARGIN - 1],
         binary=True,
     )
     return at_or_before(connection, dict(found.fetchall()))
@@ -88,7 +88,7 @@ def at_or_before(connection: Connection, moments: Mapping[int, datetime]) -> dic
         " FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, moment),"
         " LATERAL (SELECT * FROM walk_marks k WHERE k.unit_no = w.unit_no AND k.time <= w.moment"
         "  ORDER BY k.time DESC LIMIT 1) m WHERE m.layout = %s",
-        [list(moments), list(moments.values()), LAYOUT],
+        [*_moments(moments), LAYOUT],
         binary=True,
     )
     return {
@@ -102,6 +102,14 @@ def at_or_before(connection: Connection, moments: Mapping[int, datetime]) -> dic
         )
         for number, time, lon, lat, accuracy_m, fences, records in rows
     }
+
+
+def _moments(moments: Mapping[int, datetime]) -> list[arrays.Packed]:
+    times = [(moment - _EPOCH) // _US for moment in moments.values()]
+    return [
+        arrays.int4(np.array(list(moments), dtype=np.int64)),
+        arrays.times(np.array(times, dtype=np.int64)),
+    ]
 
 
 def inside(state: State) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ from psycopg.pq import Format
 
 #: Microseconds from 1970 to 2000, from where PostgreSQL counts.
 POSTGRES_EPOCH_US = 946_684_800_000_000
-_INT4, _INT8, _FLOAT4, _FLOAT8, _TIMESTAMPTZ, _BOOL = 23, 20, 700, 701, 1184, 16
+_INT4, _INT8, _FLOAT4, _FLOAT8, _TIMESTAMPTZ, _BOOL, _TEXT = (
+    23, 20, 700, 701, 1184, 16, 25,
+)  # fmt: skip
 _HEAD = np.dtype(
     [("dims", ">i4"), ("nulls", ">i4"), ("type", ">u4"), ("size", ">i4"), ("low", ">i4")]
 )
@@ -58,6 +61,18 @@ def booleans(values: NDArray[Any]) -> Packed:
     return _packed(values.astype(np.uint8), "u1", _BOOL, 1000)
 
 
+def texts(values: Sequence[str]) -> Packed:
+    """A text[]."""
+    if not values:
+        return Packed(np.array([0, 0, _TEXT], dtype=">i4").tobytes(), 1009)
+    head = np.zeros(1, dtype=_HEAD)
+    head[0] = (1, 0, _TEXT, len(values), 1)
+    items = [value.encode() for value in values]
+    lengths = [len(item).to_bytes(4, "big") for item in items]
+    body = b"".join(part for pair in zip(lengths, items, strict=True) for part in pair)
+    return Packed(head.tobytes() + body, 1009)
+
+
 def _packed(
     values: NDArray[np.generic],
     kind: str,
@@ -83,7 +98,7 @@ def _packed(
 
 
 #: What stands for each type of array where psycopg wants a class.
-_CLASSES = {oid: type(f"Array{oid}", (), {}) for oid in (1000, 1007, 1016, 1021, 1022, 1185)}
+_CLASSES = {oid: type(f"Array{oid}", (), {}) for oid in (1000, 1007, 1009, 1016, 1021, 1022, 1185)}
 
 
 class PackedDumper(Dumper):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from geo import tracks
+from layers.db import arrays
+from layers.db.engine import raw
 from layers.fixes import quarantine, retention
 from layers.fixes.batch import NOBODY, Batch
 from layers.fixes.plain import micros
@@ -21,6 +24,7 @@ from layers.region import Region
 FIRST_DAY = datetime(1900, 1, 1, tzinfo=UTC)
 #: Doubts that somebody who knows better may overrule: the fix says where and when.
 RELEASABLE = ("zero_zero", "negative_accuracy", "too_inaccurate")
+_UNIT = ("id", "unit_no", "kind", "team", "max_gap_s", "top_speed_ms", "accuracy_m")
 _DAY_US = 86_400_000_000
 Ints = NDArray[np.int64]
 
@@ -119,14 +123,12 @@ def _doubts(
 
 def enrolled(connection: Connection, named: Sequence[str]) -> pd.DataFrame:
     """What is needed of those of the ``named`` units that are enrolled, by id."""
-    rows = connection.execute(
-        text(
-            "SELECT id, unit_no, kind, team, max_gap_s, top_speed_ms, accuracy_m FROM units"
-            " WHERE disenrolled_at IS NULL AND id = ANY(:named)"
-        ),
-        {"named": list(named)},
+    rows: Any = raw(connection).execute(
+        f"SELECT {', '.join(_UNIT)} FROM units WHERE disenrolled_at IS NULL AND id = ANY(%s)",
+        [arrays.texts(named)],
+        binary=True,
     )
-    return pd.DataFrame(rows.all(), columns=list(rows.keys())).set_index("id")
+    return pd.DataFrame(rows.fetchall(), columns=list(_UNIT)).set_index("id")
 
 
 def doubted(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from geo.tracks.settling import CONFLICT
+from layers.db import arrays
 from layers.db.engine import raw
 from layers.fixes.columns import VALUES, kept
 from layers.fixes.copying import COLUMNS
@@ -32,14 +34,13 @@ class Placed:
 
 def lock_units(connection: Connection, numbers: Sequence[int]) -> set[int]:
     """Lock units in one order, so that batches wait and never deadlock; those still enrolled."""
-    rows = connection.execute(
-        text(
-            "SELECT unit_no FROM units WHERE unit_no = ANY(:numbers) AND disenrolled_at IS NULL"
-            " ORDER BY unit_no FOR NO KEY UPDATE"
-        ),
-        {"numbers": [int(n) for n in numbers]},
+    rows: Any = raw(connection).execute(
+        "SELECT unit_no FROM units WHERE unit_no = ANY(%s) AND disenrolled_at IS NULL"
+        " ORDER BY unit_no FOR NO KEY UPDATE",
+        [arrays.int4(np.array(numbers, dtype=np.int64))],
+        binary=True,
     )
-    return set(rows.scalars())
+    return {number for (number,) in rows}
 
 
 def count_strangers(connection: Connection, fixes: int, moment: datetime) -> None:

@@ -32,6 +32,13 @@ def test_an_array_comes_back_as_it_went(engine: Engine, made, given, kind, expec
     assert told == {"int[]": "integer[]", "float8[]": "double precision[]"}.get(kind, kind)
 
 
+def test_texts_come_back_as_they_went(engine: Engine) -> None:
+    for given in ([], ["a", "", '沙漠 й\n,{}"\\']):
+        with engine.connect() as connection:
+            asked = raw(connection).execute("SELECT %s::text[]", [arrays.texts(given)])
+            assert asked.fetchone() == (given,)
+
+
 def test_times_are_microseconds_since_1970(engine: Engine) -> None:
     with engine.connect() as connection:
         moments = np.array([0, 1_772_424_000_000_001])
