@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from api.settings import Settings
 from layers.db.engine import Principal
 from layers.fixes.batch import Batch
-from layers.fixes.intake import Receipt, store_batch
+from layers.fixes.intake import Receipt
+from layers.fixes.together import Terms, group
 from layers.region import Region
 
 FIXES = Counter("patrolgrid_fixes", "Fixes at the door, by what became of them", ["outcome"])
@@ -23,13 +24,13 @@ def take(
     """Store a batch; who may write one unit alone is a stranger to all others."""
     if principal.unit is not None:
         batch = batch.only(principal.unit)
-    receipt = store_batch(
-        engine,
-        principal,
-        batch.frame(),
-        region,
-        clock_skew_s=settings.clock_skew_s,
-        retention_days=settings.kept_days(region.retention_days),
+    receipt = group(engine, region).store(
+        batch,
+        Terms(
+            principal=principal,
+            clock_skew_s=settings.clock_skew_s,
+            retention_days=settings.kept_days(region.retention_days),
+        ),
     )
     for outcome in COUNTED:
         FIXES.labels(outcome).inc(getattr(receipt, outcome))

@@ -87,6 +87,12 @@ def broken(rows: Records, fences: Fences) -> Records:
     return rows[enough | (rows["kind"] == CROSSING)]
 
 
+def in_order(rows: Records, fences: Fences) -> Records:
+    """By unit, entry, fence and version."""
+    by_name = _ranks(fences)[rows["fence"]]
+    return rows[np.lexsort((rows["nth"], rows["fence"], by_name, rows["at_us"], rows["unit"]))]
+
+
 def table(rows: Records, units: list[str], fences: Fences) -> pd.DataFrame:
     """Rows of a walk as the frame that ``judge`` describes."""
     names = np.asarray(fences.ids, dtype=object)

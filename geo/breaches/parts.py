@@ -19,6 +19,7 @@ def set_moment(record, at_us, earliest_us, latest_us, fix_us, lon, lat):
     record.exit_us = record.exit_earliest_us = record.exit_latest_us = MISSING
     record.exit_fix_us = MISSING
     record.unknown_us, record.confirmed, record.seen = 0, 0, 0
+    record.breach, record.told_unknown_us, record.told_confirmed = 0, 0, 0
     record.open = 1
 
 

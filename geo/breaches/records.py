@@ -31,6 +31,8 @@ RECORD = np.dtype(
         ("exit_fix_us", "i8"),
         ("until_us", "i8"),  # its end, or the last fix while it lasts
         ("unknown_us", "i8"),
+        # What the caller has told of the part: its number for it (0: nothing yet), and these two.
+        ("breach", "i8"), ("told_unknown_us", "i8"), ("told_confirmed", "u1"),
     ],
     align=True,
 )  # fmt: skip

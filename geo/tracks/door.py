@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from geo.errors import UnknownUnitError
-from geo.tracks.columns import Floats, instant, micros, need, numbers
+from geo.tracks.columns import Floats, Ints, instant, micros, need, numbers
 
 #: Every reason that ``doubt`` gives, in the order in which they are looked for.
 REASONS = (
@@ -50,25 +50,53 @@ def doubt(
         raise UnknownUnitError(f"fixes: {count} fixes of units that are not enrolled")
     time_us = micros(fixes["time"], "fixes")
     lon, lat, accuracy_m = (numbers(fixes, name) for name in ("lon", "lat", "accuracy_m"))
-    no_time = np.asarray(fixes["time"].isna())
-    tests = (
-        no_time,
-        ~(np.isfinite(lon) & np.isfinite(lat)),
-        np.abs(lat) > 90,
-        np.abs(lon) > 180,
-        (lon == 0) & (lat == 0),
-        time_us > instant(now, "now") + round(skew_s * 1e6),
-        np.zeros(len(fixes), bool) if oldest is None else time_us < instant(oldest, "oldest"),
-        accuracy_m < 0,
-        np.isinf(accuracy_m) | (accuracy_m > _limits(fixes["unit"], worst_accuracy_m)),
-    )
-    reason = np.full(len(fixes), None, dtype=object)
-    for name, fails in reversed(list(zip(REASONS, tests, strict=True))):
-        reason[fails] = name
+    limit_m = _limits(fixes["unit"], worst_accuracy_m)
+    found = faults(
+        time_us, lon, lat, accuracy_m, limit_m=limit_m, oldest_us=_moment(oldest, "oldest"),
+        newest_us=instant(now, "now") + round(skew_s * 1e6),
+    )  # fmt: skip
+    reason = np.asarray([*REASONS, None], dtype=object)[found]
     if "fault" in fixes:
         unread = fixes["fault"].notna().to_numpy()
         reason[unread] = fixes["fault"][unread]
     return pd.Series(reason, index=fixes.index, name="reason", dtype="str")
+
+
+def faults(
+    time_us: Ints,
+    lon: Floats,
+    lat: Floats,
+    accuracy_m: Floats,
+    *,
+    limit_m: Floats,
+    oldest_us: int,
+    newest_us: int,
+) -> Ints:
+    """The first of ``REASONS`` that speaks against each fix, by its place there; -1 for none.
+
+    ``time_us``: microseconds since 1970 in UTC, the smallest integer where there is none;
+    ``limit_m``: the worst accuracy that is believed.
+    """
+    tests = (
+        time_us == np.iinfo(np.int64).min,
+        ~(np.isfinite(lon) & np.isfinite(lat)),
+        np.abs(lat) > 90,
+        np.abs(lon) > 180,
+        (lon == 0) & (lat == 0),
+        time_us > newest_us,
+        time_us < oldest_us,
+        accuracy_m < 0,
+        np.isinf(accuracy_m) | (accuracy_m > limit_m),
+    )
+    found = np.full(len(time_us), -1, dtype=np.int64)
+    for place, fails in reversed(list(enumerate(tests))):
+        if fails.any():
+            found[fails] = place
+    return found
+
+
+def _moment(time: datetime | None, what: str) -> int:
+    return -(1 << 62) if time is None else instant(time, what)
 
 
 def _limits(unit: pd.Series, worst_accuracy_m: Mapping[str, float] | pd.Series) -> Floats:

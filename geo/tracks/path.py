@@ -87,6 +87,30 @@ class Track:
             outlier_rows=row[aside],
         )
 
+    def between(self, first: Ints, last: Ints) -> Track:
+        """Of each unit the fixes ``first[u]:last[u]`` (positions); the first follows none."""
+        count = np.maximum(last - first, 0)
+        starts = np.r_[0, np.cumsum(count)]
+        at = np.arange(starts[-1]) + np.repeat(first - starts[:-1], count)
+        follows, is_leg, is_late = self.follows[at], self.is_leg[at], self.is_late[at]
+        heads = starts[:-1][count > 0]
+        follows[heads] = is_leg[heads] = is_late[heads] = False
+        return Track(
+            units=self.units,
+            starts=starts,
+            unit=self.unit[at],
+            row=self.row[at],
+            time_us=self.time_us[at],
+            lon=self.lon[at],
+            lat=self.lat[at],
+            accuracy_m=self.accuracy_m[at],
+            follows=follows,
+            step_m=self.step_m[at],
+            is_leg=is_leg,
+            is_late=is_late,
+            outlier_rows=self.outlier_rows[:0],
+        )
+
 
 def _places_of(names: pd.Index, codes: np.ndarray, units: pd.DataFrame) -> Ints:
     """Where each named unit stands in ``units``."""

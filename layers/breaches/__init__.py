@@ -2,5 +2,6 @@
 
 from layers.breaches.decide import decide, recompute
 from layers.breaches.query import breach, history, listed
+from layers.breaches.replay import Came
 
-__all__ = ["breach", "decide", "history", "listed", "recompute"]
+__all__ = ["Came", "breach", "decide", "history", "listed", "recompute"]

@@ -1,29 +1,39 @@
 """Deciding: breaches as a function of the stored fixes, and what that changes of those told.
 
-The tail of each unit's history that a change can reach is judged again and compared with what is
-stored. The result depends on which fixes there are, never on the order in which they came.
+Each unit is walked on from where its walk stopped, or, when something came in before that, from a
+mark a little before what changed; what was told since is compared with what is found now. The
+result depends on which fixes there are, never on the order in which they came.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from geo.breaches import Fences, judge, stays
-from geo.earth import Geometries
+from geo.breaches import Fences, broken, in_order, table
+from geo.breaches.fences import LONG_AGO_US
+from geo.breaches.records import MISSING
 from layers import frames, versions
-from layers.breaches import freezing, matching, record, windows
+from layers.breaches import freezing, matching, record, states
+from layers.breaches.matching import Plan
+from layers.breaches.record import Written
+from layers.breaches.replay import Came, Replay, records_by_unit, replay, state_at
+from layers.breaches.states import State
 from layers.errors import NoSuchUnitError
 from layers.fixes import retention
 from layers.fixes.journeys import parameters
-from layers.fixes.read import fixes_since
 from layers.region import Region
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: A version that came into force so long before a unit's last fix was there when it came.
+_EDITS_ARE_KNOWN = timedelta(days=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +41,11 @@ class Prepared:
     """The fence versions of a database, ready to judge by."""
 
     fences: Fences
-    lines: Geometries  #: those whose rule is ``line``, in degrees
+    data_version: str
 
 
-#: Prepared fences by database and by the version of the layer that they were read at.
-_PREPARED: weakref.WeakKeyDictionary[Engine, tuple[str, Prepared]] = weakref.WeakKeyDictionary()
+#: Prepared fences by database.
+_PREPARED: weakref.WeakKeyDictionary[Engine, Prepared] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +70,36 @@ def decide(
     region: Region,
     *,
     now: datetime,
-) -> int:
-    """Judge again what fixes changed at or after ``changed`` (by unit_no); how many breaches moved.
+    came: Came | None = None,
+) -> dict[int, int]:
+    """Judge what fixes changed at or after ``changed``; how many breaches moved (both by unit_no).
+
+    ``came``: those of the fixes that are later than all of their units.
 
     ``units`` holds (index id) at least those units. The caller has locked them.
     """
+    if not changed:
+        return {}
     ready = prepared(connection)
-    if not changed or not len(ready.fences):
-        return 0
     units = units[units["unit_no"].isin(list(changed))]
-    keep_in = _keep_in(ready.fences, units)
-    begun = windows.starts(connection, changed, units, keep_in, ready.lines)
-    return _replay(connection, begun, units, ready.fences, region, now).total
+    newest = states.newest(connection, changed)
+    starts: dict[int, State | None] = {}
+    back: dict[int, datetime] = {}
+    for number, moment in changed.items():
+        state = newest.get(number)
+        since = min(moment, _first_edit(state, ready)) if state is not None else moment
+        if state is not None and state.sure and since > state.time:
+            starts[number] = state
+        else:
+            back[number] = since if state is None or state.sure else min(since, state.time)
+    if back:
+        marks = states.before(connection, back)
+        starts |= {number: marks.get(number) for number in back}
+    # Of who goes back, what came is not all that there is since.
+    ahead = None if came is None else came.only(set(starts) - set(back))
+    written = _walk_on(connection, starts, set(back), units, ready, region, now, came=ahead)
+    number_of = dict(zip(units.index, units["unit_no"].tolist(), strict=True))
+    return {number_of[unit]: count for unit, count in written.by_unit.items()}
 
 
 def recompute(
@@ -80,12 +108,12 @@ def recompute(
     *,
     now: datetime,
     units: list[str] | None = None,
-    only: Callable[[matching.Plan], matching.Plan] | None = None,
+    only: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> Changes:
     """Judge the whole history of units again (all of them without ``units``).
 
     For fences that were made after their fixes, and to prove that what is told is what the fixes
-    say. ``only`` picks what is to change of what would. Locks the units that it judges. Raises
+    say. ``only`` says which of the changes are made. Locks the units that it judges. Raises
     NoSuchUnitError.
     """
     every = parameters(connection, units)
@@ -100,58 +128,143 @@ def recompute(
         ),
         {"numbers": [int(n) for n in every["unit_no"]]},
     )
-    begun = {int(number): windows.Start(since=None) for number in every["unit_no"]}
-    changes = _replay(connection, begun, every, prepared(connection).fences, region, now, only)
-    if changes.total:
-        versions.bump(connection, "breaches")
-    return changes
+    starts: dict[int, State | None] = dict.fromkeys(int(n) for n in every["unit_no"])
+    ready = prepared(connection)
+    return Changes(
+        **_walk_on(connection, starts, set(starts), every, ready, region, now, only).counts
+    )
 
 
 def prepared(connection: Connection) -> Prepared:
     """The fence versions of this database, prepared once a version."""
     at = versions.read(connection, ["fences"]).data_version
     held = _PREPARED.get(connection.engine)
-    if held is not None and held[0] == at:
-        return held[1]
-    frame = frames.fence_versions(connection)
-    made = Prepared(
-        fences=Fences.of(frame),
-        lines=frame.geometry[frame["rule"] == "line"].to_numpy(dtype=object),
-    )
-    _PREPARED[connection.engine] = (at, made)
+    if held is not None and held.data_version == at:
+        return held
+    made = Prepared(fences=Fences.of(frames.fence_versions(connection)), data_version=at)
+    _PREPARED[connection.engine] = made
     return made
 
 
-def _keep_in(fences: Fences, units: pd.DataFrame) -> dict[int, frozenset[str]]:
-    """By unit_no, the keep_in fences that speak of a unit."""
-    wanted = fences.applies(list(units.index), units)
-    guarding = np.array([rule == "keep_in" for rule in fences.rules], dtype=bool)
-    return {
-        int(number): frozenset(fences.ids[f] for f in np.flatnonzero(wanted[row] & guarding))
-        for row, number in enumerate(units["unit_no"])
-    }
+def _first_edit(state: State, ready: Prepared) -> datetime:
+    """When the first version came into force that a unit was walked past without.
+
+    Usually an edit lies ahead of all fixes: then the walk meets it. What holds for all the past
+    is left to ``recompute``.
+    """
+    never = datetime.max.replace(tzinfo=UTC)
+    if state.fences_at == ready.data_version:
+        return never
+    since = (state.time - _EDITS_ARE_KNOWN - _EPOCH) // timedelta(microseconds=1)
+    until = (state.time - _EPOCH) // timedelta(microseconds=1)
+    begun = ready.fences.from_us
+    recent = begun[(begun > max(since, LONG_AGO_US)) & (begun <= until)]
+    return _EPOCH + timedelta(microseconds=int(recent.min())) if len(recent) else never
 
 
-def _replay(
+def _walk_on(
     connection: Connection,
-    begun: Mapping[int, windows.Start],
+    starts: Mapping[int, State | None],
+    back: set[int],
     units: pd.DataFrame,
-    fences: Fences,
+    ready: Prepared,
     region: Region,
     now: datetime,
-    only: Callable[[matching.Plan], matching.Plan] | None = None,
-) -> Changes:
-    fixes = fixes_since(connection, {number: start.since for number, start in begun.items()})
-    names = {int(number): str(unit) for unit, number in units["unit_no"].items()}
-    inside = {(names[number], fence) for number, start in begun.items() for fence in start.inside}
-    found = judge(fixes, units, fences, timezone=region.timezone, known_inside=inside)
-    within = stays(fixes, units, fences, known_inside=inside)
-    record.put_stays(connection, begun, within, {name: n for n, name in names.items()})
-    since = {names[number]: start.since for number, start in begun.items()}
-    told = record.told(connection, since)
-    plan = freezing.spared(matching.match(told, found), retention.edge(connection))
-    if only is not None:
-        plan = only(plan)
-    revisions = record.apply(connection, plan, now)
-    counts = pd.Series([r.change for r in revisions], dtype="str").value_counts()
-    return Changes(**{str(change): int(n) for change, n in counts.items()})
+    only: Callable[[Plan], Plan] = lambda plan: plan,
+    came: Came | None = None,
+) -> Written:
+    """Walk units from ``starts``, tell what changed, and keep where they stopped.
+
+    ``back``: those (unit_no) that go back behind what was told already.
+    """
+    since = {number: state.time if state else None for number, state in starts.items()}
+    walk = replay(connection, starts, units, ready.fences, region.timezone, came)
+    rows = in_order(broken(walk.found.rows, ready.fences), ready.fences)
+    again = np.isin(walk.number, list(back))[rows["unit"]]
+    rows = rows[again | _news(rows)]
+    again = np.isin(walk.number, list(back))[rows["unit"]]
+    found = table(rows, walk.track.units, ready.fences)
+    names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
+    told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
+    plan = _plan(told, found, rows["breach"], again)
+    if back:
+        plan = freezing.spared(plan, retention.edge(connection))
+    plan = only(plan)
+    written = record.apply(connection, plan, now)
+    _remember(walk, rows, written.breach_of)
+    if back:
+        states.forget_marks(connection, {n: since[n] for n in back})
+    _keep(connection, walk, starts, ready)
+    return written
+
+
+def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which rows say something that was not told of their breach."""
+    return np.asarray(
+        (rows["breach"] == 0)
+        | (rows["exit_us"] != MISSING)
+        | (rows["confirmed"] != rows["told_confirmed"])
+        | (rows["unknown_us"] != rows["told_unknown_us"])
+    )
+
+
+def _plan(
+    told: pd.DataFrame,
+    found: pd.DataFrame,
+    breach: NDArray[np.int64],
+    again: NDArray[np.bool_],
+) -> Plan:
+    """What becomes of which breach: of units that went back by what it is like, else by its id."""
+    known = np.flatnonzero(~again & (breach > 0))
+    ids = breach[known].tolist()
+    late = matching.match(told.drop(index=ids), found[again])
+    place = np.flatnonzero(again)
+    return replace(
+        late,
+        found=found,
+        told=told,
+        same=sorted(
+            [(number, int(place[p])) for number, p in late.same]
+            + list(zip(ids, known.tolist(), strict=True))
+        ),
+        new=sorted(
+            [int(place[p]) for p in late.new] + np.flatnonzero(~again & (breach == 0)).tolist()
+        ),
+    )
+
+
+def _remember(walk: Replay, rows: NDArray[np.void], breach_of: Mapping[int, int]) -> None:
+    """Note in what lasts what was told of it, so that the next walk knows."""
+    lasting = walk.found.lasting
+    place = {
+        (int(u), int(f)): k
+        for k, (u, f) in enumerate(zip(lasting["unit"], lasting["fence"], strict=True))
+    }
+    for position, number in breach_of.items():
+        row = rows[position]
+        if row["exit_us"] == MISSING:
+            k = place.get((int(row["unit"]), int(row["fence"])))
+            if k is not None:
+                lasting["breach"][k] = number
+                lasting["told_confirmed"][k] = row["confirmed"]
+                lasting["told_unknown_us"][k] = row["unknown_us"]
+
+
+def _keep(
+    connection: Connection, walk: Replay, starts: Mapping[int, State | None], ready: Prepared
+) -> None:
+    """Store where each unit stopped, and marks on the way."""
+    track, newest, marks = walk.track, {}, list(walk.marks)
+    far = {number for number, _ in marks}
+    own = records_by_unit(walk.found.lasting, len(walk.number))
+    for u, number in enumerate(walk.number.tolist()):
+        start = starts[number]
+        fresh = int(track.starts[u + 1] - track.starts[u]) - (start is not None)
+        since = (start.since_mark if start is not None else 0) + fresh
+        sure = bool(walk.sure[u])
+        state = state_at(track, int(track.starts[u + 1]) - 1, own[u], ready.fences)
+        if sure and (since >= states.EVERY or number in far):
+            marks.append((number, state))
+            since = 0
+        newest[number] = replace(state, sure=sure, since_mark=since, fences_at=ready.data_version)
+    states.put(connection, newest, marks)

@@ -7,12 +7,16 @@ earliest keeps the id.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-_END = datetime.max.replace(tzinfo=UTC)
+_END = np.iinfo(np.int64).max
+_NAT = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,78 +30,103 @@ class Plan:
     gone: list[tuple[int, int | None]]  #: (id, id that it was merged into)
 
 
+class _Span(NamedTuple):
+    """When a breach was, in microseconds; what has no end ends at the end of time."""
+
+    entered_fix: int
+    exited_fix: int
+    entered: int
+    exited: int
+    earliest: int
+    latest: int
+
+
 def match(told: pd.DataFrame, found: pd.DataFrame) -> Plan:
     """Pair ``told`` (index id; columns of breaches) with ``found`` (frame of ``judge``)."""
+    found = found.reset_index(drop=True)
+    ids = [int(number) for number in told.index]
+    spans = dict(zip(ids, _spans(told), strict=True))
+    keys = dict(zip(ids, _keys(told), strict=True))
+    others = _spans(found)
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for position, key in enumerate(_keys(found)):
+        groups[key].append(position)
+    for group in groups.values():
+        group.sort(key=lambda position: others[position].entered)
     same: dict[int, int] = {}
     taken: dict[int, int] = {}
-    groups = {
-        key: group.sort_values("entered_at", kind="stable")
-        for key, group in found.reset_index(drop=True).groupby(_group(found).to_numpy(), sort=False)
-    }
-    left = told.sort_index()
     for rule in (_decided_alike, _overlapping, _bounds_overlapping):
-        for breach, row in left[~left.index.isin(same)].iterrows():
-            for position, other in groups.get(_key(row), found.iloc[:0]).iterrows():
-                if position not in taken and rule(row, other):
-                    same[int(breach)] = int(position)
-                    taken[int(position)] = int(breach)
-                    break
-    gone = []
-    for breach, row in left[~left.index.isin(same)].iterrows():
+        for number in sorted(ids):
+            if number in same:
+                continue
+            place = _first(rule, spans[number], groups.get(keys[number], ()), others, taken)
+            if place is not None:
+                same[number], taken[place] = place, number
+    gone: list[tuple[int, int | None]] = []
+    for number in sorted(set(ids) - set(same)):
         heirs = [
-            taken[int(position)]
-            for position, other in groups.get(_key(row), found.iloc[:0]).iterrows()
-            if position in taken and _overlapping(row, other)
+            taken[position]
+            for position in groups.get(keys[number], ())
+            if position in taken and _overlapping(spans[number], others[position])
         ]
-        gone.append((int(breach), heirs[0] if heirs else None))
+        gone.append((number, heirs[0] if heirs else None))
     return Plan(
-        found=found.reset_index(drop=True),
+        found=found,
         told=told,
         same=sorted(same.items()),
-        new=[p for p in range(len(found)) if p not in taken],
+        new=[position for position in range(len(found)) if position not in taken],
         gone=gone,
     )
 
 
-def _group(frame: pd.DataFrame) -> pd.Series:
-    return pd.Series([_key(row) for _, row in frame.iterrows()], index=frame.index, dtype=object)
+def _first(
+    rule: Callable[[_Span, _Span], bool],
+    span: _Span,
+    group: list[int] | tuple[()],
+    others: list[_Span],
+    taken: dict[int, int],
+) -> int | None:
+    """The first of a group that nobody took yet and that a rule finds to be the same."""
+    for position in group:
+        if position not in taken and rule(span, others[position]):
+            return position
+    return None
 
 
-def _key(row: pd.Series) -> str:
-    direction = row["direction"] if isinstance(row["direction"], str) else ""
-    return f"{row['unit']}\x00{row['fence']}\x00{row['fence_version']}\x00{direction}"
+def _keys(frame: pd.DataFrame) -> list[tuple[object, ...]]:
+    """What two breaches must have in common to be one."""
+    way = frame["direction"].astype(object).where(frame["direction"].notna(), None)
+    named = (frame["unit"], frame["fence"], frame["fence_version"], way)
+    return list(zip(*(column.tolist() for column in named), strict=True))
 
 
-def _decided_alike(a: pd.Series, b: pd.Series) -> bool:
-    return bool(
-        a["entered_fix"] == b["entered_fix"]
-        and a["entered_at"] == b["entered_at"]
-        and (
-            a["exited_fix"] == b["exited_fix"]
-            or (pd.isna(a["exited_fix"]) and pd.isna(b["exited_fix"]))
+def _spans(frame: pd.DataFrame) -> list[_Span]:
+    at = {
+        name: np.asarray(
+            pd.to_datetime(frame[name], utc=True).dt.as_unit("us").array.asi8, dtype=np.int64
         )
-    )
+        for name in (
+            "entered_fix", "exited_fix", "entered_at", "exited_at", "entered_earliest",
+            "exited_latest",
+        )
+    }  # fmt: skip
+    earliest, latest = at["entered_earliest"], at["exited_latest"]
+    exited = np.where(at["exited_at"] == _NAT, _END, at["exited_at"])
+    columns = (
+        at["entered_fix"], at["exited_fix"], at["entered_at"], exited,
+        np.where(earliest == _NAT, at["entered_at"], earliest),
+        np.where(latest == _NAT, exited, latest),
+    )  # fmt: skip
+    return [_Span(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def _overlapping(a: pd.Series, b: pd.Series) -> bool:
-    return _spans_meet(
-        a["entered_at"], _until(a["exited_at"]), b["entered_at"], _until(b["exited_at"])
-    )
+def _decided_alike(a: _Span, b: _Span) -> bool:
+    return (a.entered_fix, a.exited_fix, a.entered) == (b.entered_fix, b.exited_fix, b.entered)
 
 
-def _bounds_overlapping(a: pd.Series, b: pd.Series) -> bool:
-    return _spans_meet(*_bounds(a), *_bounds(b))
+def _overlapping(a: _Span, b: _Span) -> bool:
+    return a.entered <= b.exited and b.entered <= a.exited
 
 
-def _bounds(row: pd.Series) -> tuple[datetime, datetime]:
-    earliest = row["entered_at"] if pd.isna(row["entered_earliest"]) else row["entered_earliest"]
-    latest = row["exited_at"] if pd.isna(row["exited_latest"]) else row["exited_latest"]
-    return earliest, _until(latest)
-
-
-def _until(moment: datetime) -> datetime:
-    return _END if pd.isna(moment) else moment
-
-
-def _spans_meet(a0: datetime, a1: datetime, b0: datetime, b1: datetime) -> bool:
-    return a0 <= b1 and b0 <= a1
+def _bounds_overlapping(a: _Span, b: _Span) -> bool:
+    return a.earliest <= b.latest and b.earliest <= a.latest

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from geo import breaches
+from layers.breaches import states
 from layers.breaches.decide import prepared
 from layers.breaches.query import Breach, listed
 from layers.fixes.journeys import parameters
-from layers.fixes.read import fixes
+from layers.fixes.read import fixes, fixes_since
 from layers.region import Region
 
 _TIMES = (
@@ -44,13 +45,11 @@ def possible(
     if "closed" not in states:
         return []
     units = None if unit is None else [unit]
+    every = parameters(connection, units)
     read = fixes(connection, start=start, end=end, units=units)
+    read, inside = _from_marks(connection, read, every)
     found = breaches.possible(
-        read,
-        parameters(connection, units),
-        prepared(connection).fences,
-        timezone=region.timezone,
-        known_inside=_inside(connection, read),
+        read, every, prepared(connection).fences, timezone=region.timezone, known_inside=inside
     )
     return listed(
         connection, start=start, end=end, fence=fence, unit=unit, states=states, bbox=bbox,
@@ -58,19 +57,24 @@ def possible(
     )  # fmt: skip
 
 
-def _inside(connection: Connection, read: pd.DataFrame) -> set[tuple[str, str]]:
-    """(unit, fence) of the stored stays that span a unit's first fix of those that were read."""
-    first = read.groupby("unit", observed=True)["time"].min()
-    rows = connection.execute(
-        text(
-            "SELECT u.id, s.fence"
-            " FROM unnest(CAST(:units AS text[]), CAST(:first AS timestamptz[])) AS w (unit, first)"
-            " JOIN units u ON u.id = w.unit JOIN stays s ON s.unit_no = u.unit_no"
-            " WHERE s.entered_fix <= w.first AND (s.exited_fix IS NULL OR s.exited_fix > w.first)"
-        ),
-        {"units": list(first.index), "first": [time.to_pydatetime() for time in first]},
-    )
-    return {(row.id, row.fence) for row in rows}
+def _from_marks(
+    connection: Connection, read: pd.DataFrame, units: pd.DataFrame
+) -> tuple[pd.DataFrame, set[tuple[str, str]]]:
+    """``read`` with what leads up to it, from where it is known what each unit was inside of.
+
+    Also (unit, fence) of the stays that span the first fix of each.
+    """
+    spans = read.groupby("unit", observed=True)["time"].agg(["min", "max"])
+    if spans.empty:
+        return read, set()
+    numbers = units["unit_no"].reindex(spans.index)
+    first = {int(n): t.to_pydatetime() for n, t in zip(numbers, spans["min"], strict=True)}
+    marks = states.at_or_before(connection, first)
+    known = {n: marks[n].time if n in marks else None for n in first}
+    longer = fixes_since(connection, known)
+    longer = longer[longer["time"] <= longer["unit"].map(spans["max"])]
+    names = {int(number): str(unit) for unit, number in numbers.items()}
+    return longer, {(names[n], f) for n, state in marks.items() for f in states.inside(state)}
 
 
 def _json(found: pd.DataFrame) -> str:

@@ -75,6 +75,13 @@ def breach(connection: Connection, number: int) -> Breach:
     return _breach(dict(row))
 
 
+def notices(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, object]]:
+    """What is told of breaches to subscribers, by id."""
+    query = text(f"{_SELECT.format(source='breaches')} WHERE b.id = ANY(:ids)")
+    rows = connection.execute(query, {"ids": list(numbers)}).mappings()
+    return {int(row["id"]): _breach(dict(row)).notice() for row in rows}
+
+
 def listed(
     connection: Connection,
     *,

@@ -1,7 +1,9 @@
-"""Writing what was decided: breaches, their revisions, the stays, and the notices of each."""
+"""Writing what was decided: breaches, their revisions, and the notices of each."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from layers import versions
 from layers.breaches.matching import Plan
-from layers.breaches.query import breach as stored_breach
-from layers.breaches.windows import Start
+from layers.breaches.query import notices
 from layers.outbox.events import NewEvent, publish
 
 Change = Literal["opened", "amended", "closed", "withdrawn"]
@@ -29,25 +31,45 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_RECORD = (
+    "(id bigint, position int, change text, revision int, unit text, fence text,"
+    " fence_version int, rule text, severity text, direction text, visit text, state text,"
+    " evidence text, " + ", ".join(f"{name} timestamptz" for name in _TIMES) + ","
+    " unknown_s float8, lon float8, lat float8)"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Revision:
-    """One breach that changed."""
+class Written:
+    """What was written."""
 
-    breach: int
-    change: Change
+    breach_of: dict[int, int]  #: by position in the plan's ``found`` the id of the breach
+    counts: dict[str, int]  #: by kind of change
+    by_unit: dict[str, int]  #: how many breaches of each unit changed
 
 
-def told(connection: Connection, since: Mapping[str, datetime | None]) -> pd.DataFrame:
-    """Breaches of units (not withdrawn ones) decided after a moment, by id."""
+def told(
+    connection: Connection, since: Mapping[str, datetime | None], ids: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Breaches (not withdrawn) of units that last or ended after a moment, and those with an id.
+
+    Index id; the moment is that of the fix that decided the end.
+    """
     rows = connection.execute(
         text(
             f"SELECT b.id, {', '.join('b.' + c for c in _COLUMNS)}, b.revision,"
-            " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b"
-            " JOIN unnest(CAST(:units AS text[]), CAST(:since AS timestamptz[])) AS w (unit, since)"
-            " USING (unit) WHERE b.state <> 'withdrawn'"
-            " AND (w.since IS NULL OR b.entered_fix > w.since) ORDER BY b.id"
+            " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b WHERE b.id IN ("
+            " SELECT k.id FROM unnest(CAST(:units AS text[]), CAST(:since AS timestamptz[]))"
+            "  AS w (unit, since) JOIN breaches k USING (unit)"
+            "  WHERE w.since IS NULL OR k.exited_fix IS NULL OR k.exited_fix > w.since"
+            " UNION SELECT unnest(CAST(:ids AS bigint[])))"
+            " AND b.state <> 'withdrawn' ORDER BY b.id"
         ),
-        {"units": list(since), "since": list(since.values())},
+        {
+            "units": list(since),
+            "since": list(since.values()),
+            "ids": sorted({int(i) for i in ids if i > 0}),
+        },
     )
     frame = pd.DataFrame(rows.mappings().all(), columns=list(rows.keys())).set_index("id")
     for name in _TIMES:
@@ -55,156 +77,134 @@ def told(connection: Connection, since: Mapping[str, datetime | None]) -> pd.Dat
     return frame
 
 
-def apply(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
+def apply(connection: Connection, plan: Plan, now: datetime) -> Written:
     """Write what changed, each with its revision, and publish an event for each."""
-    revisions = [
+    breach_of = {position: number for number, position in plan.same}
+    changes = [
         *_withdraw(connection, plan, now),
         *_amend(connection, plan, now),
-        *_open(connection, plan, now),
     ]
-    if revisions:
+    opened = _open(connection, plan, now)
+    breach_of |= dict(zip(plan.new, opened, strict=True))
+    changes += [(number, "opened") for number in opened]
+    units: list[str] = []
+    if changes:
+        _note(connection, changes, now)
+        told_now = notices(connection, [number for number, _ in changes])
+        units = [str(told_now[number]["unit"]) for number, _ in changes]
         publish(
             connection,
             [
-                NewEvent(
-                    type=f"breach.{revision.change}",
-                    breach=revision.breach,
-                    data=stored_breach(connection, revision.breach).notice(),
-                )
-                for revision in revisions
+                NewEvent(type=f"breach.{change}", breach=number, data=told_now[number])
+                for number, change in changes
             ],
         )
         versions.bump(connection, "breaches")
-    return revisions
+    return Written(
+        breach_of=breach_of,
+        counts=dict(Counter(change for _, change in changes)),
+        by_unit=dict(Counter(units)),
+    )
 
 
-def _open(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
-    made = []
-    for row in plan.found.loc[plan.new].to_dict("records"):
-        number = connection.execute(
-            text(
-                f"INSERT INTO breaches ({', '.join(_COLUMNS)}, opened_at, changed_at, geom)"
-                f" VALUES ({', '.join(':' + c for c in _COLUMNS)}, :now, :now,"
-                " ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)) RETURNING id"
-            ),
-            {**_parameters(row), "lon": row["lon"], "lat": row["lat"], "now": now},
-        ).scalar_one()
-        _note(connection, number, 1, "opened", now)
-        made.append(Revision(breach=number, change="opened"))
-    return made
+def _open(connection: Connection, plan: Plan, now: datetime) -> list[int]:
+    if not plan.new:
+        return []
+    names = ", ".join(_COLUMNS)
+    made = connection.execute(
+        text(
+            f"INSERT INTO breaches ({names}, opened_at, changed_at, geom)"
+            f" SELECT {names}, :now, :now, ST_SetSRID(ST_MakePoint(lon, lat), 4326)"
+            f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r {_RECORD} ORDER BY position"
+            " RETURNING id"
+        ),
+        {"rows": _json(plan.found.iloc[plan.new]), "now": now},
+    )
+    return sorted(made.scalars())  # numbers are given in the order of the rows
 
 
-def _amend(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
-    changed = []
-    for number, position in plan.same:
-        old, new = plan.told.loc[number], plan.found.loc[position]
-        if _alike(old, new):
-            continue
-        change: Change = (
-            "closed" if old["state"] == "open" and new["state"] == "closed" else "amended"
-        )
-        revision = int(old["revision"]) + 1
-        connection.execute(
-            text(
-                f"UPDATE breaches SET {', '.join(f'{c} = :{c}' for c in _COLUMNS)},"
-                " geom = ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), revision = :revision,"
-                " changed_at = :now WHERE id = :id"
-            ),
-            {**_parameters(new.to_dict()), "lon": new["lon"], "lat": new["lat"],
-             "revision": revision, "now": now, "id": number},
-        )  # fmt: skip
-        _note(connection, number, revision, change, now)
-        changed.append(Revision(breach=number, change=change))
-    return changed
+def _amend(connection: Connection, plan: Plan, now: datetime) -> list[tuple[int, Change]]:
+    numbers = [number for number, _ in plan.same]
+    old = plan.told.loc[numbers].reset_index(drop=True)
+    new = plan.found.iloc[[position for _, position in plan.same]].reset_index(drop=True)
+    differs = ~_alike(old, new)
+    changed = np.flatnonzero(differs)
+    if not len(changed):
+        return []
+    closed = ((old["state"] == "open") & (new["state"] == "closed")).to_numpy()
+    changes: list[tuple[int, Change]] = [
+        (numbers[i], "closed" if closed[i] else "amended") for i in changed
+    ]
+    rows = new.iloc[changed].assign(
+        id=[number for number, _ in changes], revision=old["revision"].iloc[changed] + 1
+    )
+    connection.execute(
+        text(
+            f"UPDATE breaches b SET {', '.join(f'{c} = r.{c}' for c in _COLUMNS)},"
+            " geom = ST_SetSRID(ST_MakePoint(r.lon, r.lat), 4326), revision = r.revision,"
+            f" changed_at = :now FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r {_RECORD}"
+            " WHERE b.id = r.id"
+        ),
+        {"rows": _json(rows), "now": now},
+    )
+    return changes
 
 
-def _withdraw(connection: Connection, plan: Plan, now: datetime) -> list[Revision]:
-    gone: list[Revision] = []
-    for number, heir in plan.gone:
-        revision = int(plan.told.loc[number]["revision"]) + 1
-        connection.execute(
-            text(
-                "UPDATE breaches SET state = 'withdrawn', merged_into = :heir,"
-                " revision = :revision, changed_at = :now WHERE id = :id"
-            ),
-            {"id": number, "heir": heir, "revision": revision, "now": now},
-        )
-        _note(connection, number, revision, "withdrawn", now)
-        gone.append(Revision(breach=number, change="withdrawn"))
-    return gone
+def _withdraw(connection: Connection, plan: Plan, now: datetime) -> list[tuple[int, Change]]:
+    if not plan.gone:
+        return []
+    connection.execute(
+        text(
+            "UPDATE breaches b SET state = 'withdrawn', merged_into = w.heir,"
+            " revision = b.revision + 1, changed_at = :now"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:heirs AS bigint[])) AS w (id, heir)"
+            " WHERE b.id = w.id"
+        ),
+        {
+            "ids": [number for number, _ in plan.gone],
+            "heirs": [heir for _, heir in plan.gone],
+            "now": now,
+        },
+    )
+    return [(number, "withdrawn") for number, _ in plan.gone]
 
 
-def _note(
-    connection: Connection, number: int, revision: int, change: Change, now: datetime
-) -> None:
-    """Keep the breach as it now is under its revision."""
+def _note(connection: Connection, changes: list[tuple[int, Change]], now: datetime) -> None:
+    """Keep the breaches as they now are under their revisions."""
     connection.execute(
         text(
             "INSERT INTO breach_revisions (breach, revision, change, changed_at, was)"
-            " SELECT id, :revision, :change, :now, to_jsonb(b) - 'geom'"
-            " || jsonb_build_object('lon', ST_X(geom), 'lat', ST_Y(geom))"
-            " FROM breaches b WHERE id = :id"
+            " SELECT b.id, b.revision, w.change, :now, to_jsonb(b) - 'geom'"
+            " || jsonb_build_object('lon', ST_X(b.geom), 'lat', ST_Y(b.geom))"
+            " FROM unnest(CAST(:ids AS bigint[]), CAST(:changes AS text[])) AS w (id, change)"
+            " JOIN breaches b USING (id)"
         ),
-        {"id": number, "revision": revision, "change": change, "now": now},
+        {
+            "ids": [number for number, _ in changes],
+            "changes": [change for _, change in changes],
+            "now": now,
+        },
     )
 
 
-def put_stays(
-    connection: Connection,
-    begun: Mapping[int, Start],
-    within: pd.DataFrame,
-    numbers: Mapping[str, int],
-) -> None:
-    """Replace the stays that a replay judged; those that it began inside of are carried on."""
-    for number, start in begun.items():
-        connection.execute(
-            text(
-                "DELETE FROM stays WHERE unit_no = :number"
-                " AND (CAST(:since AS timestamptz) IS NULL OR entered_fix > :since)"
-            ),
-            {"number": number, "since": start.since},
-        )
-    visits = within[within["exited_fix"].isna() | (within["exited_fix"] > within["entered_fix"])]
-    parts = visits.groupby(["unit", "fence", "visit"], sort=False).agg(
-        entered_fix=("entered_fix", "min"),
-        exited_fix=("exited_fix", lambda times: pd.NaT if times.isna().any() else times.max()),
-    )
-    for (unit, fence, _), part in parts.iterrows():
-        number = numbers[unit]
-        exited = None if pd.isna(part["exited_fix"]) else part["exited_fix"].to_pydatetime()
-        entered = part["entered_fix"].to_pydatetime()
-        values = {"number": number, "fence": fence, "entered": entered, "exited": exited}
-        if fence in begun[number].inside and entered == begun[number].since:
-            connection.execute(
-                text(
-                    "UPDATE stays SET exited_fix = :exited WHERE unit_no = :number"
-                    " AND fence = :fence AND entered_fix <= :entered"
-                    " AND (exited_fix IS NULL OR exited_fix > :entered)"
-                ),
-                values,
-            )
-        else:
-            connection.execute(
-                text(
-                    "INSERT INTO stays (unit_no, fence, entered_fix, exited_fix)"
-                    " VALUES (:number, :fence, :entered, :exited) ON CONFLICT"
-                    " (unit_no, fence, entered_fix) DO UPDATE SET exited_fix = excluded.exited_fix"
-                ),
-                values,
-            )
-
-
-def _parameters(row: Mapping[str, object]) -> dict[str, object]:
-    return {name: _plain(row[name]) for name in _COLUMNS}
+def _json(rows: pd.DataFrame) -> str:
+    """Rows as a JSON array; what is missing is null."""
+    plain = rows.astype(object).assign(position=range(len(rows)))
+    for name in _TIMES:
+        told = [None if pd.isna(t) else t.isoformat() for t in rows[name]]
+        plain[name] = pd.Series(told, index=rows.index, dtype=object)
+    return json.dumps(plain.where(plain.notna(), None).to_dict("records"), default=_plain)
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    if value is None or value is pd.NaT or value is pd.NA or value != value:  # noqa: PLR0124
-        return None
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is no value of a breach")
 
 
-def _alike(old: pd.Series, new: pd.Series) -> bool:
-    return all(_plain(old[name]) == _plain(new[name]) for name in (*_COLUMNS, "lon", "lat"))
+def _alike(old: pd.DataFrame, new: pd.DataFrame) -> NDArray[np.bool_]:
+    alike = np.ones(len(old), dtype=bool)
+    for name in (*_COLUMNS, "lon", "lat"):
+        a, b = old[name].astype(object), new[name].astype(object)
+        alike &= ((a == b) | (a.isna() & b.isna())).to_numpy(dtype=bool)
+    return alike

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 #: The time of a fix that has none: the smallest integer, which is what numpy calls NaT.
 NO_TIME = np.iinfo(np.int64).min
+NUMBERS = ("lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
 #: The number of a name that is missing.
 NOBODY = -1
 
@@ -35,6 +36,20 @@ class Names:
     def none(cls, rows: int) -> Names:
         """A column in which every name is missing."""
         return cls(codes=np.full(rows, NOBODY, dtype=np.int64), names=[])
+
+    @classmethod
+    def joined(cls, columns: Sequence[Names]) -> Names:
+        """Columns after one another; a name that is in several is there once."""
+        places: dict[str, int] = {}
+        codes = []
+        for column in columns:
+            own = [places.setdefault(name, len(places)) for name in column.names]
+            codes.append(np.array([*own, NOBODY], dtype=np.int64)[column.codes])
+        return cls(codes=np.concatenate(codes), names=list(places))
+
+    def take(self, rows: NDArray[np.int64]) -> Names:
+        """The names of some rows."""
+        return Names(codes=self.codes[rows], names=self.names)
 
     def series(self) -> pd.Series:
         """The names, row by row."""
@@ -82,6 +97,61 @@ class Batch:
         if self.fault.names:
             columns["fault"] = self.fault.series()
         return pd.DataFrame(columns)
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Batch:
+        """The batch whose ``frame`` this is; a column that is not there is missing."""
+        count = len(frame)
+
+        def named(column: str) -> Names:
+            if column not in frame:
+                return Names.none(count)
+            given = frame[column]
+            codes, names = pd.factorize(given)
+            return Names(codes=np.asarray(codes, dtype=np.int64), names=[str(n) for n in names])
+
+        def numbers(column: str) -> NDArray[np.float64]:
+            if column not in frame:
+                return np.full(count, np.nan)
+            return np.asarray(frame[column].to_numpy(dtype=np.float64, na_value=np.nan))
+
+        return cls(
+            unit=named("unit"),
+            time_us=np.asarray(frame["time"].dt.as_unit("us").array.asi8, dtype=np.int64),
+            **{name: numbers(name) for name in NUMBERS},
+            patrol_id=named("patrol_id"),
+            fault=named("fault"),
+        )
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Batches after one another."""
+        if len(batches) == 1:
+            return batches[0]
+
+        def names(column: str) -> Names:
+            return Names.joined([getattr(batch, column) for batch in batches])
+
+        def numbers(column: str) -> NDArray[np.float64]:
+            return np.concatenate([getattr(batch, column) for batch in batches])
+
+        return cls(
+            unit=names("unit"),
+            time_us=np.concatenate([batch.time_us for batch in batches]),
+            **{name: numbers(name) for name in NUMBERS},
+            patrol_id=names("patrol_id"),
+            fault=names("fault"),
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """Some of the rows."""
+        return Batch(
+            unit=self.unit.take(rows),
+            time_us=self.time_us[rows],
+            **{name: getattr(self, name)[rows] for name in NUMBERS},
+            patrol_id=self.patrol_id.take(rows),
+            fault=self.fault.take(rows),
+        )
 
     def only(self, unit: str) -> Batch:
         """The batch of one who may write that unit's alone: the rest is of nobody, so refused."""

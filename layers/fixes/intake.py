@@ -6,18 +6,21 @@ breaches of the units that it belongs to are decided again from the set of their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from geo import tracks
 from layers import breaches, versions
 from layers.db.engine import Principal, acting
-from layers.fixes import quarantine, retention, store
+from layers.fixes import days, placing, store
+from layers.fixes.batch import Batch
+from layers.fixes.placing import Placed
+from layers.fixes.sorting import SortedOut, sort_out
 from layers.region import Region
 
 #: What a fix may carry; anything else is dropped at the door.
@@ -26,10 +29,6 @@ COLUMNS = (
     "patrol_id",
 )  # fmt: skip
 NUMBERS = ("lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery")
-#: No tracker is older; without an edge a broken clock would make partitions of years long past.
-FIRST_DAY = datetime(1900, 1, 1, tzinfo=UTC)
-#: Doubts that somebody who knows better may overrule: the fix says where and when.
-RELEASABLE = ("zero_zero", "negative_accuracy", "too_inaccurate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class Receipt:
 def store_batch(
     engine: Engine,
     principal: Principal,
-    batch: pd.DataFrame,
+    batch: pd.DataFrame | Batch,
     region: Region,
     *,
     now: datetime | None = None,
@@ -67,102 +66,102 @@ def store_batch(
     ``believed``: somebody vouches for it, so that RELEASABLE doubts do not count.
     Concurrent batches of one unit wait for each other; units are locked in one order.
     """
+    given = batch if isinstance(batch, Batch) else Batch.of(batch)
+    return store_together(
+        engine, principal, [given], region, now=now, clock_skew_s=clock_skew_s,
+        retention_days=retention_days, believed=believed,
+    )[0]  # fmt: skip
+
+
+def store_together(
+    engine: Engine,
+    principal: Principal,
+    batches: Sequence[Batch],
+    region: Region,
+    *,
+    now: datetime | None = None,
+    clock_skew_s: float = 60,
+    retention_days: float | None = None,
+    believed: bool = False,
+) -> list[Receipt]:
+    """The same of several batches in one transaction, as if they came after one another."""
     moment = now or datetime.now(UTC)
-    batch = batch.reset_index(drop=True)
+    whole = Batch.joined(batches)
     with acting(engine, principal, "patrolgrid_write") as connection:
-        units = enrolled(connection, batch["unit"])
-        known = batch["unit"].isin(units.index).to_numpy()
-        oldest = max(FIRST_DAY, retention.oldest(connection, moment, retention_days) or FIRST_DAY)
-        doubts = doubted(batch[known], units, region, moment, clock_skew_s, oldest)
-        vouched = batch[known][doubts.isin(RELEASABLE).to_numpy()]
-        if not believed:
-            vouched = vouched.loc[quarantine.released_before(connection, vouched)]
-        beneath = doubted(trusted(vouched), units, region, moment, clock_skew_s, oldest)
-        doubts[vouched.index] = beneath
-    strangers = int((~known).sum())
-    sound = batch[known][doubts.isna().to_numpy()]
+        sorted_out = sort_out(
+            connection, whole, region, moment, clock_skew_s, retention_days, believed=believed
+        )
+        unmade = days.unmade(engine, sorted_out.days)
+        if not unmade:
+            return _stored(connection, batches, sorted_out, region, moment)
     with acting(engine, principal, "patrolgrid_write") as connection:
-        store.ensure_partitions(connection, sound["time"])
+        days.make(connection, unmade)
+    days.note(engine, unmade)
     with acting(engine, principal, "patrolgrid_write") as connection:
-        connection.execute(text("SET LOCAL synchronous_commit = on"))
-        return _stored(connection, batch, sound, doubts.dropna(), strangers, units, region, moment)
+        return _stored(connection, batches, sorted_out, region, moment)
 
 
 def _stored(
     connection: Connection,
-    batch: pd.DataFrame,
-    sound: pd.DataFrame,
-    doubts: pd.Series,
-    strangers: int,
-    units: pd.DataFrame,
+    batches: Sequence[Batch],
+    given: SortedOut,
     region: Region,
     moment: datetime,
-) -> Receipt:
-    locked = store.lock_units(connection, sorted(set(units["unit_no"])))
-    left = ~sound["unit"].map(units["unit_no"]).isin(locked).to_numpy()
-    strangers += int(left.sum())  # disenrolled since we looked
-    sound = sound[~left]
-    if strangers:
-        store.count_strangers(connection, strangers, moment)
-    sound = store.as_kept(sound)
-    settled = tracks.settle(sound)
-    placed = store.place(connection, settled.kept, units, moment)
-    quarantined = pd.concat([doubts, settled.conflicts["reason"], placed.conflicts["reason"]])
-    store.quarantine(connection, batch, doubts, moment)
-    store.quarantine(connection, sound, settled.conflicts["reason"], moment)
-    store.quarantine_rows(connection, placed.quarantined, moment)
-    changed = 0
-    if placed.accepted:
-        changed = breaches.decide(connection, placed.since, units, region, now=moment)
-    if placed.accepted or placed.retold:
+) -> list[Receipt]:
+    connection.execute(text("SET LOCAL synchronous_commit = on"))
+    locked = store.lock_units(connection, sorted(set(given.units["unit_no"])))
+    given = given.without(set(given.units["unit_no"]) - locked)  # disenrolled since we looked
+    if len(given.strangers):
+        store.count_strangers(connection, len(given.strangers), moment)
+    placed = placing.place(connection, given, moment)
+    quarantined = pd.concat([given.doubts, placed.conflicts])
+    if len(given.doubts):
+        rows = given.doubts.index.to_numpy()
+        doubtful = given.whole.take(rows).frame().set_axis(rows)
+        store.quarantine(connection, doubtful, given.doubts, moment)
+    changed: dict[int, int] = {}
+    if placed.since:
+        changed = breaches.decide(
+            connection, placed.since, given.units, region, now=moment, came=placed.came
+        )
+    if placed.since or placed.retold:
         versions.bump(connection, "fixes")
-    return Receipt(
-        accepted=placed.accepted,
-        duplicate=settled.duplicate_count + placed.duplicates,
-        refused=strangers,
-        quarantined=[
-            Quarantined(index=int(i), reason=str(r)) for i, r in sorted(quarantined.items())
-        ],
-        breaches=changed,
-    )
+    return receipts(batches, given, placed, quarantined, changed)
 
 
-def enrolled(connection: Connection, named: pd.Series) -> pd.DataFrame:
-    """What is needed of those of the ``named`` units that are enrolled, by id."""
-    rows = connection.execute(
-        text(
-            "SELECT id, unit_no, kind, team, max_gap_s, top_speed_ms, accuracy_m FROM units"
-            " WHERE disenrolled_at IS NULL AND id = ANY(:named)"
-        ),
-        {"named": [str(unit) for unit in named.dropna().unique()]},
-    )
-    return pd.DataFrame(rows.mappings().all(), columns=list(rows.keys())).set_index("id")
+def receipts(
+    batches: Sequence[Batch],
+    given: SortedOut,
+    placed: Placed,
+    quarantined: pd.Series,
+    changed: Mapping[int, int],
+) -> list[Receipt]:
+    """What became of each batch; a breach that moved is of the last that told of its unit."""
+    ends = np.cumsum([len(batch) for batch in batches])
 
+    def of(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(ends, rows, side="right")
 
-def doubted(
-    fixes: pd.DataFrame,
-    units: pd.DataFrame,
-    region: Region,
-    moment: datetime,
-    clock_skew_s: float,
-    oldest: datetime,
-) -> pd.Series:
-    """Why each of the fixes of enrolled ``units`` is not believed; missing for a good one."""
-    worst = units["kind"].map({name: kind.worst_accuracy_m for name, kind in region.kinds.items()})
-    return tracks.doubt(
-        fixes,
-        units,
-        now=pd.Timestamp(moment),
-        skew_s=clock_skew_s,
-        worst_accuracy_m=worst,
-        oldest=pd.Timestamp(oldest),
-    )
-
-
-def trusted(fixes: pd.DataFrame) -> pd.DataFrame:
-    """``fixes`` as they are judged when somebody vouches for their places: RELEASABLE apart."""
-    nowhere = (fixes["lon"] == 0) & (fixes["lat"] == 0)
-    return fixes.assign(lon=fixes["lon"].mask(nowhere, 1.0), accuracy_m=np.nan)
+    counts = [
+        np.bincount(of(rows), minlength=len(batches))
+        for rows in (placed.accepted, placed.duplicates, given.strangers)
+    ]
+    moved = np.zeros(len(batches), dtype=np.int64)
+    last = dict(zip(given.unit_no.tolist(), of(given.sound).tolist(), strict=True))
+    for number, breaches_moved in changed.items():
+        moved[last[number]] += breaches_moved
+    doubts: list[list[Quarantined]] = [[] for _ in batches]
+    for row, reason in sorted(quarantined.items()):
+        job = int(np.searchsorted(ends, row, side="right"))
+        begun = int(ends[job]) - len(batches[job])
+        doubts[job].append(Quarantined(index=int(row) - begun, reason=str(reason)))
+    return [
+        Receipt(
+            accepted=int(accepted), duplicate=int(duplicate), refused=int(refused),
+            quarantined=own, breaches=int(told),
+        )
+        for accepted, duplicate, refused, own, told in zip(*counts, doubts, moved, strict=True)
+    ]  # fmt: skip
 
 
 def frame(rows: list[Mapping[str, object]]) -> pd.DataFrame:

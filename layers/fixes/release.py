@@ -15,7 +15,7 @@ from geo.tracks.settling import CONFLICT
 from layers import versions
 from layers.db.engine import Principal, acting
 from layers.errors import CannotReleaseError, NoSuchQuarantinedError
-from layers.fixes import intake, quarantine, retention
+from layers.fixes import intake, quarantine, retention, sorting
 from layers.region import Region
 
 #: Why what can never be believed is not released, by what is wrong with it now.
@@ -76,9 +76,9 @@ def release(
             raise NoSuchQuarantinedError(f"{missing[0]}: no such fix is in quarantine")
         already = [int(str(row["id"])) for row in rows if row["released_at"] is not None]
         batch = _frame([row for row in rows if row["released_at"] is None])
-        units = intake.enrolled(connection, batch["unit"])
-        oldest = retention.oldest(connection, moment, retention_days) or intake.FIRST_DAY
-        oldest = max(oldest, intake.FIRST_DAY)
+        units = sorting.enrolled(connection, [str(u) for u in batch["unit"].dropna().unique()])
+        oldest = retention.oldest(connection, moment, retention_days) or sorting.FIRST_DAY
+        oldest = max(oldest, sorting.FIRST_DAY)
     faults = _faults(batch, units, region, moment, clock_skew_s, oldest)
     sound = batch[faults.isna().to_numpy()]
     receipt = intake.store_batch(
@@ -127,6 +127,6 @@ def _faults(
     """Why each fix cannot be released, by what holds now; missing where it can."""
     known = batch["unit"].isin(units.index)
     faults = pd.Series("disenrolled", index=batch.index, dtype="str")
-    vouched = intake.trusted(batch[known])
-    faults[known] = intake.doubted(vouched, units, region, moment, clock_skew_s, oldest)
+    vouched = sorting.trusted(batch[known])
+    faults[known] = sorting.doubted(vouched, units, region, moment, clock_skew_s, oldest)
     return faults.mask(faults.isna() & (batch["was"] == CONFLICT), CONFLICT)

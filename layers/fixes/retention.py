@@ -12,7 +12,6 @@ all, and neither is withdrawn, merged or given another entry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 import pandas as pd
@@ -77,25 +76,3 @@ def _first(told: pd.DataFrame, moment: str) -> pd.Series:
     """The earliest fix that a moment rests on."""
     names = [f"{moment}_fix", f"{moment}_at", f"{moment}_earliest"]
     return pd.concat([pd.to_datetime(told[name], utc=True) for name in names], axis=1).min(axis=1)
-
-
-def inside_at(
-    connection: Connection, numbers: Sequence[int], at: datetime
-) -> dict[int, dict[str, datetime]]:
-    """By unit_no, the fences that it is inside of at the edge, with the fix that began each stay.
-
-    A replay that would begin before the edge begins there, with these known: their first fixes
-    are gone.
-    """
-    rows = connection.execute(
-        text(
-            "SELECT unit_no, fence, min(entered_fix) FROM stays WHERE unit_no = ANY(:numbers)"
-            " AND entered_fix < :at AND (exited_fix IS NULL OR exited_fix >= :at)"
-            " GROUP BY unit_no, fence"
-        ),
-        {"numbers": [int(n) for n in numbers], "at": at},
-    )
-    found: dict[int, dict[str, datetime]] = {}
-    for number, fence, entered in rows:
-        found.setdefault(number, {})[fence] = entered
-    return found

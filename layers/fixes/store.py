@@ -5,59 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from geo.tracks.settling import CONFLICT
+from layers.db import arrays
 from layers.db.engine import raw
+from layers.fixes.columns import VALUES, kept
+from layers.fixes.copying import COLUMNS
 
-#: What a fix says beside its place, and from where to where each number means something.
-_LIMITS = {
-    "accuracy_m": (0, np.inf), "speed_ms": (0, np.inf), "heading_deg": (0, 360),
-    "altitude_m": (-np.inf, np.inf), "battery": (0, 100),
-}  # fmt: skip
-_VALUES = tuple(_LIMITS)
 _TOLD = ("altitude_m", "battery", "heading_deg", "speed_ms")
-_COLUMNS = ("unit_no", "time", "lon", "lat", *_VALUES, "patrol_no", "received_at")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
     """What became of sound fixes at the store."""
 
-    accepted: int
-    duplicates: int
+    accepted: pd.Index  #: the rows that are stored now
+    duplicates: pd.Index
     retold: int  #: duplicates that say more of the same place, and stand now in its stead
     conflicts: pd.DataFrame  #: rows of the batch that a better stored fix outdid; column reason
     quarantined: pd.DataFrame  #: the same and stored fixes that were outdone, to be set aside
     since: dict[int, datetime]  #: by unit_no, the earliest time that changed
 
 
-def ensure_partitions(connection: Connection, times: pd.Series) -> None:
-    """Make the partitions of the days of ``times``; in a transaction of its own, as it locks."""
-    if times.empty:
-        return
-    days = [day.date() for day in times.dt.floor("D").drop_duplicates()]
-    connection.execute(
-        text(
-            "SELECT ensure_fix_partition(day) FROM unnest(CAST(:days AS date[])) day ORDER BY day"
-        ),
-        {"days": days},
-    )
-
-
 def lock_units(connection: Connection, numbers: Sequence[int]) -> set[int]:
     """Lock units in one order, so that batches wait and never deadlock; those still enrolled."""
-    rows = connection.execute(
-        text(
-            "SELECT unit_no FROM units WHERE unit_no = ANY(:numbers) AND disenrolled_at IS NULL"
-            " ORDER BY unit_no FOR NO KEY UPDATE"
-        ),
-        {"numbers": [int(n) for n in numbers]},
+    rows: Any = raw(connection).execute(
+        "SELECT unit_no FROM units WHERE unit_no = ANY(%s) AND disenrolled_at IS NULL"
+        " ORDER BY unit_no FOR NO KEY UPDATE",
+        [arrays.int4(np.array(numbers, dtype=np.int64))],
+        binary=True,
     )
-    return set(rows.scalars())
+    return {number for (number,) in rows}
 
 
 def count_strangers(connection: Connection, fixes: int, moment: datetime) -> None:
@@ -72,18 +55,8 @@ def count_strangers(connection: Connection, fixes: int, moment: datetime) -> Non
 
 
 def as_kept(fixes: pd.DataFrame) -> pd.DataFrame:
-    """``fixes`` with their numbers as the table holds them: ``real``, and missing if meaningless.
-
-    Trackers say -1 for a speed or heading that they do not know. Before fixes are compared with
-    each other: what decides between two must be what is stored.
-    """
-    return fixes.assign(**{name: _kept(fixes[name], *_LIMITS[name]) for name in _VALUES})
-
-
-def _kept(values: pd.Series, least: float, most: float) -> pd.Series:
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    return single.where(np.isfinite(single) & (single >= least) & (single <= most))
+    """``fixes`` with their numbers as the table holds them."""
+    return fixes.assign(**{name: kept(name, fixes[name].to_numpy(float)) for name in VALUES})
 
 
 def place(
@@ -100,7 +73,8 @@ def place(
         unit_no=fixes["unit"].map(units["unit_no"]).astype(np.int64),
         received_at=pd.Timestamp(moment),
     )
-    fixes["patrol_no"] = _patrol_numbers(connection, fixes["patrol_id"])
+    numbers = patrol_numbers(connection, sorted({str(p) for p in fixes["patrol_id"].dropna()}))
+    fixes["patrol_no"] = fixes["patrol_id"].map(numbers).astype("Int64")
     stored = _stored_at(connection, fixes)
     both = (
         fixes.reset_index()
@@ -120,8 +94,8 @@ def place(
         fixes[better.to_numpy()][["unit_no", "time", "unit"]], on=["unit_no", "time"]
     )
     return Placed(
-        accepted=len(changed),
-        duplicates=int(same.sum()),
+        accepted=changed.index,
+        duplicates=fixes.index[same.to_numpy()],
         retold=int(retold.sum()),
         conflicts=pd.DataFrame({"reason": CONFLICT}, index=fixes.index[worse.to_numpy()]),
         quarantined=pd.concat([fixes[worse.to_numpy()], outdone]).assign(reason=CONFLICT),
@@ -150,7 +124,7 @@ def _rest(frame: pd.DataFrame, suffix: str) -> pd.Series:
 
 def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
     """What is stored at the units and times of ``fixes``; newer ones than the latest are not."""
-    columns = ["unit_no", "time", "lon", "lat", *_VALUES, "patrol_id"]
+    columns = ["unit_no", "time", "lon", "lat", *VALUES, "patrol_id"]
     if fixes.empty:
         return pd.DataFrame({name: fixes.get(name, []) for name in columns})
     rows = connection.execute(
@@ -169,36 +143,36 @@ def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
     found = pd.DataFrame(rows.mappings().all(), columns=columns)
     found["time"] = pd.to_datetime(found["time"], utc=True).astype(fixes["time"].dtype)
     # A ``real`` comes as the shortest double that names it, 4.1: only as single is it what came in.
-    floats = {**dict.fromkeys(("lon", "lat"), np.float64), **dict.fromkeys(_VALUES, np.float32)}
+    floats = {**dict.fromkeys(("lon", "lat"), np.float64), **dict.fromkeys(VALUES, np.float32)}
     return found.astype({"unit_no": np.int64, **floats})
 
 
-def _patrol_numbers(connection: Connection, named: pd.Series) -> pd.Series:
-    wanted = sorted({str(p) for p in named.dropna().unique()})
+def patrol_numbers(connection: Connection, wanted: Sequence[str]) -> dict[str, int]:
+    """The number of each patrol; new ones get one."""
     if not wanted:
-        return pd.Series(pd.NA, index=named.index, dtype="Int64")
+        return {}
     connection.execute(
         text(
             # In one order, so that batches wait for each other and never deadlock.
             "INSERT INTO patrols (id) SELECT id FROM unnest(CAST(:wanted AS text[])) AS w (id)"
             " EXCEPT SELECT id FROM patrols ORDER BY id ON CONFLICT DO NOTHING"
         ),
-        {"wanted": wanted},
+        {"wanted": list(wanted)},
     )
     rows = connection.execute(
-        text("SELECT id, patrol_no FROM patrols WHERE id = ANY(:wanted)"), {"wanted": wanted}
+        text("SELECT id, patrol_no FROM patrols WHERE id = ANY(:wanted)"), {"wanted": list(wanted)}
     )
-    return named.map(dict(rows.all())).astype("Int64")
+    return dict(rows.all())
 
 
 def _insert(connection: Connection, fixes: pd.DataFrame) -> None:
     if fixes.empty:
         return
-    rows = fixes[list(_COLUMNS)].astype(object)
+    rows = fixes[list(COLUMNS)].astype(object)
     rows = rows.where(rows.notna(), None)
-    columns = [rows[name].tolist() for name in _COLUMNS]
+    columns = [rows[name].tolist() for name in COLUMNS]
     columns[1] = fixes["time"].dt.to_pydatetime().tolist()
-    statement = f"COPY fixes ({', '.join(_COLUMNS)}) FROM STDIN"
+    statement = f"COPY fixes ({', '.join(COLUMNS)}) FROM STDIN"
     with raw(connection).cursor().copy(statement.encode()) as copy:
         for row in zip(*columns, strict=True):
             copy.write_row(row)
@@ -247,7 +221,7 @@ def quarantine(
 
 def quarantine_rows(connection: Connection, fixes: pd.DataFrame, moment: datetime) -> None:
     """Set fixes with a column ``reason`` aside; a repeat of the same doubt is one row."""
-    names = ("unit", "time", "lon", "lat", *_VALUES, "patrol_id", "reason")
+    names = ("unit", "time", "lon", "lat", *VALUES, "patrol_id", "reason")
     rows = [{**row, "received_at": moment} for row in _records(fixes.reindex(columns=list(names)))]
     if rows:
         connection.execute(

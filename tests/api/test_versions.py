@@ -57,6 +57,7 @@ NO_VERSION = {
     "/api/subscriptions/{subscription}/deliveries",
     "/api/rasters/{name}/at",  # of a raster, which is no place layer
     "/api/holds", "/api/holds/{number}",
+    "/ingest/osmand",  # it writes
 }  # fmt: skip
 POINT = {"type": "Point", "coordinates": [100.05, 40.05]}
 LINE = {"type": "LineString", "coordinates": [[100, 40], [100.1, 40]]}

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from geo.breaches import judge
 from layers import breaches, frames
+from layers.breaches import states
 from layers.db.engine import SYSTEM, acting
 from layers.errors import NoSuchUnitError
 from layers.fixes import intake
@@ -274,10 +275,16 @@ def _shuffled(count: int) -> st.SearchStrategy[tuple[list[int], list[int]]]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+@pytest.mark.parametrize("fixes_between_marks", [1, 4, 64])
 @given(walk=WALKS, data=st.data())
 def test_breaches_do_not_depend_on_the_order_or_batches_in_which_fixes_came(
-    post: Post, walk: list[tuple[int, tuple[float, float], float | None]], data: st.DataObject
+    post: Post,
+    monkeypatch: pytest.MonkeyPatch,
+    fixes_between_marks: int,
+    walk: list[tuple[int, tuple[float, float], float | None]],
+    data: st.DataObject,
 ) -> None:
+    monkeypatch.setattr(states, "EVERY", fixes_between_marks)
     number = post.scalar("SELECT count(*) FROM units")
     unit = f"v{number}"
     # Only some are spoken of by the keep_in fence: one that never was inside is judged whole.

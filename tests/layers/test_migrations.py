@@ -79,6 +79,8 @@ def test_an_upgrade_from_every_revision_keeps_the_data(
         connection.exec_driver_sql("UPDATE grids SET name = 'Edited' WHERE id = 'cell'")
         connection.exec_driver_sql("DELETE FROM posts")
     before = everything(empty)
+    # What 0014 keeps in its stead is made anew of the fixes.
+    before.pop("stays", None)
     migrate.upgrade(empty)
     after = everything(empty)
     assert migrate.current(empty) == migrate.head()

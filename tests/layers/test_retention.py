@@ -264,19 +264,6 @@ def test_a_moment_is_frozen_when_a_fix_that_it_rests_on_lies_before_the_edge() -
     assert retention.frozen(told.iloc[:0], EDGE).empty
 
 
-def test_stays_that_span_the_edge_are_known_there(post: Post, fixes: Fixes) -> None:
-    post.enrol("v")
-    post.fence("f", "POLYGON((100 40,100.01 40,100.01 40.01,100 40.01,100 40))")
-    post.send(fixes("v", (0, 99.99, 40.005), (5, 100.005, 40.005), (10, 100.005, 40.006)))
-    number = post.scalar("SELECT unit_no FROM units")
-    with post.engine.connect() as connection:
-        at = NOON + timedelta(minutes=7)
-        assert retention.inside_at(connection, [number], at) == {
-            number: {"f": NOON + timedelta(minutes=5)}
-        }
-        assert retention.inside_at(connection, [number], NOON) == {}
-
-
 def test_the_edge_is_a_midnight_older_than_the_setting() -> None:
     late = datetime(2026, 4, 6, 0, 59, tzinfo=UTC)
     assert retention.edge_due(late, 30) == datetime(2026, 3, 6, tzinfo=UTC)

@@ -1,0 +1,145 @@
+"""Fixes that need no comparison: new ones are copied, late ones go in where nothing is.
+
+What meets a stored fix, or another of its batch, at one time is left to ``store.place``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from layers.db import arrays
+from layers.db.engine import raw
+from layers.fixes.columns import VALUES
+from layers.fixes.copying import COLUMNS, copy
+
+Ints = NDArray[np.int64]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = ("unit_no", "time", "lon", "lat", *VALUES, "received_at")
+_TYPES = {
+    "unit_no": "int", "patrol_no": "int", "time": "timestamptz", "lon": "float8", "lat": "float8",
+}  # fmt: skip
+
+
+_PACK: dict[str, Callable[[NDArray[Any]], arrays.Packed]] = {
+    "unit_no": arrays.int4, "patrol_no": arrays.int4, "time": arrays.times,
+    "lon": arrays.float8, "lat": arrays.float8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Sound fixes as arrays of one length."""
+
+    unit_no: Ints
+    time_us: Ints
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    told: Mapping[str, NDArray[np.float32]]  #: VALUES as the table holds them
+    patrol_no: Ints  #: 0 where there is none
+
+    def take(self, at: Ints | NDArray[np.bool_]) -> Rows:
+        """Some of them."""
+        return Rows(
+            unit_no=self.unit_no[at], time_us=self.time_us[at], lon=self.lon[at], lat=self.lat[at],
+            told={name: column[at] for name, column in self.told.items()},
+            patrol_no=self.patrol_no[at],
+        )  # fmt: skip
+
+
+def moment(time_us: int) -> datetime:
+    """Microseconds since 1970 as a time in UTC."""
+    return _EPOCH + timedelta(microseconds=int(time_us))
+
+
+def micros(time: datetime) -> int:
+    """A time as microseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def latest_us(connection: Connection, numbers: Ints) -> Ints:
+    """The time of the latest stored fix of each of sorted units; the smallest integer without."""
+    rows: Any = raw(connection).execute(
+        "SELECT unit_no, (extract(epoch FROM time) * 1000000)::bigint FROM latest_fixes"
+        " WHERE unit_no = ANY(%s)",
+        [arrays.int4(numbers)],
+        binary=True,
+    )
+    found = np.full(len(numbers), np.iinfo(np.int64).min)
+    known = np.array(rows.fetchall(), dtype=np.int64).reshape(-1, 2)
+    found[np.searchsorted(numbers, known[:, 0])] = known[:, 1]
+    return found
+
+
+def put_new(connection: Connection, rows: Rows, received: datetime) -> None:
+    """Store fixes that are later than all of their units; sorted by unit and time, one a time."""
+    if len(rows.unit_no):
+        copy(raw(connection), _packed(rows, received))
+
+
+def put_late(connection: Connection, rows: Rows, received: datetime) -> NDArray[np.bool_]:
+    """Store fixes where there is none of their unit and time; which of them were stored."""
+    stored = np.zeros(len(rows.unit_no), dtype=bool)
+    if not len(stored):
+        return stored
+    names = COLUMNS[:-1]
+    found: Any = raw(connection).execute(
+        f"INSERT INTO fixes ({', '.join(COLUMNS)}) SELECT w.unit_no, w.time, w.lon, w.lat,"
+        f" {', '.join('w.' + name for name in VALUES)}, nullif(w.patrol_no, 0), %s::timestamptz"
+        f" FROM unnest({_casts(names)}) AS w ({', '.join(names)})"
+        " ON CONFLICT DO NOTHING RETURNING unit_no,"
+        " (extract(epoch FROM time) * 1000000)::bigint",
+        [received, *_arrays(rows, names)],
+        binary=True,
+    )
+    keys = zip(rows.unit_no.tolist(), rows.time_us.tolist(), strict=True)
+    place = {key: i for i, key in enumerate(keys)}
+    stored[[place[key] for key in found]] = True
+    return stored
+
+
+def note_latest(connection: Connection, rows: Rows, received: datetime) -> None:
+    """Remember the newest fix of each unit; rows sorted by unit and time, later than all before."""
+    if not len(rows.unit_no):
+        return
+    last = np.r_[rows.unit_no[1:] != rows.unit_no[:-1], True]
+    newest = rows.take(last)
+    names = _LATEST[:-1]
+    changed = [f"{name} = excluded.{name}" for name in _LATEST[1:]]
+    raw(connection).execute(
+        f"INSERT INTO latest_fixes ({', '.join(_LATEST)})"
+        f" SELECT {', '.join('w.' + name for name in names)}, %s::timestamptz"
+        f" FROM unnest({_casts(names)}) AS w ({', '.join(names)})"
+        f" ON CONFLICT (unit_no) DO UPDATE SET {', '.join(changed)}",
+        [received, *_arrays(newest, names)],
+        binary=True,
+    )
+
+
+def _casts(names: Sequence[str]) -> str:
+    return ", ".join(f"%s::{_TYPES.get(name, 'real')}[]" for name in names)
+
+
+def _arrays(rows: Rows, names: Sequence[str]) -> list[arrays.Packed]:
+    return [_PACK.get(name, arrays.float4)(_column(rows, name)) for name in names]
+
+
+def _column(rows: Rows, name: str) -> NDArray[Any]:
+    if name == "time":
+        return rows.time_us
+    found: NDArray[Any] = rows.told[name] if name in VALUES else getattr(rows, name)
+    return found
+
+
+def _packed(rows: Rows, received: datetime) -> dict[str, NDArray[np.generic]]:
+    at = np.full(len(rows.unit_no), micros(received) - arrays.POSTGRES_EPOCH_US)
+    return {name: _column(rows, name) for name in COLUMNS[:-1]} | {
+        "time": rows.time_us - arrays.POSTGRES_EPOCH_US,
+        "received_at": at,
+    }

@@ -1,0 +1,47 @@
+"""Arrays reach PostgreSQL as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from layers.db import arrays
+from layers.db.engine import raw
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "kind", "expected"),
+    [
+        (arrays.int4, [1, -2, 2**31 - 1], "int[]", [1, -2, 2**31 - 1]),
+        (arrays.int8, [-(2**62), 5], "bigint[]", [-(2**62), 5]),
+        (arrays.float8, [0.1, -180.0], "float8[]", [0.1, -180.0]),
+        (arrays.float4, [np.nan, 1.5, np.nan], "real[]", [None, 1.5, None]),
+        (arrays.booleans, [True, False], "boolean[]", [True, False]),
+        (arrays.int4, [], "int[]", []),
+        (arrays.float4, [], "real[]", []),
+    ],
+)
+def test_an_array_comes_back_as_it_went(engine: Engine, made, given, kind, expected) -> None:
+    dtype = bool if made is arrays.booleans else float if "float" in made.__name__ else np.int64
+    with engine.connect() as connection:
+        query = f"SELECT %s::{kind}, pg_typeof(%s)::text"
+        packed = made(np.array(given, dtype=dtype))
+        found, told = raw(connection).execute(query, [packed, packed]).fetchone()
+    assert found == expected
+    assert told == {"int[]": "integer[]", "float8[]": "double precision[]"}.get(kind, kind)
+
+
+def test_texts_come_back_as_they_went(engine: Engine) -> None:
+    for given in ([], ["a", "", '沙漠 й\n,{}"\\']):
+        with engine.connect() as connection:
+            asked = raw(connection).execute("SELECT %s::text[]", [arrays.texts(given)])
+            assert asked.fetchone() == (given,)
+
+
+def test_times_are_microseconds_since_1970(engine: Engine) -> None:
+    with engine.connect() as connection:
+        moments = np.array([0, 1_772_424_000_000_001])
+        query = "SELECT (extract(epoch FROM t) * 1000000)::bigint FROM unnest(%s::timestamptz[]) t"
+        rows = raw(connection).execute(query, [arrays.times(moments)]).fetchall()
+    assert [int(row[0]) for row in rows] == moments.tolist()
