@@ -64,7 +64,8 @@ def walked(
     before = none if lasting is None else lasting
     before_starts = np.searchsorted(before["unit"], np.arange(count + 1))
     room = room_for(len(fences), len(fences.tree.edges))
-    sizes = np.asarray([len(track.lon) + 1024, len(before) + len(track.lon) + 1024, 4096])
+    many = 2 * len(track.lon) + 1024
+    sizes = np.asarray([many, len(before) + many, many])
     while True:
         rows, last = np.empty(sizes[0], dtype=RECORD), np.empty(sizes[1], dtype=RECORD)
         pairs = np.empty((sizes[2], 2), dtype=np.int64)

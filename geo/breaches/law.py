@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,6 +22,18 @@ _WANTS = {"keep_out": INSIDES, "keep_in": ABSENCES, "line": CROSSINGS, "presence
 _DAY_US = 86_400_000_000
 _MOST_KEPT = 4
 Spans = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]
+#: Of more units than this what is kept is forgotten.
+_MOST_UNITS = 100_000
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kinds:
+    number: dict[tuple[str, ...], int]  #: by unit, kind and team
+    rows: dict[bytes, int]  #: the fences that speak of a kind, a bit each
+
+
+_KINDS: weakref.WeakKeyDictionary[Fences, _Kinds] = weakref.WeakKeyDictionary()
 _KEPT: weakref.WeakKeyDictionary[Fences, OrderedDict[tuple[object, ...], Spans]] = (
     weakref.WeakKeyDictionary()
 )
@@ -64,13 +79,36 @@ def law_of(
 
 
 def kinds_of(fences: Fences, names: list[str], units: pd.DataFrame) -> tuple[Bools, Ints]:
-    """The fences that speak of each kind of unit, and each unit's kind."""
+    """The fences that speak of each kind of unit, and each unit's kind.
+
+    Kept by what a unit is: a service asks again and again of the same.
+    """
     if not any(fences.applies_to):
         return np.ones((1, len(fences)), dtype=bool), np.zeros(len(names), dtype=np.int64)
-    said = fences.applies(names, units)
-    packed = np.packbits(said, axis=1)
-    _, first, kind = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return said[first], kind.reshape(-1).astype(np.int64)
+    with _LOCK:
+        return _kinds_of(fences, names, units)
+
+
+def _kinds_of(fences: Fences, names: list[str], units: pd.DataFrame) -> tuple[Bools, Ints]:
+    kept = _KINDS.get(fences)
+    if kept is None or len(kept.number) > _MOST_UNITS:
+        kept = _KINDS[fences] = _Kinds(number={}, rows={})
+    own = units.loc[names]
+    told = [own[name].tolist() if name in own else [None] * len(names) for name in ("kind", "team")]
+    what = list(zip(names, *map(_plainly, told), strict=True))
+    strange = [at for at, one in enumerate(what) if one not in kept.number]
+    if strange:
+        said = fences.applies([names[at] for at in strange], own.iloc[strange])
+        for at, row in zip(strange, np.packbits(said, axis=1), strict=True):
+            kept.number[what[at]] = kept.rows.setdefault(row.tobytes(), len(kept.rows))
+    packed = np.frombuffer(b"".join(kept.rows), np.uint8).reshape(len(kept.rows), -1)
+    kinds = np.unpackbits(packed, axis=1, count=len(fences)).astype(bool)
+    return kinds, np.asarray([kept.number[one] for one in what], dtype=np.int64)
+
+
+def _plainly(values: list[Any]) -> list[str]:
+    """Missing ones in one way: a NaN is no other's equal."""
+    return [value if isinstance(value, str) else "" for value in values]
 
 
 def _spans(fences: Fences, start_us: int, end_us: int, zone: ZoneInfo | None) -> Spans:

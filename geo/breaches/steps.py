@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from geo.breaches.distances import boundary_within
-from geo.breaches.edges import LINE
+from geo.breaches.edges import LINE, TOUCH_DEG
 from geo.breaches.parts import place_at
 from geo.breaches.records import ABSENCE, STAY
 from geo.breaches.stretches import runs_of_fences, stretches_inside
 from geo.breaches.tree import edges_along, fences_at, locate
 from geo.breaches.ways import Step, inlined
+
+_REACH = 2 * TOUCH_DEG
 
 
 @inlined
@@ -95,7 +97,7 @@ def along(tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs):  # noqa:
             if tree.edges[e].kind != LINE:
                 room.edges[kept] = e
                 kept += 1
-            else:
+            elif step.piece1 - step.piece0 > 1 or _boxes_meet(path, step, tree.edges[e]):
                 if n_pairs < len(pairs):
                     pairs[n_pairs, 0], pairs[n_pairs, 1] = step.fix, e
                 n_pairs += 1
@@ -120,6 +122,17 @@ def along(tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs):  # noqa:
         )  # fmt: skip
         room.cuts[r, 1] = n
     return out, runs, n_pairs
+
+
+@inlined
+def _boxes_meet(path, step, edge):
+    x0, y0, x1, y1 = path.pieces[step.piece0]
+    return (
+        max(x0, x1) >= min(edge.x0, edge.x1) - _REACH
+        and min(x0, x1) <= max(edge.x0, edge.x1) + _REACH
+        and max(y0, y1) >= min(edge.y0, edge.y1) - _REACH
+        and min(y0, y1) <= max(edge.y0, edge.y1) + _REACH
+    )
 
 
 @inlined
