@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -189,9 +189,10 @@ def _walk_on(
     plan = _plan(told, found, rows["breach"], again)
     if back:
         plan = freezing.spared(plan, retention.edge(connection))
-    plan = only(plan)
-    written = record.apply(connection, plan, now)
-    _remember(walk, rows, written.breach_of)
+    # What is not changed now is told as it was: the next walk must know of it all the same.
+    standing = {position: number for number, position in plan.same}
+    written = record.apply(connection, only(plan), now)
+    _remember(walk, rows, standing | written.breach_of)
     if back:
         states.forget_marks(connection, {n: since[n] for n in back})
     _keep(connection, walk, starts, ready)
@@ -214,23 +215,22 @@ def _plan(
     breach: NDArray[np.int64],
     again: NDArray[np.bool_],
 ) -> Plan:
-    """What becomes of which breach: of units that went back by what it is like, else by its id."""
-    known = np.flatnonzero(~again & (breach > 0))
-    ids = breach[known].tolist()
-    late = matching.match(told.drop(index=ids), found[again])
-    place = np.flatnonzero(again)
-    return replace(
-        late,
-        found=found,
-        told=told,
-        same=sorted(
-            [(number, int(place[p])) for number, p in late.same]
-            + list(zip(ids, known.tolist(), strict=True))
-        ),
-        new=sorted(
-            [int(place[p]) for p in late.new] + np.flatnonzero(~again & (breach == 0)).tolist()
-        ),
-    )
+    """What becomes of which breach: of units that went back by what it is like, else by its id.
+
+    An id that is told no more, as it was withdrawn, is that of a new breach.
+    """
+    is_told = ~again & np.isin(breach, told.index.to_numpy(dtype=np.int64))
+    known = np.flatnonzero(is_told).tolist()
+    same = [(int(breach[position]), position) for position in known]
+    new = np.flatnonzero(~again & ~is_told).tolist()
+    gone: list[tuple[int, int | None]] = []
+    left = told.drop(index=[number for number, _ in same])
+    if again.any() or len(left):
+        late, place = matching.match(left, found[again]), np.flatnonzero(again)
+        same += [(number, int(place[position])) for number, position in late.same]
+        new += [int(place[position]) for position in late.new]
+        gone = late.gone
+    return Plan(found=found, told=told, same=sorted(same), new=sorted(new), gone=gone)
 
 
 def _remember(walk: Replay, rows: NDArray[np.void], breach_of: Mapping[int, int]) -> None:
@@ -262,9 +262,11 @@ def _keep(
         fresh = int(track.starts[u + 1] - track.starts[u]) - (start is not None)
         since = (start.since_mark if start is not None else 0) + fresh
         sure = bool(walk.sure[u])
-        state = state_at(track, int(track.starts[u + 1]) - 1, own[u], ready.fences)
-        if sure and (since >= states.EVERY or number in far):
-            marks.append((number, state))
-            since = 0
-        newest[number] = replace(state, sure=sure, since_mark=since, fences_at=ready.data_version)
+        marked = sure and (since >= states.EVERY or number in far)
+        newest[number] = state_at(
+            track, int(track.starts[u + 1]) - 1, own[u], ready.fences, sure=sure,
+            since_mark=0 if marked else since, fences_at=ready.data_version,
+        )  # fmt: skip
+        if marked:
+            marks.append((number, newest[number]))
     states.put(connection, newest, marks)

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -17,8 +17,9 @@ from sqlalchemy import Connection, text
 from layers import versions
 from layers.breaches.matching import Plan
 from layers.breaches.query import notices
-from layers.outbox.events import NewEvent, publish
+from layers.outbox.events import NewEvent, publish, rfc3339
 
+_EPOCH, _NAT = datetime(1970, 1, 1, tzinfo=UTC), np.iinfo(np.int64).min
 Change = Literal["opened", "amended", "closed", "withdrawn"]
 
 _TIMES = (
@@ -189,22 +190,27 @@ def _note(connection: Connection, changes: list[tuple[int, Change]], now: dateti
 
 def _json(rows: pd.DataFrame) -> str:
     """Rows as a JSON array; what is missing is null."""
-    plain = rows.astype(object).assign(position=range(len(rows)))
-    for name in _TIMES:
-        told = [None if pd.isna(t) else t.isoformat() for t in rows[name]]
-        plain[name] = pd.Series(told, index=rows.index, dtype=object)
-    return json.dumps(plain.where(plain.notna(), None).to_dict("records"), default=_plain)
+    columns = {str(name): _values(rows[name], str(name)) for name in rows.columns}
+    told = [
+        dict(zip(columns, values, strict=True), position=position)
+        for position, values in enumerate(zip(*columns.values(), strict=True))
+    ]
+    return json.dumps(told, allow_nan=False)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} is no value of a breach")
+def _values(column: pd.Series, name: str) -> list[object]:
+    """The plain values of a column; None where one is missing."""
+    if name in _TIMES:
+        times = column.dt.as_unit("us").array.asi8.tolist()
+        return [
+            None if us == _NAT else rfc3339(_EPOCH + timedelta(microseconds=us)) for us in times
+        ]
+    return [None if value != value else value for value in column.tolist()]  # noqa: PLR0124  NaN
 
 
 def _alike(old: pd.DataFrame, new: pd.DataFrame) -> NDArray[np.bool_]:
-    alike = np.ones(len(old), dtype=bool)
-    for name in (*_COLUMNS, "lon", "lat"):
-        a, b = old[name].astype(object), new[name].astype(object)
-        alike &= ((a == b) | (a.isna() & b.isna())).to_numpy(dtype=bool)
-    return alike
+    names = (*_COLUMNS, "lon", "lat")
+    rows = (
+        zip(*(_values(frame[name], name) for name in names), strict=True) for frame in (old, new)
+    )
+    return np.array([a == b for a, b in zip(*rows, strict=True)], dtype=bool)
