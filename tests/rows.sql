@@ -43,9 +43,9 @@ DO $$ BEGIN
     IF to_regclass('walks') IS NULL THEN  -- before revision 0014
         INSERT INTO stays (unit_no, fence, entered_fix) VALUES (1, 'f', '2026-03-01 20:01Z');
     ELSE
-        INSERT INTO walks VALUES (1, '2026-03-01 20:01Z', 104, 41, 5, true, 3, 'fences.1', 7,
+        INSERT INTO walks VALUES (1, '2026-03-01 20:01Z', 104, 41, 5, true, 3, 'fences.1', 7, '',
                                   'f@1', '\x00');
-        INSERT INTO walk_marks VALUES (1, '2026-03-01 20:00Z', 104, 41, 5, 7, '', '');
+        INSERT INTO walk_marks VALUES (1, '2026-03-01 20:00Z', 104, 41, 5, 7, '', '', '');
     END IF;
 END $$;
 INSERT INTO breaches (unit, fence, fence_version, rule, severity, visit, state, evidence,

@@ -121,12 +121,14 @@ def _spans(fences: Fences, start_us: int, end_us: int, zone: ZoneInfo | None) ->
     if not timed or zone is None:
         return fences.from_us, fences.to_us, np.arange(len(fences) + 1, dtype=np.int32)
     key = zone.key, start_us // _DAY_US, end_us // _DAY_US
-    kept = _KEPT.setdefault(fences, OrderedDict())
-    if key not in kept:
-        kept[key] = _active(fences, timed, key[1] * _DAY_US, (key[2] + 1) * _DAY_US, zone)
-        while len(kept) > _MOST_KEPT:
-            kept.popitem(last=False)
-    return kept[key]
+    with _LOCK:
+        kept = _KEPT.setdefault(fences, OrderedDict())
+        if key not in kept:
+            kept[key] = _active(fences, timed, key[1] * _DAY_US, (key[2] + 1) * _DAY_US, zone)
+            while len(kept) > _MOST_KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
 
 
 def _active(fences: Fences, timed: list[int], start_us: int, end_us: int, zone: ZoneInfo) -> Spans:

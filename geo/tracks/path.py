@@ -34,6 +34,8 @@ class Track:
     is_leg: Bools  #: the step is a path; False with ``follows``: a gap
     is_late: Bools  #: the step takes longer than the unit's max_gap_s
     outlier_rows: Ints  #: positions in the frame given that were set aside
+    hasty: Bools  #: of each unit: it came too fast to its last fix from the one stored before it,
+    # so that with the next fix the last may prove an outlier
 
     @classmethod
     def of(cls, fixes: pd.DataFrame, units: pd.DataFrame) -> Track:
@@ -64,6 +66,8 @@ class Track:
         unit, time_us, lon, lat = unit[row], time_us[row], lon[row], lat[row]
         steps = _steps(unit, time_us, lon, lat)
         aside = _outliers(unit, time_us, lon, lat, top_ms, steps)
+        ends = np.searchsorted(unit, np.arange(len(names)), side="right") - 1
+        hasty = _too_fast(unit, top_ms, steps)[ends] if len(unit) else np.zeros(len(names), bool)
         kept = row
         if aside.any():
             kept, unit, time_us = row[~aside], unit[~aside], time_us[~aside]
@@ -85,6 +89,7 @@ class Track:
             is_leg=follows & ~late & (step_m <= top_ms[unit] * (step_us / 1e6)),
             is_late=late,
             outlier_rows=row[aside],
+            hasty=hasty,
         )
 
     def between(self, first: Ints, last: Ints) -> Track:
@@ -109,6 +114,7 @@ class Track:
             is_leg=is_leg,
             is_late=is_late,
             outlier_rows=self.outlier_rows[:0],
+            hasty=np.zeros(len(self.units), dtype=bool),
         )
 
 
@@ -136,6 +142,12 @@ def _steps(unit: Ints, time_us: Ints, lon: Floats, lat: Floats) -> tuple[Bools, 
     return follows, np.where(follows, step_us, 0), step_m
 
 
+def _too_fast(unit: Ints, top_ms: Floats, steps: tuple[Bools, Ints, Floats]) -> Bools:
+    """The fixes to which a unit came faster than it can."""
+    follows, step_us, step_m = steps
+    return follows & (step_m > top_ms[unit] * (step_us / 1e6))
+
+
 def _outliers(
     unit: Ints,
     time_us: Ints,
@@ -145,8 +157,7 @@ def _outliers(
     steps: tuple[Bools, Ints, Floats],
 ) -> Bools:
     """The lone outliers among settled fixes, by the rule in ``Track.of``."""
-    follows, step_us, step_m = steps
-    fast = follows & (step_m > top_ms[unit] * (step_us / 1e6))
+    fast = _too_fast(unit, top_ms, steps)
     aside = np.zeros(len(unit), dtype=bool)
     i = np.flatnonzero(fast[:-1] & fast[1:]) if len(unit) else np.empty(0, dtype=np.int64)
     if len(i):

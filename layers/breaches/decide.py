@@ -31,6 +31,8 @@ from layers.fixes import retention
 from layers.fixes.journeys import parameters
 from layers.region import Region
 
+#: Instead of a breach's id: nothing is told of it.
+_NEVER = -1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A version that came into force so long before a unit's last fix was there when it came.
 _EDITS_ARE_KNOWN = timedelta(days=2)
@@ -82,7 +84,8 @@ def decide(
         return {}
     ready = prepared(connection)
     units = units[units["unit_no"].isin(list(changed))]
-    newest = states.newest(connection, changed)
+    terms = states.terms_of(units)
+    newest = states.newest(connection, terms)
     starts: dict[int, State | None] = {}
     back: dict[int, datetime] = {}
     for number, moment in changed.items():
@@ -93,7 +96,7 @@ def decide(
         else:
             back[number] = since if state is None or state.sure else min(since, state.time)
     if back:
-        marks = states.before(connection, back)
+        marks = states.before(connection, back, terms)
         starts |= {number: marks.get(number) for number in back}
     # Of who goes back, what came is not all that there is since.
     ahead = None if came is None else came.only(set(starts) - set(back))
@@ -147,7 +150,7 @@ def prepared(connection: Connection) -> Prepared:
 
 
 def _first_edit(state: State, ready: Prepared) -> datetime:
-    """When the first version came into force that a unit was walked past without.
+    """When the first version began or ended that a unit was walked past without.
 
     Usually an edit lies ahead of all fixes: then the walk meets it. What holds for all the past
     is left to ``recompute``.
@@ -157,8 +160,8 @@ def _first_edit(state: State, ready: Prepared) -> datetime:
         return never
     since = (state.time - _EDITS_ARE_KNOWN - _EPOCH) // timedelta(microseconds=1)
     until = (state.time - _EPOCH) // timedelta(microseconds=1)
-    begun = ready.fences.from_us
-    recent = begun[(begun > max(since, LONG_AGO_US)) & (begun <= until)]
+    edits = np.concatenate([ready.fences.from_us, ready.fences.to_us])
+    recent = edits[(edits > max(since, LONG_AGO_US)) & (edits <= until)]
     return _EPOCH + timedelta(microseconds=int(recent.min())) if len(recent) else never
 
 
@@ -178,24 +181,21 @@ def _walk_on(
     ``back``: those (unit_no) that go back behind what was told already.
     """
     since = {number: state.time if state else None for number, state in starts.items()}
-    walk = replay(connection, starts, units, ready.fences, region.timezone, came)
+    walk = replay(connection, starts, units, ready.fences, region.timezone, came, back)
     rows = in_order(broken(walk.found.rows, ready.fences), ready.fences)
     again = np.isin(walk.number, list(back))[rows["unit"]]
-    rows = rows[again | _news(rows)]
+    rows = rows[(again | _news(rows)) & (rows["breach"] >= 0)]
     again = np.isin(walk.number, list(back))[rows["unit"]]
     found = table(rows, walk.track.units, ready.fences)
     names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
     told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
     plan = _plan(told, found, rows["breach"], again)
-    if back:
-        plan = freezing.spared(plan, retention.edge(connection))
-    # What is not changed now is told as it was: the next walk must know of it all the same.
-    standing = {position: number for number, position in plan.same}
-    written = record.apply(connection, only(plan), now)
-    _remember(walk, rows, standing | written.breach_of)
+    done = only(freezing.spared(plan, retention.edge(connection)) if back else plan)
+    written = record.apply(connection, done, now)
+    _remember(walk, rows, plan, written.breach_of)
     if back:
         states.forget_marks(connection, {n: since[n] for n in back})
-    _keep(connection, walk, starts, ready)
+    _keep(connection, walk, starts, ready, states.terms_of(units))
     return written
 
 
@@ -233,8 +233,13 @@ def _plan(
     return Plan(found=found, told=told, same=sorted(same), new=sorted(new), gone=gone)
 
 
-def _remember(walk: Replay, rows: NDArray[np.void], breach_of: Mapping[int, int]) -> None:
-    """Note in what lasts what was told of it, so that the next walk knows."""
+def _remember(walk: Replay, rows: NDArray[np.void], plan: Plan, written: Mapping[int, int]) -> None:
+    """Note in what lasts what was told of it, so that the next walk knows.
+
+    What was left as it is told is amended by the next walk; what was not to be opened never is.
+    """
+    breach_of = dict.fromkeys(plan.new, _NEVER)
+    breach_of |= {position: number for number, position in plan.same} | dict(written)
     lasting = walk.found.lasting
     place = {
         (int(u), int(f)): k
@@ -247,11 +252,15 @@ def _remember(walk: Replay, rows: NDArray[np.void], breach_of: Mapping[int, int]
             if k is not None:
                 lasting["breach"][k] = number
                 lasting["told_confirmed"][k] = row["confirmed"]
-                lasting["told_unknown_us"][k] = row["unknown_us"]
+                lasting["told_unknown_us"][k] = row["unknown_us"] if position in written else -1
 
 
 def _keep(
-    connection: Connection, walk: Replay, starts: Mapping[int, State | None], ready: Prepared
+    connection: Connection,
+    walk: Replay,
+    starts: Mapping[int, State | None],
+    ready: Prepared,
+    terms: Mapping[int, str],
 ) -> None:
     """Store where each unit stopped, and marks on the way."""
     track, newest, marks = walk.track, {}, list(walk.marks)
@@ -269,4 +278,4 @@ def _keep(
         )  # fmt: skip
         if marked:
             marks.append((number, newest[number]))
-    states.put(connection, newest, marks)
+    states.put(connection, newest, marks, terms)

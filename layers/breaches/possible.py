@@ -69,7 +69,7 @@ def _from_marks(
         return read, set()
     numbers = units["unit_no"].reindex(spans.index)
     first = {int(n): t.to_pydatetime() for n, t in zip(numbers, spans["min"], strict=True)}
-    marks = states.at_or_before(connection, first)
+    marks = states.at_or_before(connection, first, states.terms_of(units))
     known = {n: marks[n].time if n in marks else None for n in first}
     longer = fixes_since(connection, known)
     longer = longer[longer["time"] <= longer["unit"].map(spans["max"])]

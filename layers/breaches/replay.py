@@ -74,18 +74,21 @@ def replay(
     fences: Fences,
     zone: ZoneInfo,
     came: Came | None,
+    back: Collection[int] = (),
 ) -> Replay:
     """Walk units (by unit_no) from ``starts``, or from their first fix where there is none.
 
     ``units``: index id; unit_no, max_gap_s, top_speed_ms, accuracy_m [, kind, team]. ``came``:
-    all that is stored of some units since their starts, which then need not be read.
+    all that is stored of some units since their starts, which then need not be read. ``back``:
+    those that go back behind what was told of them.
     """
     names = {int(number): str(unit) for unit, number in units["unit_no"].items()}
     track = Track.of(_fixes(connection, starts, names, came), units)
     number = units["unit_no"].reindex(track.units).to_numpy(dtype=np.int64)
     lasting, going = states.taken_up([starts[int(n)] for n in number], fences)
+    lasting["breach"][np.isin(number, list(back))[lasting["unit"]]] = 0  # it is looked for anew
     found = walked(track, units, fences, zone=zone, lasting=lasting, going=going)
-    sure = ~found.on_line & ~_too_fast(track, units, track.starts[1:] - 1)
+    sure = ~found.on_line & ~track.hasty
     marks = _marks(track, units, fences, zone, lasting, going, number)
     return Replay(track=track, found=found, number=number, sure=sure, marks=marks)
 
@@ -122,13 +125,6 @@ def _fixes(
     return pd.concat([before, rows], ignore_index=True)
 
 
-def _too_fast(track: Track, units: pd.DataFrame, at: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each unit came to a fix (by unit) faster than it can: it may prove an outlier."""
-    top_ms = units["top_speed_ms"].reindex(track.units).to_numpy(dtype=float)
-    step_us = track.time_us[at] - track.time_us[np.maximum(at - 1, 0)]
-    return np.asarray(track.follows[at] & (track.step_m[at] > top_ms * (step_us / 1e6)))
-
-
 def _marks(
     track: Track,
     units: pd.DataFrame,
@@ -154,7 +150,7 @@ def _marks(
             part, units, fences, zone=zone,
             lasting=lasting[active[lasting["unit"]]], going=going & active,
         )  # fmt: skip
-        good = active & ~found.on_line & ~_too_fast(track, units, np.where(active, stop, 0))
+        good = active & ~found.on_line  # fixes behind it have settled whether it counts
         own = records_by_unit(found.lasting, len(number))
         made += [
             (int(number[u]), state_at(track, int(stop[u]), own[u], fences))

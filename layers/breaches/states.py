@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
@@ -52,12 +53,26 @@ def fence_name(fence: str, version: int) -> str:
     return f"{fence}@{version}"
 
 
-def newest(connection: Connection, numbers: Iterable[int]) -> dict[int, State]:
+def terms_of(units: pd.DataFrame) -> dict[int, str]:
+    """What units are, as far as it counts at fences, by unit_no: of another no state is used."""
+    words = [
+        [word if isinstance(word, str) else "" for word in units[name].tolist()]
+        for name in ("kind", "team")
+    ]
+    numbers = [
+        units[name].astype(float).map(repr) for name in ("max_gap_s", "top_speed_ms", "accuracy_m")
+    ]
+    told = zip(*words, *numbers, strict=True)
+    return {int(number): "|".join(row) for number, row in zip(units["unit_no"], told, strict=True)}
+
+
+def newest(connection: Connection, terms: Mapping[int, str]) -> dict[int, State]:
     """The newest state of each of some units, by unit_no."""
     rows: Any = raw(connection).execute(
-        "SELECT unit_no, time, lon, lat, accuracy_m, fences, records, sure, since_mark, fences_at"
+        "SELECT unit_no, time, lon, lat, accuracy_m, fences, records, sure, since_mark, fences_at,"
+        " terms"
         " FROM walks WHERE unit_no = ANY(%s) AND layout = %s",
-        [arrays.int4(np.array(list(numbers), dtype=np.int64)), LAYOUT],
+        [arrays.int4(np.array(list(terms), dtype=np.int64)), LAYOUT],
         binary=True,
     )
     return {
@@ -65,11 +80,14 @@ def newest(connection: Connection, numbers: Iterable[int]) -> dict[int, State]:
             time=time, lon=lon, lat=lat, accuracy_m=accuracy_m, fences=_names(fences),
             records=records, sure=sure, since_mark=since, fences_at=at,
         )
-        for number, time, lon, lat, accuracy_m, fences, records, sure, since, at in rows
+        for number, time, lon, lat, accuracy_m, fences, records, sure, since, at, told in rows
+        if told == terms[number]
     }  # fmt: skip
 
 
-def before(connection: Connection, changed: Mapping[int, datetime]) -> dict[int, State]:
+def before(
+    connection: Connection, changed: Mapping[int, datetime], terms: Mapping[int, str]
+) -> dict[int, State]:
     """The last mark of each unit from which a change at or after a moment can be walked."""
     found: Any = raw(connection).execute(
         "SELECT w.unit_no, f.time FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, since),"
@@ -78,15 +96,18 @@ def before(connection: Connection, changed: Mapping[int, datetime]) -> dict[int,
         [*_moments(changed), _MARGIN - 1],
         binary=True,
     )
-    return at_or_before(connection, dict(found.fetchall()))
+    return at_or_before(connection, dict(found.fetchall()), terms)
 
 
-def at_or_before(connection: Connection, moments: Mapping[int, datetime]) -> dict[int, State]:
-    """The last mark of each unit up to a moment."""
+def at_or_before(
+    connection: Connection, moments: Mapping[int, datetime], terms: Mapping[int, str]
+) -> dict[int, State]:
+    """The last mark of each unit up to a moment; none from before the edge of retention."""
     rows: Any = raw(connection).execute(
-        "SELECT w.unit_no, m.time, m.lon, m.lat, m.accuracy_m, m.fences, m.records"
+        "SELECT w.unit_no, m.time, m.lon, m.lat, m.accuracy_m, m.fences, m.records, m.terms"
         " FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, moment),"
         " LATERAL (SELECT * FROM walk_marks k WHERE k.unit_no = w.unit_no AND k.time <= w.moment"
+        "  AND k.time >= coalesce((SELECT edge FROM fix_retention), '-infinity')"
         "  ORDER BY k.time DESC LIMIT 1) m WHERE m.layout = %s",
         [*_moments(moments), LAYOUT],
         binary=True,
@@ -100,7 +121,8 @@ def at_or_before(connection: Connection, moments: Mapping[int, datetime]) -> dic
             fences=_names(fences),
             records=records,
         )
-        for number, time, lon, lat, accuracy_m, fences, records in rows
+        for number, time, lon, lat, accuracy_m, fences, records, told in rows
+        if told == terms[number]
     }
 
 
@@ -139,7 +161,10 @@ def taken_up(
 
 
 def put(
-    connection: Connection, newest: Mapping[int, State], marks: Sequence[tuple[int, State]]
+    connection: Connection,
+    newest: Mapping[int, State],
+    marks: Sequence[tuple[int, State]],
+    terms: Mapping[int, str],
 ) -> None:
     """Store the newest state of units, and marks."""
     given = sorted(newest.items())
@@ -152,7 +177,7 @@ def put(
             " time = excluded.time, sure = excluded.sure, since_mark = excluded.since_mark,"
             " fences_at = excluded.fences_at",
             [
-                *_blobs(told), told[0].fences_at, *_arrays(given),
+                *_blobs(told), told[0].fences_at, *_arrays(given, terms),
                 arrays.booleans(np.array([state.sure for state in told])),
                 arrays.int4(np.array([state.since_mark for state in told])),
             ],
@@ -162,7 +187,7 @@ def put(
         raw(connection).execute(
             f"INSERT INTO walk_marks ({_COLUMNS}) SELECT {_SELECT} FROM {_FROM}) AS w ({_WRITTEN})"
             f" ON CONFLICT (unit_no, time) DO UPDATE SET {_CHANGED}",
-            [*_blobs([state for _, state in marks]), *_arrays(marks)],
+            [*_blobs([state for _, state in marks]), *_arrays(marks, terms)],
             binary=True,
         )
 
@@ -180,21 +205,21 @@ def forget_marks(connection: Connection, since: Mapping[int, datetime | None]) -
     )
 
 
-_COLUMNS = "layout, unit_no, time, lon, lat, accuracy_m, fences, records"
+_COLUMNS = "layout, unit_no, time, lon, lat, accuracy_m, terms, fences, records"
 _CHANGED = ", ".join(
     f"{name} = excluded.{name}"
-    for name in ("layout", "lon", "lat", "accuracy_m", "fences", "records")
+    for name in ("layout", "lon", "lat", "accuracy_m", "terms", "fences", "records")
 )
 #: Texts and bytes come in one piece, of which each row cuts its own.
-_WRITTEN = "unit_no, time, lon, lat, accuracy_m, name0, names, record0, records"
+_WRITTEN = "unit_no, time, lon, lat, accuracy_m, name0, names, record0, records, terms"
 _SELECT = (
-    f"{LAYOUT}, unit_no, time, lon, lat, accuracy_m,"
+    f"{LAYOUT}, unit_no, time, lon, lat, accuracy_m, terms,"
     " convert_from(substring(%s::bytea FROM name0 FOR names), 'UTF8'),"
     " substring(%s::bytea FROM record0 FOR records)"
 )
 _FROM = (
     "unnest(%s::int[], %s::timestamptz[], %s::float8[], %s::float8[], %s::real[],"
-    " %s::int[], %s::int[], %s::int[], %s::int[]"
+    " %s::int[], %s::int[], %s::int[], %s::int[], %s::text[]"
 )
 
 
@@ -205,7 +230,7 @@ def _blobs(told: Sequence[State]) -> list[bytes]:
     ]
 
 
-def _arrays(given: Sequence[tuple[int, State]]) -> list[arrays.Packed]:
+def _arrays(given: Sequence[tuple[int, State]], terms: Mapping[int, str]) -> list[arrays.Packed]:
     told = [state for _, state in given]
     named = np.array([len("\n".join(state.fences).encode()) for state in told])
     recorded = np.array([len(state.records) for state in told])
@@ -220,6 +245,7 @@ def _arrays(given: Sequence[tuple[int, State]]) -> list[arrays.Packed]:
         arrays.int4(named),
         arrays.int4(np.cumsum(recorded) - recorded + 1),
         arrays.int4(recorded),
+        arrays.texts([terms[number] for number, _ in given]),
     ]
 
 

@@ -109,8 +109,7 @@ def _stored(
     moment: datetime,
 ) -> list[Receipt]:
     connection.execute(text("SET LOCAL synchronous_commit = on"))
-    locked = store.lock_units(connection, sorted(set(given.units["unit_no"])))
-    given = given.without(set(given.units["unit_no"]) - locked)  # disenrolled since we looked
+    given = given.locked(connection)
     if len(given.strangers):
         store.count_strangers(connection, len(given.strangers), moment)
     placed = placing.place(connection, given, moment)

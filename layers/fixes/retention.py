@@ -56,6 +56,9 @@ def move_edge(connection: Connection, to: datetime) -> bool:
         ),
         {"to": to},
     )
+    if moved.rowcount:
+        # They say where units were.
+        connection.execute(text("DELETE FROM walk_marks WHERE time < :to"), {"to": to})
     return moved.rowcount > 0
 
 

@@ -46,17 +46,31 @@ class SortedOut:
         found: list[int] = np.unique(self.whole.time_us[self.sound] // _DAY_US).tolist()
         return found
 
-    def without(self, numbers: set[int]) -> SortedOut:
-        """The same when some units are enrolled no more."""
-        if not numbers:
-            return self
-        left = np.isin(self.unit_no, list(numbers))
+    def locked(self, connection: Connection) -> SortedOut:
+        """The same with the units locked, as they are now: some may be enrolled no more.
+
+        In one order, so that batches wait for each other and never deadlock.
+        """
+        rows: Any = raw(connection).execute(
+            f"SELECT {', '.join(_UNIT)} FROM units WHERE unit_no = ANY(%s)"
+            " AND disenrolled_at IS NULL ORDER BY unit_no FOR NO KEY UPDATE",
+            [arrays.int4(self.units["unit_no"].to_numpy(dtype=np.int64))],
+            binary=True,
+        )
+        units = pd.DataFrame(rows.fetchall(), columns=list(_UNIT)).set_index("id")
+        if len(units) == len(self.units):
+            return replace(self, units=units)
+        left = ~np.isin(self.unit_no, units["unit_no"].to_numpy(dtype=np.int64))
+        doubtful = self.doubts.index.to_numpy(dtype=np.int64)
+        names = np.array([*self.whole.unit.names, None], dtype=object)
+        gone = ~np.isin(names[self.whole.unit.codes[doubtful]], units.index.to_numpy(dtype=object))
         return replace(
             self,
-            strangers=np.sort(np.r_[self.strangers, self.sound[left]]),
+            units=units,
+            strangers=np.sort(np.r_[self.strangers, self.sound[left], doubtful[gone]]),
+            doubts=self.doubts[~gone],
             sound=self.sound[~left],
             unit_no=self.unit_no[~left],
-            units=self.units[~self.units["unit_no"].isin(numbers)],
         )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from geo.tracks.settling import CONFLICT
-from layers.db import arrays
 from layers.db.engine import raw
 from layers.fixes.columns import VALUES, kept
 from layers.fixes.copying import COLUMNS
@@ -30,17 +28,6 @@ class Placed:
     conflicts: pd.DataFrame  #: rows of the batch that a better stored fix outdid; column reason
     quarantined: pd.DataFrame  #: the same and stored fixes that were outdone, to be set aside
     since: dict[int, datetime]  #: by unit_no, the earliest time that changed
-
-
-def lock_units(connection: Connection, numbers: Sequence[int]) -> set[int]:
-    """Lock units in one order, so that batches wait and never deadlock; those still enrolled."""
-    rows: Any = raw(connection).execute(
-        "SELECT unit_no FROM units WHERE unit_no = ANY(%s) AND disenrolled_at IS NULL"
-        " ORDER BY unit_no FOR NO KEY UPDATE",
-        [arrays.int4(np.array(numbers, dtype=np.int64))],
-        binary=True,
-    )
-    return {number for (number,) in rows}
 
 
 def count_strangers(connection: Connection, fixes: int, moment: datetime) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
@@ -39,7 +39,7 @@ class _Job:
     terms: Terms
     receipt: Receipt | None = None
     error: BaseException | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
 
 
 class Group:
@@ -48,17 +48,30 @@ class Group:
     def __init__(self, engine: Engine, region: Region) -> None:
         self._engine, self._region = weakref.ref(engine), region
         self._waiting: deque[_Job] = deque()
-        self._mutex = threading.Lock()  # guards _waiting
-        self._turn = threading.Lock()  # held by who stores
+        self._turn = threading.Condition()  # guards _waiting and _busy
+        self._busy = False
 
     def store(self, batch: Batch, terms: Terms) -> Receipt:
-        """Store a batch with those that wait; durable when it returns. Raises as store_batch."""
+        """Store a batch with those that wait; durable when it returns. Raises as store_batch.
+
+        Of two fixes that batches in one transaction have for one moment the better one is
+        accepted, as if both had come in one batch.
+        """
         job = _Job(batch=batch, terms=terms)
-        with self._mutex:
-            self._waiting.append(job)
         with self._turn:
-            while not job.done.is_set():
-                self._store(self._next())
+            self._waiting.append(job)
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: job.done or not self._busy)
+                if job.done:
+                    break
+                self._busy, jobs = True, self._next()
+            try:
+                self._store(jobs)
+            finally:
+                with self._turn:
+                    self._busy = False
+                    self._turn.notify_all()
         if job.error is not None:
             raise job.error
         assert job.receipt is not None
@@ -66,15 +79,14 @@ class Group:
 
     def _next(self) -> list[_Job]:
         """The first that waits and those behind it that may go with it."""
-        with self._mutex:
-            jobs = [self._waiting.popleft()]
-            count = len(jobs[0].batch)
-            while self._waiting and self._waiting[0].terms == jobs[0].terms:
-                count += len(self._waiting[0].batch)
-                if count > MOST_FIXES:
-                    break
-                jobs.append(self._waiting.popleft())
-            return jobs
+        jobs = [self._waiting.popleft()]
+        count = len(jobs[0].batch)
+        while self._waiting and self._waiting[0].terms == jobs[0].terms:
+            count += len(self._waiting[0].batch)
+            if count > MOST_FIXES:
+                break
+            jobs.append(self._waiting.popleft())
+        return jobs
 
     def _store(self, jobs: list[_Job]) -> None:
         try:
@@ -86,8 +98,12 @@ class Group:
                 _fail(jobs, error)
                 return
             # Nobody is to suffer for what another sent.
-            for job in jobs:
-                self._store([job])
+            try:
+                for job in jobs:
+                    self._store([job])
+            except BaseException as ended:
+                _fail(jobs, ended)
+                raise
         except BaseException as error:
             _fail(jobs, error)
             raise
@@ -101,14 +117,13 @@ class Group:
             clock_skew_s=terms.clock_skew_s, retention_days=terms.retention_days,
         )  # fmt: skip
         for job, receipt in zip(jobs, receipts, strict=True):
-            job.receipt = receipt
-            job.done.set()
+            job.receipt, job.done = receipt, True
 
 
 def _fail(jobs: list[_Job], error: BaseException) -> None:
     for job in jobs:
-        job.error = error
-        job.done.set()
+        if not job.done:
+            job.error, job.done = error, True
 
 
 _GROUPS: weakref.WeakKeyDictionary[Engine, Group] = weakref.WeakKeyDictionary()

@@ -40,6 +40,7 @@ def part(track: Track, low: int, high: int) -> Track:
         is_leg=is_leg,
         is_late=track.is_late[fixes],
         outlier_rows=track.outlier_rows[:0],
+        hasty=track.hasty,
     )
 
 

@@ -11,6 +11,7 @@ CREATE TABLE walks (
     since_mark int NOT NULL,  -- fixes walked since the last mark
     fences_at text NOT NULL,  -- the version of the fences that were walked past
     layout int NOT NULL,
+    terms text NOT NULL,  -- what the unit was, as that counts at fences
     fences text NOT NULL,  -- id@version of the fence that each record is of, one a line
     records bytea NOT NULL
 ) WITH (fillfactor = 60);
@@ -23,6 +24,7 @@ CREATE TABLE walk_marks (
     lat double precision NOT NULL,
     accuracy_m real,
     layout int NOT NULL,
+    terms text NOT NULL,
     fences text NOT NULL,
     records bytea NOT NULL,
     PRIMARY KEY (unit_no, time)
