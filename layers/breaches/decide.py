@@ -190,7 +190,7 @@ def _walk_on(
     names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
     told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
     plan = _plan(told, found, rows["breach"], again)
-    done = only(freezing.spared(plan, retention.edge(connection)) if back else plan)
+    done = only(freezing.spared(plan, retention.edge(connection)))
     written = record.apply(connection, done, now)
     _remember(walk, rows, plan, written.breach_of)
     if back:
