@@ -31,7 +31,7 @@ from service import Service
 from tests import reckoning
 from tests.soak import kills
 from tests.soak.senders import GROUND, UNITS, Gateway, plans
-from tests.workload import Fixes, enrolments, fences, unit_frame, write_fences
+from tests.workload import enrolments, fences, unit_frame, write_fences
 
 KILLS = int(os.environ.get("PATROLGRID_TEST_KILLS", "20"))
 SEED = int(os.environ.get("PATROLGRID_TEST_SEED", "0")) or secrets.randbelow(10**6) + 1
@@ -111,14 +111,6 @@ def furnish(service: Service, scene: Scene) -> None:
     service.command("load", "fences", str(scene.file))
     with service.client() as client:
         assert client.post("/api/units", json=enrolments(UNITS)).status_code == 201
-
-
-def make_days(service: Service, batches: list[list[Fixes]]) -> None:
-    """Make the partitions of all days at once: see the test of the first batches of a day."""
-    every = np.unique(np.concatenate([b.time_us for g in batches for b in g]) // DAY_US)
-    with psycopg.connect(conninfo(kills.cluster(service).url)) as connection:
-        for day in every.tolist():
-            connection.execute("SELECT ensure_fix_partition(date '1970-01-01' + %s)", [day])
 
 
 def victims(chance: random.Random) -> list[str]:
@@ -217,7 +209,6 @@ def test_after_kills_at_random_moments_all_is_as_if_nobody_had_been_killed(
     furnish(service, scene)
     with service.client() as client:
         batches = plans(np.random.default_rng(SEED), steps=250 * KILLS + 500)
-        make_days(service, batches)
         gateways = [
             Gateway(url=service.url, token=service.admin_token, batches=own) for own in batches
         ]
