@@ -7,9 +7,9 @@ import numpy as np
 from geo.breaches.distances import boundary_within
 from geo.breaches.edges import LINE, TOUCH_DEG
 from geo.breaches.parts import place_at
+from geo.breaches.places import edges_along, fences_at, locate
 from geo.breaches.records import ABSENCE, STAY
 from geo.breaches.stretches import runs_of_fences, stretches_inside
-from geo.breaches.tree import edges_along, fences_at, locate
 from geo.breaches.ways import Step, inlined
 
 _REACH = 2 * TOUCH_DEG

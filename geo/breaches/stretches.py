@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from geo.breaches.tree import strictly_inside
+from geo.breaches.places import strictly_inside
 
 _NEAR = 1e-6
 

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from geo.breaches.parts import begin, elapse, finish, passed
+from geo.breaches.places import fences_at, holds, is_bare, locate, strictly_inside
 from geo.breaches.records import ABSENCE, MISSING, PASSAGE, STAY, first_ending_after, put
 from geo.breaches.steps import (
     along,
@@ -23,7 +24,6 @@ from geo.breaches.steps import (
     speaks,
     step_to,
 )
-from geo.breaches.tree import fences_at, holds, is_bare, locate, strictly_inside
 from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, inlined
 
 _FAR_US = np.int64(1 << 62)

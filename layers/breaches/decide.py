@@ -182,17 +182,19 @@ def _walk_on(
     """
     since = {number: state.time if state else None for number, state in starts.items()}
     walk = replay(connection, starts, units, ready.fences, region.timezone, came, back)
-    rows = in_order(broken(walk.found.rows, ready.fences), ready.fences)
+    rows = broken(walk.found.rows, ready.fences)
     again = np.isin(walk.number, list(back))[rows["unit"]]
-    rows = rows[(again | _news(rows)) & (rows["breach"] >= 0)]
-    again = np.isin(walk.number, list(back))[rows["unit"]]
-    found = table(rows, walk.track.units, ready.fences)
-    names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
-    told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
-    plan = _plan(told, found, rows["breach"], again)
-    done = only(freezing.spared(plan, retention.edge(connection)))
-    written = record.apply(connection, done, now)
-    _remember(walk, rows, plan, written.breach_of)
+    rows = in_order(rows[(again | _news(rows)) & (rows["breach"] >= 0)], ready.fences)
+    written = Written(breach_of={}, counts={}, by_unit={})
+    if back or len(rows):
+        names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
+        told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
+        again = np.isin(walk.number, list(back))[rows["unit"]]
+        found = table(rows, walk.track.units, ready.fences)
+        plan = _plan(told, found, rows["breach"], again)
+        done = only(freezing.spared(plan, retention.edge(connection)))
+        written = record.apply(connection, done, now)
+        _remember(walk, rows, plan, written.breach_of)
     if back:
         states.forget_marks(connection, {n: since[n] for n in back})
     _keep(connection, walk, starts, ready, states.terms_of(units))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geo.breaches import Fences
 from geo.breaches.distances import boundary_within
-from geo.breaches.tree import fences_at, locate, strictly_inside
+from geo.breaches.places import fences_at, locate, strictly_inside
 from tests.geo.slow_breaches import AREAS, off_m, strictly_in
 from tests.geo.test_breaches_reference import THOROUGH
 from tests.geo.walks import lonlat

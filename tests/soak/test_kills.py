@@ -37,7 +37,6 @@ KILLS = int(os.environ.get("PATROLGRID_TEST_KILLS", "20"))
 SEED = int(os.environ.get("PATROLGRID_TEST_SEED", "0")) or secrets.randbelow(10**6) + 1
 FENCES = 80
 LOG_CHARACTERS = 20_000  #: of what the service said, shown when the test fails
-DAY_US = 86_400_000_000
 ZONE = "Asia/Shanghai"  #: of the demo's region file, which the service takes
 
 

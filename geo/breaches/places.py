@@ -1,0 +1,146 @@
+"""Places in the tree: which fences hold one, which edges a way comes near. Compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from geo.breaches.edges import AREA, LINE, TOUCH_DEG
+from geo.breaches.tree import MOST_DEPTH, NEAR_DEG, meets_square, odd_on_the_way
+
+
+@njit(cache=True)
+def locate(tree, x, y):
+    """The leaf in which a place lies."""
+    at = 0
+    while tree.nodes[at].child >= 0:
+        half = tree.nodes[at].size / 2
+        east, north = x >= tree.nodes[at].x + half, y >= tree.nodes[at].y + half
+        at = tree.nodes[at].child + east + 2 * north
+    return at
+
+
+@njit(cache=True)
+def holds(tree, leaf, x, y):
+    """Whether a place lies in a square."""
+    node = tree.nodes[leaf]
+    return node.x <= x < node.x + node.size and node.y <= y < node.y + node.size
+
+
+@njit(cache=True)
+def is_bare(tree, leaf):
+    """Whether a leaf has no edge."""
+    return tree.nodes[leaf].edge0 == tree.nodes[leaf].edge1
+
+
+@njit(cache=True)
+def off_the_seam(x):
+    """A longitude moved off ±180, where fences across the antimeridian are cut in two."""
+    return min(max(x, -180.0 + NEAR_DEG), 180.0 - NEAR_DEG)
+
+
+@njit(cache=True)
+def is_on(edge, x, y):
+    """Whether a place is on an edge (to 0.1 mm); the cut at the antimeridian is no edge."""
+    if edge.kind != AREA:
+        return False
+    dx, dy, rx, ry = edge.x1 - edge.x0, edge.y1 - edge.y0, x - edge.x0, y - edge.y0
+    length2 = dx * dx + dy * dy
+    t = 0.0 if length2 == 0 else min(max((rx * dx + ry * dy) / length2, 0.0), 1.0)
+    ox, oy = rx - t * dx, ry - t * dy
+    return ox * ox + oy * oy <= TOUCH_DEG * TOUCH_DEG
+
+
+@njit(cache=True)
+def strictly_inside(tree, fence, x, y):
+    """Whether a place is inside a fence and not on its boundary."""
+    x = off_the_seam(x)
+    leaf = locate(tree, x, y)
+    node = tree.nodes[leaf]
+    for h in range(node.local0, node.local1):
+        if tree.locals[h].fence == fence:
+            inside = tree.locals[h].inside == 1
+            for k in range(node.edge0, node.edge1):
+                edge = tree.edges[tree.entries[k]]
+                if edge.fence == fence:
+                    if is_on(edge, x, y):
+                        return False
+                    inside ^= odd_on_the_way(edge, node.x, node.y, x, y)
+            return inside
+    at = leaf
+    while at >= 0:
+        for k in range(tree.nodes[at].cover0, tree.nodes[at].cover1):
+            if tree.covers[k] == fence:
+                return True
+        at = tree.nodes[at].up
+    return False
+
+
+@njit(cache=True)
+def fences_at(tree, leaf, x, y, odd, on, step, found):  # noqa: C901  a call more costs more
+    """The fences at a place of a leaf: first those that hold it strictly, then those it is on.
+
+    ``odd`` is room for a flag a fence, ``on`` for a stamp a fence (set to ``step`` where the
+    place is on its boundary), ``found`` for all fences. Returns both counts.
+    """
+    x = off_the_seam(x)
+    node, inside = tree.nodes[leaf], 0
+    at = leaf
+    while at >= 0:
+        for k in range(tree.nodes[at].cover0, tree.nodes[at].cover1):
+            found[inside] = tree.covers[k]
+            inside += 1
+        at = tree.nodes[at].up
+    for h in range(node.local0, node.local1):
+        odd[tree.locals[h].fence] = tree.locals[h].inside
+    for k in range(node.edge0, node.edge1):
+        edge = tree.edges[tree.entries[k]]
+        if edge.kind != LINE:
+            if is_on(edge, x, y):
+                on[edge.fence] = step
+            if odd_on_the_way(edge, node.x, node.y, x, y):
+                odd[edge.fence] ^= 1
+    beside = 0
+    for h in range(node.local0, node.local1):
+        f = tree.locals[h].fence
+        if on[f] == step:
+            beside += 1
+        elif odd[f]:
+            found[inside] = f
+            inside += 1
+    k = inside
+    for h in range(node.local0, node.local1):
+        if on[tree.locals[h].fence] == step:
+            found[k] = tree.locals[h].fence
+            k += 1
+    return inside, beside
+
+
+@njit(cache=True)
+def edges_along(tree, leaf, x0, y0, x1, y1, stamps, stamp, out, count):
+    """Append the edges of all leaves that the segment 0→1, from within a leaf, runs through.
+
+    Each once: ``stamps`` holds ``stamp`` where an edge was met already. Returns the new count.
+    """
+    top = leaf
+    while tree.nodes[top].parent >= 0 and not holds(tree, top, x1, y1):
+        top = tree.nodes[top].parent
+    todo = np.empty(4 * MOST_DEPTH + 4, np.int64)
+    todo[0], left = top, 1
+    while left:
+        left -= 1
+        node = tree.nodes[todo[left]]
+        if node.child >= 0:
+            for q in range(4):
+                child = tree.nodes[node.child + q]
+                if meets_square(x0, y0, x1, y1, child.x, child.y, child.size):
+                    todo[left] = node.child + q
+                    left += 1
+            continue
+        for k in range(node.edge0, node.edge1):
+            e = tree.entries[k]
+            if stamps[e] != stamp:
+                stamps[e] = stamp
+                out[count] = e
+                count += 1
+    return count
