@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+import layers.db.arrays  # noqa: F401  a connection takes what is known when it is made
 from layers.errors import DatabaseUnavailableError
 
 SCHEMA = "patrolgrid"
