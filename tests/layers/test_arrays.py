@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine
@@ -45,3 +48,19 @@ def test_times_are_microseconds_since_1970(engine: Engine) -> None:
         query = "SELECT (extract(epoch FROM t) * 1000000)::bigint FROM unnest(%s::timestamptz[]) t"
         rows = raw(connection).execute(query, [arrays.times(moments)]).fetchall()
     assert [int(row[0]) for row in rows] == moments.tolist()
+
+
+def test_a_connection_that_is_older_than_the_first_array_takes_it(cluster_url: str) -> None:
+    program = (
+        "import sys\n"
+        "from layers.db.engine import make_engine, raw\n"
+        "with make_engine(sys.argv[1]).connect() as connection:\n"
+        "    session = raw(connection)\n"
+        "    import numpy\n"
+        "    from layers.db import arrays\n"
+        "    print(session.execute('SELECT %s', [arrays.int4(numpy.arange(3))]).fetchone()[0])\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, cluster_url], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[0, 1, 2]"

@@ -309,7 +309,9 @@ def test_a_row_number_of_gdal_may_be_the_id(
     assert frames.places(connection, "grids").index.to_list() == ["1", "2"]
 
 
-def test_five_thousand_polygons_load_within_the_limit_of_a_test(connection: Connection, tmp_path: Path) -> None:
+def test_five_thousand_polygons_load_within_the_limit_of_a_test(
+    connection: Connection, tmp_path: Path
+) -> None:
     cells = gpd.GeoDataFrame(
         {"id": [f"c{n}" for n in range(5000)]},
         geometry=[
