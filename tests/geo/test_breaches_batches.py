@@ -20,37 +20,13 @@ from tests.geo.test_breaches_reference import THOROUGH, row, tracks, versions
 from tests.geo.walks import AREA, BEYOND, GAP, GATE, INSIDE, at, fence, units, walk
 
 
-def part(track: Track, low: int, high: int) -> Track:
-    """The fixes low..high-1 of a track of one unit; the first follows none."""
-    fixes = slice(low, high)
-    follows, is_leg = track.follows[fixes].copy(), track.is_leg[fixes].copy()
-    follows[0] = is_leg[0] = False
-    step_m = track.step_m[fixes].copy()
-    return Track(
-        units=track.units,
-        starts=np.asarray([0, high - low]),
-        unit=track.unit[fixes],
-        row=track.row[fixes],
-        time_us=track.time_us[fixes],
-        lon=track.lon[fixes],
-        lat=track.lat[fixes],
-        accuracy_m=track.accuracy_m[fixes],
-        follows=follows,
-        step_m=step_m,
-        is_leg=is_leg,
-        is_late=track.is_late[fixes],
-        outlier_rows=track.outlier_rows[:0],
-        hasty=track.hasty,
-    )
-
-
 def in_batches(track: Track, fleet: pd.DataFrame, fences: Fences, cuts: list[int]):
     """The rows of a walk that stops at each of some fixes; None if it stopped on a line."""
     ends = [*sorted({cut for cut in cuts if 0 < cut < len(track.lon)}), len(track.lon)]
     low, lasting, going, rows = 0, None, None, []
     for end in ends:
         found = walked(
-            part(track, low, end),
+            track.between(np.array([low]), np.array([end])),
             fleet,
             fences,
             zone=ZoneInfo(ZONE),
