@@ -35,7 +35,6 @@ class Metric:
 
     plane: Plane
     area: shapely.Geometry
-    boundary: shapely.Geometry
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,10 +168,8 @@ def _metric(shape: shapely.Geometry) -> Metric:
     flat = plane.project(parts)  # part by part: together they may share the seam, and be invalid
     # the seam at the antimeridian is no boundary
     area = shapely.union_all(flat, grid_size=1e-3) if around else shapely.multipolygons(flat)
-    boundary = shapely.boundary(area)
     shapely.prepare(area)
-    shapely.prepare(boundary)
-    return Metric(plane=plane, area=area, boundary=boundary)
+    return Metric(plane=plane, area=area)
 
 
 def _heirs(ids: list[str], from_us: Ints, to_us: Ints) -> Ints:

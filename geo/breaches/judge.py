@@ -51,8 +51,11 @@ def judge(
       part of a stay in force is a breach of its own, entered at the first moment in force, with
       its own dwell, evidence and unknown_s; ``visit`` links them. A part that lies wholly in a
       gap is none. An end in mid-stay is known with the first fix after it.
+    - A version is walked from the last fix before its time. A unit that is then on its boundary
+      or in its margin does what it did at the version before. A stay that began before its
+      version is named by the version's time, unless it goes on from a stay at the one before.
     - ``known_inside``: (unit, fence) of stays that span a unit's first fix here. Only needed when
-      ``fixes`` begin in the middle, see ``geo.breaches``.
+      ``fixes`` begin in the middle.
 
     Raises what ``Track.of`` and ``Fences.of`` raise.
     """
