@@ -8,7 +8,7 @@ what lasts there; to the same rows, when the fix at which it stopped
 - does not lie on a line (``Walked.on_line``): whether it is crossed is decided when it is left.
 """
 
-from geo.breaches.engine import Walked, walked
+from geo.breaches.engine import Walked, walked, walked_by
 from geo.breaches.fences import Fences
 from geo.breaches.judge import broken, in_order, judge, stays, table
 from geo.breaches.possible import possible
@@ -17,5 +17,5 @@ from geo.breaches.warm import warm
 
 __all__ = [
     "Fences", "Walked", "broken", "in_order", "judge", "possible", "presence", "stays", "table",
-    "walked", "warm",
+    "walked", "walked_by", "warm",
 ]  # fmt: skip

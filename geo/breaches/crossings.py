@@ -48,12 +48,17 @@ def _with_neighbours(track: Track, legs: Ints) -> Ints:
     """The legs, and what the path does before and after them: over stands to the next move."""
     near = np.zeros(len(track.lon) + 1, dtype=bool)
     near[legs] = True
-    still = track.is_leg & (track.step_m == 0)
+    still = track.is_leg.copy()
+    still[1:] &= (np.diff(track.lat) == 0) & (np.diff(track.lon) % 360 == 0)
     block = near[:-1] | still
-    edges = np.flatnonzero(np.diff(np.r_[False, block, False]))
-    for low, high in zip(edges[::2], edges[1::2], strict=True):
-        if near[low:high].any():
-            near[max(low - 1, 0) : high + 1] = True
+    ends = np.flatnonzero(np.diff(block, prepend=False, append=False))
+    low, high = ends[::2], ends[1::2]
+    before = np.r_[0, np.cumsum(near)]
+    met = before[high] > before[low]
+    change = np.zeros(len(near) + 1, dtype=np.int64)
+    change[np.maximum(low[met] - 1, 0)] += 1
+    change[high[met] + 1] -= 1
+    near |= np.cumsum(change)[:-1] > 0
     return np.flatnonzero(near[:-1] & track.is_leg)
 
 

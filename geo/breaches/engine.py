@@ -15,10 +15,11 @@ from geo.breaches.fences import Fences
 from geo.breaches.law import kinds_of, law_of
 from geo.breaches.links import link
 from geo.breaches.pieces import bends, pieces
-from geo.breaches.records import EDIT, RECORD
+from geo.breaches.records import RECORD
+from geo.breaches.rooms import lent
 from geo.breaches.walk import walk
-from geo.breaches.ways import Path, room_for
-from geo.tracks.columns import Bools, Ints, need
+from geo.breaches.ways import Path, still
+from geo.tracks.columns import Bools, Floats, Ints, need
 from geo.tracks.path import Track
 
 Records = NDArray[np.void]
@@ -44,42 +45,72 @@ def walked(
     lasting: Records | None = None,
     going: Bools | None = None,
 ) -> Walked:
-    """Walk a track past fences.
+    """``walked_by`` of units that a frame tells of: index unit; accuracy_m [, kind, team].
 
-    ``every``: stays inside areas, whatever their rule. ``known_inside``: (unit, fence) pairs with
-    which a track begins inside. To walk on, give ``lasting`` of the walk before (units and fences
-    numbered as here) and say of which units (``going``): their first fix must be the last one
-    that was walked. Raises MissingColumnError.
+    Raises MissingColumnError.
     """
     need(units, ("accuracy_m",), "units")
+    own = units.loc[track.units]
+    words = [
+        [word if isinstance(word, str) else "" for word in own[name].tolist()]
+        if name in own
+        else [""] * len(own)
+        for name in ("kind", "team")
+    ]
+    asked, kind = kinds_of(fences, track.units, *words)
+    return walked_by(
+        track, fences, asked=asked, kind=kind, typical_m=own["accuracy_m"].to_numpy(dtype=float),
+        zone=zone, every=every, known_inside=known_inside, lasting=lasting, going=going,
+    )  # fmt: skip
+
+
+def walked_by(
+    track: Track,
+    fences: Fences,
+    *,
+    asked: Bools,
+    kind: Ints,
+    typical_m: Floats,
+    zone: ZoneInfo | None,
+    every: bool = False,
+    known_inside: Collection[tuple[str, str]] = (),
+    lasting: Records | None = None,
+    going: Bools | None = None,
+) -> Walked:
+    """Walk a track past fences.
+
+    ``asked`` (kinds, fences) and ``kind`` (of each unit of the track): whom fences speak of, as
+    ``kinds_of`` says it. ``typical_m``: by unit, how accurate its fixes are where they do not
+    tell. ``every``: stays inside areas, whatever their rule. ``known_inside``: (unit, fence)
+    pairs with which a track begins inside. To walk on, give ``lasting`` of the walk before (units
+    and fences numbered as here, sorted by unit) and say of which units (``going``): their first
+    fix must be the last one that was walked.
+    """
     count = len(track.units)
-    none = np.empty(0, dtype=RECORD)
+    before = still(np.empty(0, dtype=RECORD) if lasting is None else lasting, RECORD)
     if not len(track.lon) or not len(fences):
+        none = np.empty(0, dtype=RECORD)
         return Walked(rows=none, lasting=none, on_line=np.zeros(count, dtype=bool))
-    kinds, kind = kinds_of(fences, track.units, units)
     law = law_of(
-        fences, kinds, int(track.time_us.min()), int(track.time_us.max()), zone=zone, every=every
+        fences, asked, int(track.time_us.min()), int(track.time_us.max()), zone=zone, every=every
     )
-    path = _path(track, units, fences, kind, known_inside, going)
-    before = none if lasting is None else lasting
+    path = _path(track, fences, kind, typical_m, known_inside, going)
     before_starts = np.searchsorted(before["unit"], np.arange(count + 1))
-    room = room_for(len(fences), len(fences.tree.edges))
     many = 2 * len(track.lon) + 1024
     sizes = np.asarray([many, len(before) + many, many])
-    while True:
-        rows, last = np.empty(sizes[0], dtype=RECORD), np.empty(sizes[1], dtype=RECORD)
-        pairs = np.empty((sizes[2], 2), dtype=np.int64)
-        found = np.asarray(
-            walk(fences.tree, law, path, room, before, before_starts, rows, last, pairs)
-        )
-        if (found <= sizes).all():
-            break
-        sizes = np.maximum(sizes, found)
-        room = room_for(len(fences), len(fences.tree.edges))
+    with lent(fences) as room:
+        while True:
+            rows, last = np.empty(sizes[0], dtype=RECORD), np.empty(sizes[1], dtype=RECORD)
+            pairs = np.empty((sizes[2], 2), dtype=np.int64)
+            found = np.asarray(
+                walk(fences.tree, law, path, room, before, before_starts, rows, last, pairs)
+            )
+            if (found <= sizes).all():
+                break
+            sizes = np.maximum(sizes, found)
     rows, last = rows[: found[0]], last[: found[1]]
     met = crossings(track, fences, law, pairs[: found[2]])
     rows, last = link(rows, last, fences)
-    rows = rows[rows["kind"] != EDIT]
     if len(met.rows):
         rows = np.concatenate([rows, met.rows])
     return Walked(rows=rows, lasting=last, on_line=met.on_line)
@@ -87,34 +118,41 @@ def walked(
 
 def _path(
     track: Track,
-    units: pd.DataFrame,
     fences: Fences,
     kind: Ints,
+    typical_m: Floats,
     known_inside: Collection[tuple[str, str]],
     going: Bools | None,
 ) -> Path:
-    typical_m = units["accuracy_m"].reindex(track.units).to_numpy(dtype=float)
-    stated_m = track.accuracy_m
-    accuracy_m = np.where(np.isnan(stated_m), np.nan_to_num(typical_m)[track.unit], stated_m)
+    accuracy_m = track.accuracy_m
+    silent = np.flatnonzero(np.isnan(accuracy_m))
+    if len(silent):
+        accuracy_m = accuracy_m.copy()
+        accuracy_m[silent] = np.nan_to_num(typical_m)[track.unit[silent]]
     bent = np.flatnonzero(bends(track))
     piece = np.zeros(len(track.lon), dtype=np.int32)
-    cut = pieces(bent, track.lon, track.lat)
-    of = np.searchsorted(cut.leg, bent)
-    piece[bent] = of + 1
+    shape, heads, tails = np.zeros((1, 4)), np.zeros(1), np.ones(1)
+    if len(bent):
+        cut = pieces(bent, track.lon, track.lat)
+        piece[bent] = np.searchsorted(cut.leg, bent) + 1
+        shape = np.vstack([shape, np.hstack([cut.start, cut.end])])
+        heads, tails = np.r_[heads, cut.head], np.r_[tails, cut.tail]
     inside, inside_starts = _known(track, fences, known_inside)
+    if going is None:
+        going = np.zeros(len(track.units), dtype=bool)
     return Path(
-        starts=track.starts.astype(np.int64),
-        kind=kind,
-        time_us=track.time_us,
-        lon=track.lon,
-        lat=track.lat,
-        accuracy_m=accuracy_m,
-        is_leg=track.is_leg,
+        starts=still(track.starts, np.int64),
+        kind=still(kind, np.int64),
+        time_us=still(track.time_us, np.int64),
+        lon=still(track.lon, np.float64),
+        lat=still(track.lat, np.float64),
+        accuracy_m=still(accuracy_m, np.float64),
+        is_leg=still(track.is_leg, np.bool_),
         piece=piece,
-        pieces=np.vstack([np.zeros((1, 4)), np.hstack([cut.start, cut.end])]),
-        heads=np.r_[0.0, cut.head],
-        tails=np.r_[1.0, cut.tail],
-        going=np.zeros(len(track.units), dtype=bool) if going is None else going,
+        pieces=shape,
+        heads=heads,
+        tails=tails,
+        going=still(going, np.bool_),
         inside=inside,
         inside_starts=inside_starts,
     )

@@ -121,24 +121,35 @@ class Fences:
         The names in one list are OR-ed, the lists are AND-ed. A list of kinds or teams that
         ``units`` does not tell speaks of nobody.
         """
+        own = units.loc[names]
+        told = [
+            [word if isinstance(word, str) else "" for word in own[column]]
+            if column in own.columns
+            else [""] * len(names)
+            for column in ("kind", "team")
+        ]
+        return self.speak_of(names, *told)
+
+    def speak_of(self, names: list[str], kinds: list[str], teams: list[str]) -> Bools:
+        """``applies`` of units by their name, kind and team; "" is none."""
         out = np.ones((len(names), len(self)), dtype=bool)
         alike: dict[str, list[int]] = {}
         for fence, rule in enumerate(self.applies_to):
             if rule:
                 alike.setdefault(json.dumps(rule, sort_keys=True, default=str), []).append(fence)
-        if not alike:
-            return out
-        own = units.loc[names]
-        said: dict[str, Words] = {"units": np.asarray(names, dtype=object)}
-        for key, column in (("kinds", "kind"), ("teams", "team")):
-            told = own[column] if column in own.columns else [""] * len(names)
-            said[key] = np.asarray([str(value) for value in told], dtype=object)
+        said = {"units": names, "kinds": kinds, "teams": teams}
+        at = {key: _places(words) for key, words in said.items()}
         for fences in alike.values():
             rule = self.applies_to[fences[0]]
-            for key, values in said.items():
+            meant = np.ones(len(names), dtype=bool)
+            for key in said:
                 if rule.get(key):
-                    meant = np.isin(values, np.asarray([str(name) for name in rule[key]], object))
-                    out[np.ix_(np.flatnonzero(~meant), np.asarray(fences))] = False
+                    named = [at[key].get(str(name), ()) for name in rule[key]]
+                    own_rows = np.zeros(len(names), dtype=bool)
+                    own_rows[[row for rows in named for row in rows]] = True
+                    meant &= own_rows
+            if not meant.all():
+                out[np.ix_(~meant, np.asarray(fences))] = False
         return out
 
     def without_end(self) -> Fences:
@@ -153,6 +164,15 @@ class Fences:
     def in_use(self, start_us: int, end_us: int) -> Bools:
         """Versions that are in force at some moment of a span of time."""
         return (self.from_us <= end_us) & (self.to_us > start_us)
+
+
+def _places(words: list[str]) -> dict[str, list[int]]:
+    """Where each word stands; "" is none."""
+    out: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        if word:
+            out.setdefault(word, []).append(place)
+    return out
 
 
 def _metric(shape: shapely.Geometry) -> Metric:

@@ -17,12 +17,13 @@ def link(
 ) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Give what was on when a version ended and what was on when the next began one key.
 
-    Rows of kind EDIT say which visit was on when the version before ended.
+    Rows of kind EDIT say which visit was on when the version before ended; they are left out.
     """
-    marks = rows[rows["kind"] == EDIT]
-    if not len(marks):
+    edited = rows["kind"] == EDIT
+    if not edited.any():
         return rows, lasting
-    heirs = {int(before): f for f, before in enumerate(fences.heir_of) if before >= 0}
+    marks, rows = rows[edited], rows[~edited]
+    heirs = {int(fences.heir_of[f]): int(f) for f in np.flatnonzero(fences.heir_of >= 0)}
     order = np.argsort(fences.to_us[marks["fence"]], kind="stable")
     keys: dict[tuple[int, int, int], tuple[int, int]] = {}
     for mark in marks[order]:

@@ -37,7 +37,7 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
     is beyond the room in ``rows``, ``lasting`` and ``pairs`` is only counted: then ask again.
     """
     n_rows = n_lasting = n_pairs = 0
-    stamp = np.int64(0)
+    stamp = room.clock[0]
     for u in range(len(path.starts) - 1):
         first, last = path.starts[u], path.starts[u + 1]
         if first == last:
@@ -80,6 +80,7 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
         n_rows, n_lasting = _leave_off(
             law, path, room, u, m, last, rows, n_rows, lasting, n_lasting
         )
+    room.clock[0] = stamp
     return n_rows, n_lasting, n_pairs
 
 
@@ -118,7 +119,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
             kind = room.now[k].kind
     if kind == ABSENCE and rule.wants != ABSENCES:
         return m, 0
-    record = room.now[m]
+    record = _blank(room, m)
     record.unit, record.fence, record.kind, record.nth = u, f, kind, 1
     record.silent = kind == STAY and rule.wants == ABSENCES
     begin(record, law, step.now_us, step, step.lon1, step.lat1)
@@ -130,9 +131,10 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
 def _owed(law, path, room, u, moment_us):
     """How many keep_in fences the unit has been neither inside nor outside of so far."""
     owed = 0
-    for f in law.guards:
-        started = law.fences[f].from_us <= moment_us
-        owed += started and law.asked[path.kind[u], f] and room.slot[f] < 0
+    kind = path.kind[u]
+    for g in range(law.guard_starts[kind], law.guard_starts[kind + 1]):
+        rule = law.fences[law.guards[g]]
+        owed += rule.from_us <= moment_us < rule.to_us and room.slot[law.guards[g]] < 0
     return owed
 
 
@@ -204,6 +206,13 @@ def _drop(room, k, m):
 
 
 @inlined
+def _blank(room, m):
+    """Room for a visit with nothing left in it of another."""
+    room.now[m] = room.now[len(room.now) - 2]
+    return room.now[m]
+
+
+@inlined
 def _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows):
     record.kind, record.nth = STAY, 1
     record.silent = law.fences[record.fence].wants == ABSENCES
@@ -220,7 +229,7 @@ def _come_in(tree, law, path, room, u, step, m, stamp, stretches, inside, rows, 
             continue
         room.done[f] = stamp
         at_us, lon, lat = led_in(path, room, f, step, stamp, stretches)
-        record = room.now[m]
+        record = _blank(room, m)
         record.unit, record.fence = u, f
         n_rows = _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows)
         see(tree, law, path, room, record, step, stamp)
@@ -250,13 +259,15 @@ def _pass(law, path, room, u, step, stamp, stretches, runs, rows, n_rows):
 def _stay_out(tree, law, path, room, u, step, m, stamp):
     """A unit that was never inside a keep_in fence is absent from its first fix outside."""
     owed = 0
-    for f in law.guards:
+    kind = path.kind[u]
+    for g in range(law.guard_starts[kind], law.guard_starts[kind + 1]):
+        f = law.guards[g]
         if room.slot[f] >= 0 or not speaks(law, path, u, f, step):
             continue
         if is_near(tree, law, room, f, step, stamp):
             owed += 1
             continue
-        record = room.now[m]
+        record = _blank(room, m)
         record.unit, record.fence, record.kind = u, f, ABSENCE
         record.silent, record.nth = 0, 1
         begin(record, law, step.now_us, step, step.lon1, step.lat1)

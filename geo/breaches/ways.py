@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from geo.breaches.records import RECORD
 
@@ -38,7 +38,8 @@ class Law(NamedTuple):
     edits_us: NDArray[np.int64]  #: when versions come into force, sorted …
     edits: NDArray[np.int32]  #: … and which
     asked: NDArray[np.bool_]  #: (kinds of units, fences) whether it speaks of them
-    guards: NDArray[np.int32]  #: the fences that want absences
+    guards: NDArray[np.int32]  #: the fences that want absences, by kind of unit …
+    guard_starts: NDArray[np.int64]  #: … those of kind k are guard_starts[k]:guard_starts[k + 1]
 
 
 class Path(NamedTuple):
@@ -76,9 +77,14 @@ class Step(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What is written on while walking; each by fence but where told."""
+    """What is written on while walking; each by fence but where told.
 
-    now: NDArray[np.void]  #: RECORD: the unit's visits that last
+    After a walk it may be used for another past the same fences: no slot is taken, and stamps go
+    on counting.
+    """
+
+    clock: NDArray[np.int64]  #: the last stamp
+    now: NDArray[np.void]  #: RECORD: the unit's visits that last, a blank and one to pass with
     slot: NDArray[np.int32]  #: where in ``now`` a fence's is, -1 if none
     odd: NDArray[np.uint8]
     on: NDArray[np.int64]  #: the step at which the unit is on its boundary
@@ -96,10 +102,21 @@ class Room(NamedTuple):
     places: NDArray[np.float64]  #: on a piece
 
 
+def still(given: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    """An array as the walk was compiled for: of this type, in one piece, only to be read.
+
+    For any other kind of array it would be compiled anew, which takes half a minute.
+    """
+    kept = np.ascontiguousarray(given, dtype=dtype).view()
+    kept.setflags(write=False)
+    return kept
+
+
 def room_for(fences: int, edges: int) -> Room:
     """Room for a walk; zeroed pages cost nothing until they are touched."""
     return Room(
-        now=np.zeros(fences + 1, RECORD),
+        clock=np.zeros(1, np.int64),
+        now=np.zeros(fences + 2, RECORD),
         slot=np.full(fences, -1, np.int32),
         odd=np.zeros(fences, np.uint8),
         on=np.zeros(fences, np.int64),

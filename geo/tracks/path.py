@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from geo.earth import geodesic_m
 from geo.errors import OutOfRangeError, UnknownUnitError
 from geo.tracks.columns import Bools, Floats, Ints, check_places, micros, need, numbers
 from geo.tracks.settling import first_of_each
+from geo.tracks.steps import Ends, within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,6 @@ class Track:
     lat: Floats
     accuracy_m: Floats  #: as stated; NaN where it was not
     follows: Bools  #: the fix before is of the same unit
-    step_m: Floats  #: geodesic
     is_leg: Bools  #: the step is a path; False with ``follows``: a gap
     is_late: Bools  #: the step takes longer than the unit's max_gap_s
     outlier_rows: Ints  #: positions in the frame given that were set aside
@@ -61,36 +62,79 @@ class Track:
         at = _places_of(names, codes, units)
         unit = np.asarray(codes, dtype=np.int64)
         row = first_of_each(unit, time_us, lon, lat, accuracy_m)
-        top_ms = units["top_speed_ms"].to_numpy(dtype=float)[at]
-        gap_us = units["max_gap_s"].to_numpy(dtype=float)[at] * 1e6
-        unit, time_us, lon, lat = unit[row], time_us[row], lon[row], lat[row]
-        steps = _steps(unit, time_us, lon, lat)
-        aside = _outliers(unit, time_us, lon, lat, top_ms, steps)
-        ends = np.searchsorted(unit, np.arange(len(names)), side="right") - 1
-        hasty = _too_fast(unit, top_ms, steps)[ends] if len(unit) else np.zeros(len(names), bool)
-        kept = row
-        if aside.any():
-            kept, unit, time_us = row[~aside], unit[~aside], time_us[~aside]
-            lon, lat = lon[~aside], lat[~aside]
-            steps = _steps(unit, time_us, lon, lat)
-        follows, step_us, step_m = steps
-        late = follows & (step_us > gap_us[unit])
+        track = cls.of_arrays(
+            [str(name) for name in names], unit[row], time_us[row], lon[row], lat[row],
+            accuracy_m[row],
+            max_gap_s=units["max_gap_s"].to_numpy(dtype=float)[at],
+            top_speed_ms=units["top_speed_ms"].to_numpy(dtype=float)[at],
+        )  # fmt: skip
+        return replace(track, row=row[track.row], outlier_rows=row[track.outlier_rows])
+
+    @classmethod
+    def of_arrays(
+        cls,
+        names: list[str],
+        unit: Ints,
+        time_us: Ints,
+        lon: Floats,
+        lat: Floats,
+        accuracy_m: Floats,
+        *,
+        max_gap_s: Floats,
+        top_speed_ms: Floats,
+    ) -> Track:
+        """What ``of`` makes, from fixes that are settled already, sorted by unit and time.
+
+        ``unit``: the place of each fix's unit in ``names``, which may name some that have none;
+        ``max_gap_s`` and ``top_speed_ms`` by unit. Rows are positions in the arrays, which the
+        track keeps. Raises OutOfRangeError: a place off the earth, or fixes out of order.
+        """
+        check_places(lon, lat, "fixes")
+        starts = np.searchsorted(unit, np.arange(len(names) + 1))
+        follows = np.zeros(len(unit), dtype=bool)
+        follows[1:] = unit[1:] == unit[:-1]
+        if (unit[1:] < unit[:-1]).any() or (time_us[1:] <= time_us[:-1])[follows[1:]].any():
+            raise OutOfRangeError("fixes: not sorted by unit and time, one at a time; settle them")
+        top_ms = top_speed_ms[unit]
+        fast = _too_fast(follows, time_us, lon, lat, top_ms)
+        hasty = np.zeros(len(names), dtype=bool)
+        some = starts[1:] > starts[:-1]
+        hasty[some] = fast[starts[1:][some] - 1]
+        row, aside = np.arange(len(unit)), _outliers(fast, time_us, lon, lat, top_ms)
+        if len(aside):
+            row = np.delete(row, aside)
+            unit, time_us, lon, lat = unit[row], time_us[row], lon[row], lat[row]
+            accuracy_m, top_ms = accuracy_m[row], top_ms[row]
+            starts = np.searchsorted(unit, np.arange(len(names) + 1))
+            follows = follows[row]  # the first fix of a unit stays
+            fast = _too_fast(follows, time_us, lon, lat, top_ms)
+        late = np.zeros(len(unit), dtype=bool)
+        late[1:] = np.diff(time_us) > (max_gap_s * 1e6)[unit[1:]]
+        late &= follows
         return cls(
-            units=[str(name) for name in names],
-            starts=np.searchsorted(unit, np.arange(len(names) + 1)),
+            units=names,
+            starts=starts,
             unit=unit,
-            row=kept,
+            row=row,
             time_us=time_us,
             lon=lon,
             lat=lat,
-            accuracy_m=accuracy_m[kept],
+            accuracy_m=accuracy_m,
             follows=follows,
-            step_m=step_m,
-            is_leg=follows & ~late & (step_m <= top_ms[unit] * (step_us / 1e6)),
+            is_leg=follows & ~late & ~fast & (top_ms >= 0),
             is_late=late,
-            outlier_rows=row[aside],
+            outlier_rows=aside,
             hasty=hasty,
         )
+
+    @cached_property
+    def step_m(self) -> Floats:
+        """The length of each step's geodesic, 0 where there is none; measured when asked for."""
+        at = np.flatnonzero(self.follows)
+        at = at[(self.lon[at] != self.lon[at - 1]) | (self.lat[at] != self.lat[at - 1])]
+        step_m = np.zeros(len(self.lon))
+        step_m[at] = geodesic_m(*_ends(self.lon, self.lat, at - 1, at))
+        return step_m
 
     def between(self, first: Ints, last: Ints) -> Track:
         """Of each unit the fixes ``first[u]:last[u]`` (positions); the first follows none."""
@@ -110,7 +154,6 @@ class Track:
             lat=self.lat[at],
             accuracy_m=self.accuracy_m[at],
             follows=follows,
-            step_m=self.step_m[at],
             is_leg=is_leg,
             is_late=is_late,
             outlier_rows=self.outlier_rows[:0],
@@ -129,39 +172,28 @@ def _places_of(names: pd.Index, codes: np.ndarray, units: pd.DataFrame) -> Ints:
     return np.asarray(at, dtype=np.int64)
 
 
-def _steps(unit: Ints, time_us: Ints, lon: Floats, lat: Floats) -> tuple[Bools, Ints, Floats]:
-    """For each fix: whether it follows one of its unit, after how long and how far."""
-    follows = np.zeros(len(unit), dtype=bool)
-    follows[1:] = unit[1:] == unit[:-1]
-    step_us, step_m = np.zeros(len(unit), dtype=np.int64), np.zeros(len(unit))
-    step_us[1:] = np.diff(time_us)
-    moved = follows.copy()
-    moved[1:] &= (np.diff(lon) != 0) | (np.diff(lat) != 0)
-    at = np.flatnonzero(moved)
-    step_m[at] = geodesic_m(lon[at - 1], lat[at - 1], lon[at], lat[at])
-    return follows, np.where(follows, step_us, 0), step_m
+def _ends(lon: Floats, lat: Floats, a: Ints, b: Ints) -> Ends:
+    return lon[a], lat[a], lon[b], lat[b]
 
 
-def _too_fast(unit: Ints, top_ms: Floats, steps: tuple[Bools, Ints, Floats]) -> Bools:
+def _too_fast(follows: Bools, time_us: Ints, lon: Floats, lat: Floats, top_ms: Floats) -> Bools:
     """The fixes to which a unit came faster than it can."""
-    follows, step_us, step_m = steps
-    return follows & (step_m > top_ms[unit] * (step_us / 1e6))
+    fast = np.zeros(len(lon), dtype=bool)
+    limit_m = top_ms[1:] * (np.diff(time_us) / 1e6)
+    moved = follows[1:] & ((lon[1:] != lon[:-1]) | (lat[1:] != lat[:-1]))
+    ends = lon[:-1], lat[:-1], lon[1:], lat[1:]
+    if moved.all():
+        fast[1:] = ~within(ends, limit_m)
+    else:
+        at = np.flatnonzero(moved)
+        fast[at + 1] = ~within(_ends(lon, lat, at, at + 1), limit_m[at])
+    return fast & ~np.isnan(top_ms)
 
 
-def _outliers(
-    unit: Ints,
-    time_us: Ints,
-    lon: Floats,
-    lat: Floats,
-    top_ms: Floats,
-    steps: tuple[Bools, Ints, Floats],
-) -> Bools:
+def _outliers(fast: Bools, time_us: Ints, lon: Floats, lat: Floats, top_ms: Floats) -> Ints:
     """The lone outliers among settled fixes, by the rule in ``Track.of``."""
-    fast = _too_fast(unit, top_ms, steps)
-    aside = np.zeros(len(unit), dtype=bool)
-    i = np.flatnonzero(fast[:-1] & fast[1:]) if len(unit) else np.empty(0, dtype=np.int64)
-    if len(i):
-        direct_m = geodesic_m(lon[i - 1], lat[i - 1], lon[i + 1], lat[i + 1])
-        direct_s = (time_us[i + 1] - time_us[i - 1]) / 1e6
-        aside[i] = direct_m <= top_ms[unit[i]] * direct_s
-    return aside
+    i = np.flatnonzero(fast[:-1] & fast[1:])
+    if not len(i):
+        return i
+    direct_s = (time_us[i + 1] - time_us[i - 1]) / 1e6
+    return i[within(_ends(lon, lat, i - 1, i + 1), top_ms[i] * direct_s)]
