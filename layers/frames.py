@@ -51,12 +51,15 @@ def places(
 def fence_versions(connection: Connection) -> gpd.GeoDataFrame:
     """Every version of every fence, deleted ones too, as ``geo.breaches.judge`` takes them.
 
-    Columns fence, version, valid_from, valid_to (UTC; NaT: open-ended), name, rule, direction,
+    Columns fence, version, number (of the version among all), valid_from, valid_to (UTC; NaT:
+    open-ended), name, rule, direction,
     margin_m, dwell_s, active, applies_to, severity, geometry in EPSG:4326.
     """
     table = versions_table
     of = layer("fences")
-    kinds: dict[str, Kind] = {"fence": "text", "version": "integer", "valid_to": "time"}
+    kinds: dict[str, Kind] = {
+        "fence": "text", "version": "integer", "number": "integer", "valid_to": "time",
+    }  # fmt: skip
     kinds |= {c.name: c.kind for c in of.columns.values() if c.name in table.c}
     fields = [column for column in table.c if column.name != "geom"]
     query = select(*fields, func.ST_AsBinary(table.c.geom)).order_by(table.c.fence, table.c.version)

@@ -34,18 +34,23 @@ SELECT ensure_fix_partition(date '2026-03-01'), ensure_fix_partition(date '2026-
 INSERT INTO fixes (unit_no, time, lon, lat, accuracy_m, battery, patrol_no)
     SELECT 1, timestamptz '2026-03-01 20:00Z' + n * interval '1 min', 100.1 + n * 0.0001, 42.15, 8, 0.5, 1
     FROM generate_series(1, 600) n;
-INSERT INTO latest_fixes (unit_no, time, lon, lat, received_at)
-    VALUES (1, '2026-03-02 06:00Z', 100.16, 42.15, '2026-03-02 06:00Z');
+DO $$ BEGIN
+    IF to_regclass('standings') IS NULL THEN  -- before revision 0015
+        INSERT INTO latest_fixes (unit_no, time, lon, lat, received_at)
+        VALUES (1, '2026-03-02 06:00Z', 100.16, 42.15, '2026-03-02 06:00Z');
+    ELSE
+        UPDATE standings SET time[2] = '2026-03-02 06:00Z', lon[2] = 100.16, lat[2] = 42.15,
+            received_at[2] = '2026-03-02 06:00Z';
+    END IF;
+END $$;
 INSERT INTO quarantine (unit, time, lon, lat, reason)
     VALUES ('u', '2026-03-02 07:00Z', 0, 0, 'outside the region');
 INSERT INTO strangers (day, fixes) VALUES ('2026-03-02', 17);
 DO $$ BEGIN
-    IF to_regclass('walks') IS NULL THEN  -- before revision 0014
+    IF to_regclass('walk_marks') IS NULL THEN  -- before revision 0014
         INSERT INTO stays (unit_no, fence, entered_fix) VALUES (1, 'f', '2026-03-01 20:01Z');
-    ELSE
-        INSERT INTO walks VALUES (1, '2026-03-01 20:01Z', 104, 41, 5, true, 3, 'fences.1', 7, '',
-                                  'f@1', '\x00');
-        INSERT INTO walk_marks VALUES (1, '2026-03-01 20:00Z', 104, 41, 5, 7, '', '', '');
+    ELSIF to_regclass('standings') IS NOT NULL THEN
+        INSERT INTO walk_marks VALUES (1, '2026-03-01 20:00Z', 104, 41, 5, 7, '');
     END IF;
 END $$;
 INSERT INTO breaches (unit, fence, fence_version, rule, severity, visit, state, evidence,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Annotated
 
 import typer
 import uvicorn
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from api import processes
 from api.database import database
@@ -15,9 +18,13 @@ from api.http.wire import Protocol
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
 from geo import response, tiles
+from layers.breaches.catching_up import catch_up
+from layers.db import migrate
 from layers.db.engine import make_engine
+from layers.errors import DatabaseUnavailableError
 from layers.region import Region
 
+logger = logging.getLogger("patrolgrid.serve")
 app = typer.Typer(add_completion=False)
 
 
@@ -38,6 +45,7 @@ def _serve(settings: Settings, *, demo: bool) -> None:
     processes.check_port(settings)
     with database(settings) as url:
         engine = make_engine(url, pool_size=16)
+        _catch_up(engine, region)
         application = create_app(settings, engine, region, demo=demo)
         # What is compiled compiles once a machine; meanwhile the rest answers.
         threading.Thread(target=_warm, name="warm", daemon=True).start()
@@ -54,6 +62,19 @@ def _serve(settings: Settings, *, demo: bool) -> None:
             http=Protocol,
         )
         engine.dispose()
+
+
+def _catch_up(engine: Engine, region: Region) -> None:
+    """Walk units anew whose walks an upgrade left in another form; their fixes would wait."""
+
+    def said(done: int, units: int) -> None:
+        logger.info("breaches are made ready for new fixes: %d of %d units", done, units)
+
+    try:
+        if migrate.current(engine) == migrate.head():
+            catch_up(engine, region, done=said)
+    except (DatabaseUnavailableError, OperationalError):
+        logger.warning("the database does not answer yet")
 
 
 def _warm() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
@@ -117,7 +117,7 @@ def table(rows: Records, units: list[str], fences: Fences) -> pd.DataFrame:
             "rule": _text(np.asarray(fences.rules, dtype=object)[fence]),
             "severity": _text(np.asarray(fences.severities, dtype=object)[fence]),
             "direction": _text(way),
-            "visit": _text(_keys(rows, told, names[fence])),
+            "visit": _text(keys_of(rows, told.tolist(), names[fence].tolist())),
             "evidence": _text(np.where(rows["confirmed"], "confirmed", "probable")),
             "entered_at": as_times(rows["at_us"].copy()),
             "entered_earliest": as_times(rows["earliest_us"].copy()),
@@ -140,8 +140,8 @@ def _ranks(fences: Fences) -> Ints:
     return np.unique(np.asarray(fences.ids, dtype=object), return_inverse=True)[1].reshape(-1)
 
 
-def _keys(rows: Records, units: NDArray[np.object_], fences: NDArray[np.object_]) -> list[str]:
-    """unit|fence|deciding fix, and which of several on one leg."""
+def keys_of(rows: Records, units: Sequence[str], fences: Sequence[str]) -> list[str]:
+    """Which visit each row is of: unit|fence|deciding fix, and which of several on one leg."""
     return [
         f"{unit}|{fence}|{stamp(moment)}" + (f"#{nth}" if nth > 1 else "")
         for unit, fence, moment, nth in zip(

@@ -2,6 +2,6 @@
 
 from layers.breaches.decide import decide, recompute
 from layers.breaches.query import breach, history, listed
-from layers.breaches.replay import Came
+from layers.breaches.replay import NEVER_US, Came
 
-__all__ = ["Came", "breach", "decide", "history", "listed", "recompute"]
+__all__ = ["NEVER_US", "Came", "breach", "decide", "history", "listed", "recompute"]

@@ -1,53 +1,51 @@
 """Deciding: breaches as a function of the stored fixes, and what that changes of those told.
 
-Each unit is walked on from where its walk stopped, or, when something came in before that, from a
+Each unit is walked on from where it stands, or, when something came in before that, from a
 mark a little before what changed; what was told since is compared with what is found now. The
 result depends on which fixes there are, never on the order in which they came.
 """
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection
 
-from geo.breaches import Fences, broken, in_order, table
+from geo.breaches import broken, in_order, table
 from geo.breaches.fences import LONG_AGO_US
 from geo.breaches.records import MISSING
-from layers import frames, versions
-from layers.breaches import freezing, matching, record, states
+from layers.breaches import freezing, marks, matching, record
+from layers.breaches.lawbook import Lawbook, lawbook
+from layers.breaches.marks import Mark
 from layers.breaches.matching import Plan
 from layers.breaches.record import Written
-from layers.breaches.replay import Came, Replay, records_by_unit, replay, state_at
-from layers.breaches.states import State
+from layers.breaches.replay import (
+    NEVER_US,
+    Came,
+    Replay,
+    Starts,
+    mark_at,
+    numbered,
+    records_by_unit,
+    replay,
+)  # fmt: skip
+from layers.breaches.telling import tell
 from layers.errors import NoSuchUnitError
 from layers.fixes import retention
 from layers.fixes.journeys import parameters
+from layers.fixes.plain import micros, moment
 from layers.region import Region
+from layers.standings import Standings, lock
+from layers.standings.block import NO_TIME, Ints
 
 #: Instead of a breach's id: nothing is told of it.
 _NEVER = -1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A version that came into force so long before a unit's last fix was there when it came.
-_EDITS_ARE_KNOWN = timedelta(days=2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """The fence versions of a database, ready to judge by."""
-
-    fences: Fences
-    data_version: str
-
-
-#: Prepared fences by database.
-_PREPARED: weakref.WeakKeyDictionary[Engine, Prepared] = weakref.WeakKeyDictionary()
+_EDITS_ARE_KNOWN_US = 2 * 86_400_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,42 +65,41 @@ class Changes:
 
 def decide(
     connection: Connection,
-    changed: Mapping[int, datetime],
-    units: pd.DataFrame,
+    stand: Standings,
+    since_us: Ints,
     region: Region,
     *,
     now: datetime,
     came: Came | None = None,
 ) -> dict[int, int]:
-    """Judge what fixes changed at or after ``changed``; how many breaches moved (both by unit_no).
+    """Judge what fixes changed; how many breaches moved, by the place of their unit.
 
-    ``came``: those of the fixes that are later than all of their units.
-
-    ``units`` holds (index id) at least those units. The caller has locked them.
+    ``since_us``: by place, the earliest moment that changed; NEVER_US where nothing did. ``came``:
+    those of the fixes that are later than all of their units. The caller saves ``stand``.
     """
-    if not changed:
+    place = np.flatnonzero(since_us != NEVER_US)
+    if not len(place):
         return {}
-    ready = prepared(connection)
-    units = units[units["unit_no"].isin(list(changed))]
-    terms = states.terms_of(units)
-    newest = states.newest(connection, terms)
-    starts: dict[int, State | None] = {}
-    back: dict[int, datetime] = {}
-    for number, moment in changed.items():
-        state = newest.get(number)
-        since = min(moment, _first_edit(state, ready)) if state is not None else moment
-        if state is not None and state.sure and since > state.time:
-            starts[number] = state
-        else:
-            back[number] = since if state is None or state.sure else min(since, state.time)
-    if back:
-        marks = states.before(connection, back, terms)
-        starts |= {number: marks.get(number) for number in back}
-    # Of who goes back, what came is not all that there is since.
-    ahead = None if came is None else came.only(set(starts) - set(back))
-    written = _walk_on(connection, starts, set(back), units, ready, region, now, came=ahead)
-    number_of = dict(zip(units.index, units["unit_no"].tolist(), strict=True))
-    return {number_of[unit]: count for unit, count in written.by_unit.items()}
+    law = lawbook(connection)
+    heads = stand.heads[place]
+    first_us = np.minimum(since_us[place], _first_edits(heads, law))
+    walked = heads["walked"].astype(bool)
+    unsure = walked & ~heads["sure"].astype(bool)
+    ahead = walked & ~unsure & (first_us > heads["time"])
+    back: dict[int, Mark | None] = {}
+    if not ahead.all():
+        first_us = np.where(unsure, np.minimum(first_us, heads["time"]), first_us)
+        numbers = stand.unit_no(place)
+        gone = np.flatnonzero(~ahead).tolist()
+        found = marks.before(connection, {int(numbers[k]): int(first_us[k]) for k in gone})
+        back = {int(place[k]): found.get(int(numbers[k])) for k in gone}
+    written = _walk_on(
+        connection, stand, Starts.of(stand, place, back), law, region, now, came=came
+    )
+    if not written.by_unit:
+        return {}
+    place_of = dict(zip(stand.told("ids")[place].tolist(), place.tolist(), strict=True))
+    return {place_of[unit]: count for unit, count in written.by_unit.items()}
 
 
 def recompute(
@@ -110,7 +107,7 @@ def recompute(
     region: Region,
     *,
     now: datetime,
-    units: list[str] | None = None,
+    units: Sequence[str] | None = None,
     only: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> Changes:
     """Judge the whole history of units again (all of them without ``units``).
@@ -125,80 +122,81 @@ def recompute(
         raise NoSuchUnitError(f"{strangers[0]}: no such unit is enrolled")
     if every.empty:
         return Changes()
-    connection.execute(
-        text(
-            "SELECT 1 FROM units WHERE unit_no = ANY(:numbers) ORDER BY unit_no FOR NO KEY UPDATE"
-        ),
-        {"numbers": [int(n) for n in every["unit_no"]]},
-    )
-    starts: dict[int, State | None] = dict.fromkeys(int(n) for n in every["unit_no"])
-    ready = prepared(connection)
-    return Changes(
-        **_walk_on(connection, starts, set(starts), every, ready, region, now, only).counts
-    )
+    numbers = np.sort(every["unit_no"].to_numpy(dtype=np.int64))
+    stand = lock(connection, numbers)
+    place = stand.places(numbers)
+    starts = Starts.of(stand, place, dict.fromkeys(place.tolist()))
+    written = _walk_on(connection, stand, starts, lawbook(connection), region, now, only)
+    stand.save(connection)
+    return Changes(**written.counts)
 
 
-def prepared(connection: Connection) -> Prepared:
-    """The fence versions of this database, prepared once a version."""
-    at = versions.read(connection, ["fences"]).data_version
-    held = _PREPARED.get(connection.engine)
-    if held is not None and held.data_version == at:
-        return held
-    made = Prepared(fences=Fences.of(frames.fence_versions(connection)), data_version=at)
-    _PREPARED[connection.engine] = made
-    return made
-
-
-def _first_edit(state: State, ready: Prepared) -> datetime:
-    """When the first version began or ended that a unit was walked past without.
+def _first_edits(heads: NDArray[np.void], law: Lawbook) -> Ints:
+    """When the first version began or ended that each unit was walked past without.
 
     Usually an edit lies ahead of all fixes: then the walk meets it. What holds for all the past
     is left to ``recompute``.
     """
-    never = datetime.max.replace(tzinfo=UTC)
-    if state.fences_at == ready.data_version:
-        return never
-    since = (state.time - _EDITS_ARE_KNOWN - _EPOCH) // timedelta(microseconds=1)
-    until = (state.time - _EPOCH) // timedelta(microseconds=1)
-    edits = np.concatenate([ready.fences.from_us, ready.fences.to_us])
-    recent = edits[(edits > max(since, LONG_AGO_US)) & (edits <= until)]
-    return _EPOCH + timedelta(microseconds=int(recent.min())) if len(recent) else never
+    found = np.full(len(heads), NEVER_US)
+    strange = heads["fences_at"] != law.version
+    if strange.any():
+        edits = np.sort(np.concatenate([law.fences.from_us, law.fences.to_us, [NEVER_US]]))
+        until_us = heads["time"][strange]
+        since_us = np.maximum(until_us, NO_TIME + _EDITS_ARE_KNOWN_US) - _EDITS_ARE_KNOWN_US
+        since_us = np.maximum(since_us, LONG_AGO_US)
+        first = edits[np.searchsorted(edits, since_us, side="right")]
+        found[strange] = np.where(first <= until_us, first, NEVER_US)
+    return found
 
 
 def _walk_on(
     connection: Connection,
-    starts: Mapping[int, State | None],
-    back: set[int],
-    units: pd.DataFrame,
-    ready: Prepared,
+    stand: Standings,
+    starts: Starts,
+    law: Lawbook,
     region: Region,
     now: datetime,
     only: Callable[[Plan], Plan] = lambda plan: plan,
     came: Came | None = None,
 ) -> Written:
-    """Walk units from ``starts``, tell what changed, and keep where they stopped.
-
-    ``back``: those (unit_no) that go back behind what was told already.
-    """
-    since = {number: state.time if state else None for number, state in starts.items()}
-    walk = replay(connection, starts, units, ready.fences, region.timezone, came, back)
-    rows = broken(walk.found.rows, ready.fences)
-    again = np.isin(walk.number, list(back))[rows["unit"]]
-    rows = in_order(rows[(again | _news(rows)) & (rows["breach"] >= 0)], ready.fences)
-    written = Written(breach_of={}, counts={}, by_unit={})
+    """Walk units from ``starts``, tell what changed, and keep where they stand."""
+    walk = replay(connection, stand, starts, law, region.timezone, came)
+    fences = law.fences
+    rows = broken(walk.found.rows, fences)
+    rows = in_order(rows[(starts.back[rows["unit"]] | _news(rows)) & (rows["breach"] >= 0)], fences)
+    back = {int(k): int(starts.time_us[k]) for k in np.flatnonzero(starts.back)}
+    written = Written(counts={}, by_unit={})
     if back or len(rows):
-        names = dict(zip(units["unit_no"].tolist(), units.index, strict=True))
-        told = record.told(connection, {names[n]: since[n] for n in back}, rows["breach"])
-        again = np.isin(walk.number, list(back))[rows["unit"]]
-        found = table(rows, walk.track.units, ready.fences)
-        plan = _plan(told, found, rows["breach"], again)
-        done = only(freezing.spared(plan, retention.edge(connection)))
-        written = record.apply(connection, done, now)
-        _remember(walk, rows, plan, written.breach_of)
+        edge = retention.edge(connection)
+        alone = ~starts.back[rows["unit"]] & ~_frozen(rows, edge)
+        breach, changes = np.full(len(rows), _NEVER), list[tuple[int, record.Change]]()
+        if alone.any():
+            breach[alone], changes = tell(connection, rows[alone], walk.track.units, fences, now)
+        wrote = alone.copy()
+        if back or not alone.all():
+            at = np.flatnonzero(~alone)
+            plan = _plan(connection, walk, rows[at], back, law)
+            done = only(freezing.spared(plan, edge))
+            breach_of, more = record.write(connection, done, now)
+            changes = [*more, *changes]
+            for position, number in [*((p, i) for i, p in plan.same), *breach_of.items()]:
+                breach[at[position]] = number
+            wrote[at[list(breach_of)]] = True
+        written = record.announce(connection, changes, now)
+        _remember(walk, rows, breach, wrote)
     if back:
-        states.forget_marks(connection, {n: since[n] for n in back})
-    _keep(connection, walk, starts, ready, states.terms_of(units))
+        numbers = stand.unit_no(starts.place)
+        marks.forget(connection, {int(numbers[k]): us for k, us in back.items()})
+    _keep(connection, stand, walk, law)
     return written
+
+
+def _frozen(rows: NDArray[np.void], edge: datetime | None) -> NDArray[np.bool_]:
+    """Which rows say something of moments that retention froze."""
+    if edge is None:
+        return np.zeros(len(rows), dtype=bool)
+    first_us = np.minimum(np.minimum(rows["fix_us"], rows["at_us"]), rows["earliest_us"])
+    return np.asarray(first_us < micros(edge))
 
 
 def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
@@ -212,15 +210,21 @@ def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
 
 
 def _plan(
-    told: pd.DataFrame,
-    found: pd.DataFrame,
-    breach: NDArray[np.int64],
-    again: NDArray[np.bool_],
+    connection: Connection,
+    walk: Replay,
+    rows: NDArray[np.void],
+    back: Mapping[int, int],
+    law: Lawbook,
 ) -> Plan:
     """What becomes of which breach: of units that went back by what it is like, else by its id.
 
     An id that is told no more, as it was withdrawn, is that of a new breach.
     """
+    names = walk.track.units
+    since = {names[k]: None if us == NO_TIME else moment(us) for k, us in back.items()}
+    told = record.told(connection, since, rows["breach"])
+    found = table(rows, names, law.fences)
+    again, breach = walk.starts.back[rows["unit"]], rows["breach"]
     is_told = ~again & np.isin(breach, told.index.to_numpy(dtype=np.int64))
     known = np.flatnonzero(is_told).tolist()
     same = [(int(breach[position]), position) for position in known]
@@ -235,49 +239,56 @@ def _plan(
     return Plan(found=found, told=told, same=sorted(same), new=sorted(new), gone=gone)
 
 
-def _remember(walk: Replay, rows: NDArray[np.void], plan: Plan, written: Mapping[int, int]) -> None:
+def _remember(walk: Replay, rows: NDArray[np.void], breach: Ints, wrote: NDArray[np.bool_]) -> None:
     """Note in what lasts what was told of it, so that the next walk knows.
 
     What was left as it is told is amended by the next walk; what was not to be opened never is.
     """
-    breach_of = dict.fromkeys(plan.new, _NEVER)
-    breach_of |= {position: number for number, position in plan.same} | dict(written)
     lasting = walk.found.lasting
-    place = {
-        (int(u), int(f)): k
-        for k, (u, f) in enumerate(zip(lasting["unit"], lasting["fence"], strict=True))
-    }
-    for position, number in breach_of.items():
-        row = rows[position]
-        if row["exit_us"] == MISSING:
-            k = place.get((int(row["unit"]), int(row["fence"])))
-            if k is not None:
-                lasting["breach"][k] = number
-                lasting["told_confirmed"][k] = row["confirmed"]
-                lasting["told_unknown_us"][k] = row["unknown_us"] if position in written else -1
+    at = np.flatnonzero(rows["exit_us"] == MISSING)
+    if not len(at) or not len(lasting):
+        return
+    key, sought = _pairs(lasting), _pairs(rows[at])
+    order = np.argsort(key)
+    place = order[np.minimum(np.searchsorted(key[order], sought), len(order) - 1)]
+    lasts = key[place] == sought
+    place, at = place[lasts], at[lasts]
+    lasting["breach"][place] = breach[at]
+    lasting["told_confirmed"][place] = rows["confirmed"][at]
+    lasting["told_unknown_us"][place] = np.where(wrote[at], rows["unknown_us"][at], -1)
 
 
-def _keep(
-    connection: Connection,
-    walk: Replay,
-    starts: Mapping[int, State | None],
-    ready: Prepared,
-    terms: Mapping[int, str],
-) -> None:
-    """Store where each unit stopped, and marks on the way."""
-    track, newest, marks = walk.track, {}, list(walk.marks)
-    far = {number for number, _ in marks}
-    own = records_by_unit(walk.found.lasting, len(walk.number))
-    for u, number in enumerate(walk.number.tolist()):
-        start = starts[number]
-        fresh = int(track.starts[u + 1] - track.starts[u]) - (start is not None)
-        since = (start.since_mark if start is not None else 0) + fresh
-        sure = bool(walk.sure[u])
-        marked = sure and (since >= states.EVERY or number in far)
-        newest[number] = state_at(
-            track, int(track.starts[u + 1]) - 1, own[u], ready.fences, sure=sure,
-            since_mark=0 if marked else since, fences_at=ready.data_version,
-        )  # fmt: skip
-        if marked:
-            marks.append((number, newest[number]))
-    states.put(connection, newest, marks, terms)
+def _pairs(records: NDArray[np.void]) -> Ints:
+    """Unit and fence of records as one number each."""
+    return (records["unit"].astype(np.int64) << 32) + records["fence"]
+
+
+def _keep(connection: Connection, stand: Standings, walk: Replay, law: Lawbook) -> None:
+    """Note where each unit stands, and store marks on the way."""
+    track, starts = walk.track, walk.starts
+    counts = np.diff(track.starts)
+    seen = np.flatnonzero(counts)  # a unit may have no fix at all
+    place, back = starts.place[seen], starts.back[seen]
+    started = starts.time_us[seen] != NO_TIME
+    lasting = numbered(walk.found.lasting, law)
+    fresh = counts[seen] - started
+    since = np.where(back | ~started, 0, stand.heads["since_mark"][place]) + fresh
+    far = np.zeros(len(starts.place), dtype=bool)
+    far[[row for row, _ in walk.marks]] = True
+    sure = walk.sure[seen]
+    marked = sure & ((since >= marks.EVERY) | far[seen])
+    made = list(walk.marks)
+    if marked.any():
+        own = records_by_unit(lasting, len(starts.place))
+        made += [
+            (row, mark_at(track, int(track.starts[row + 1]) - 1, own[row]))
+            for row in seen[marked].tolist()
+        ]
+    numbers = stand.unit_no(starts.place)
+    marks.put(connection, [(int(numbers[row]), mark) for row, mark in made])
+    heads = stand.heads
+    heads["walked"][place], heads["sure"][place] = 1, sure
+    heads["since_mark"][place] = np.where(marked, 0, since)
+    heads["fences_at"][place] = law.version
+    lasting["unit"] = starts.place[lasting["unit"]]
+    stand.replace_records(place, lasting)

@@ -10,10 +10,13 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from geo import breaches
-from layers.breaches import states
-from layers.breaches.decide import prepared
+from geo.breaches.records import STAY
+from layers.breaches import marks
+from layers.breaches.lawbook import Lawbook, lawbook
+from layers.breaches.marks import Mark
 from layers.breaches.query import Breach, listed
 from layers.fixes.journeys import parameters
+from layers.fixes.plain import micros, moment
 from layers.fixes.read import fixes, fixes_since
 from layers.region import Region
 
@@ -45,11 +48,11 @@ def possible(
     if "closed" not in states:
         return []
     units = None if unit is None else [unit]
-    every = parameters(connection, units)
+    every, law = parameters(connection, units), lawbook(connection)
     read = fixes(connection, start=start, end=end, units=units)
-    read, inside = _from_marks(connection, read, every)
+    read, inside = _from_marks(connection, read, every, law)
     found = breaches.possible(
-        read, every, prepared(connection).fences, timezone=region.timezone, known_inside=inside
+        read, every, law.fences, timezone=region.timezone, known_inside=inside
     )
     return listed(
         connection, start=start, end=end, fence=fence, unit=unit, states=states, bbox=bbox,
@@ -58,7 +61,7 @@ def possible(
 
 
 def _from_marks(
-    connection: Connection, read: pd.DataFrame, units: pd.DataFrame
+    connection: Connection, read: pd.DataFrame, units: pd.DataFrame, law: Lawbook
 ) -> tuple[pd.DataFrame, set[tuple[str, str]]]:
     """``read`` with what leads up to it, from where it is known what each unit was inside of.
 
@@ -68,13 +71,21 @@ def _from_marks(
     if spans.empty:
         return read, set()
     numbers = units["unit_no"].reindex(spans.index)
-    first = {int(n): t.to_pydatetime() for n, t in zip(numbers, spans["min"], strict=True)}
-    marks = states.at_or_before(connection, first, states.terms_of(units))
-    known = {n: marks[n].time if n in marks else None for n in first}
+    first = {int(n): micros(t) for n, t in zip(numbers, spans["min"], strict=True)}
+    found = marks.at_or_before(connection, first)
+    known = {n: moment(found[n].time_us) if n in found else None for n in first}
     longer = fixes_since(connection, known)
     longer = longer[longer["time"] <= longer["unit"].map(spans["max"])]
     names = {int(number): str(unit) for unit, number in numbers.items()}
-    return longer, {(names[n], f) for n, state in marks.items() for f in states.inside(state)}
+    return longer, {
+        (names[number], fence) for number, mark in found.items() for fence in _inside(mark, law)
+    }
+
+
+def _inside(mark: Mark, law: Lawbook) -> set[str]:
+    """The ids of the fences that a unit was inside of."""
+    stays = mark.records[mark.records["kind"] == STAY]
+    return {law.fences.ids[at] for at in law.positions(stays["fence"]).tolist() if at >= 0}
 
 
 def _json(found: pd.DataFrame) -> str:

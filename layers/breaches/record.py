@@ -44,7 +44,6 @@ _RECORD = (
 class Written:
     """What was written."""
 
-    breach_of: dict[int, int]  #: by position in the plan's ``found`` the id of the breach
     counts: dict[str, int]  #: by kind of change
     by_unit: dict[str, int]  #: how many breaches of each unit changed
 
@@ -78,33 +77,35 @@ def told(
     return frame
 
 
-def apply(connection: Connection, plan: Plan, now: datetime) -> Written:
-    """Write what changed, each with its revision, and publish an event for each."""
+def write(
+    connection: Connection, plan: Plan, now: datetime
+) -> tuple[dict[int, int], list[tuple[int, Change]]]:
+    """Write what changed: by position in ``plan.found`` the breach's id, and the changes."""
     breach_of = {position: number for number, position in plan.same}
-    changes = [
-        *_withdraw(connection, plan, now),
-        *_amend(connection, plan, now),
-    ]
+    changes = [*_withdraw(connection, plan, now), *_amend(connection, plan, now)]
     opened = _open(connection, plan, now)
     breach_of |= dict(zip(plan.new, opened, strict=True))
     changes += [(number, "opened") for number in opened]
-    units: list[str] = []
-    if changes:
-        _note(connection, changes, now)
-        told_now = notices(connection, [number for number, _ in changes])
-        units = [str(told_now[number]["unit"]) for number, _ in changes]
-        publish(
-            connection,
-            [
-                NewEvent(type=f"breach.{change}", breach=number, data=told_now[number])
-                for number, change in changes
-            ],
-        )
-        versions.bump(connection, "breaches")
+    return breach_of, changes
+
+
+def announce(connection: Connection, changes: list[tuple[int, Change]], now: datetime) -> Written:
+    """Keep each change under its revision, and publish an event for it."""
+    if not changes:
+        return Written(counts={}, by_unit={})
+    _note(connection, changes, now)
+    told_now = notices(connection, [number for number, _ in changes])
+    publish(
+        connection,
+        [
+            NewEvent(type=f"breach.{change}", breach=number, data=told_now[number])
+            for number, change in changes
+        ],
+    )
+    versions.bump(connection, "breaches")
     return Written(
-        breach_of=breach_of,
         counts=dict(Counter(change for _, change in changes)),
-        by_unit=dict(Counter(units)),
+        by_unit=dict(Counter(str(told_now[number]["unit"]) for number, _ in changes)),
     )
 
 

@@ -1,162 +1,208 @@
-"""Walking on: the stored fixes of units since their states, past the fences."""
+"""Walking on: the stored fixes of units since where they stood, past the fences."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from geo.breaches import Fences, Walked, walked
+from geo.breaches import Walked
+from geo.breaches.engine import walked_by
 from geo.tracks import Track
-from layers.breaches import states
-from layers.breaches.states import State
-from layers.fixes.read import fixes_since
+from layers.breaches import marks
+from layers.breaches.lawbook import Lawbook
+from layers.breaches.marks import Mark
+from layers.fixes.read import rows_since
+from layers.standings import Standings
+from layers.standings.block import NO_TIME
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
+Ints = NDArray[np.int64]
+_Walk = Callable[[Track, NDArray[np.void], NDArray[np.bool_]], Walked]
+#: The time of what never was.
+NEVER_US = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Came:
     """Fixes that were stored just now and are later than all of their units."""
 
-    unit_no: NDArray[np.int64]  #: sorted, then by time
-    time_us: NDArray[np.int64]
+    place: Ints  #: of the unit; sorted, then by time
+    time_us: Ints
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     accuracy_m: NDArray[np.float32]
 
-    @property
-    def units(self) -> set[int]:
-        """The units that they are of."""
-        return set(np.unique(self.unit_no).tolist())
 
-    def only(self, numbers: Collection[int]) -> Came:
-        """Those of some units."""
-        at = np.isin(self.unit_no, list(numbers))
-        return Came(**{name: column[at] for name, column in vars(self).items()})
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Starts:
+    """From where units are walked; rows as the units of the walk."""
 
-    def frame(self, names: Mapping[int, str]) -> pd.DataFrame:
-        """The fixes as ``geo`` takes them."""
-        found, place = np.unique(self.unit_no, return_inverse=True)
-        return pd.DataFrame(
-            {
-                "unit": pd.array([names[n] for n in found.tolist()], dtype="str").take(place),
-                "time": pd.DatetimeIndex(self.time_us.view("datetime64[us]"), tz="UTC"),
-                "lon": self.lon,
-                "lat": self.lat,
-                "accuracy_m": self.accuracy_m.astype(np.float64),
-            }
-        )
+    place: Ints  #: sorted
+    back: NDArray[np.bool_]  #: goes back behind what was told already
+    time_us: Ints  #: of the fix that each stands at; NO_TIME: it is walked from its first
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    accuracy_m: NDArray[np.float64]
+    records: NDArray[np.void]  #: RECORD; ``unit`` is the row, ``fence`` the number of its version
+
+    @classmethod
+    def of(cls, stand: Standings, place: Ints, back: dict[int, Mark | None]) -> Starts:
+        """Units at ``place`` go on from where they stand, but those in ``back`` from marks."""
+        heads = stand.heads[place]
+        row_of = np.full(len(stand.heads), -1)
+        row_of[place] = np.arange(len(place))
+        gone = np.array([at in back for at in place.tolist()], dtype=bool) if back else None
+        if gone is not None:
+            row_of[place[gone]] = -1
+        own = stand.records[row_of[stand.records["unit"]] >= 0]
+        own["unit"] = row_of[own["unit"]]
+        made = cls(
+            place=place,
+            back=np.zeros(len(place), dtype=bool) if gone is None else gone,
+            time_us=heads["time"].copy(), lon=heads["lon"].copy(), lat=heads["lat"].copy(),
+            accuracy_m=heads["accuracy_m"].astype(np.float64), records=own,
+        )  # fmt: skip
+        return made if gone is None else made._from_marks(back)
+
+    def _from_marks(self, back: dict[int, Mark | None]) -> Starts:
+        parts = [self.records]
+        for row in np.flatnonzero(self.back).tolist():
+            mark = back[int(self.place[row])]
+            if mark is None:
+                self.time_us[row] = NO_TIME
+                continue
+            self.time_us[row], self.accuracy_m[row] = mark.time_us, mark.accuracy_m
+            self.lon[row], self.lat[row] = mark.lon, mark.lat
+            records = mark.records.copy()
+            records["unit"], records["breach"] = row, 0  # what it is called is looked for anew
+            parts.append(records)
+        joined = np.concatenate(parts)
+        joined = joined[np.argsort(joined["unit"], kind="stable")]
+        return Starts(**{**vars(self), "records": joined})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replay:
-    """A walk of units from their states over all that is stored since."""
+    """A walk of units over all that is stored since their starts; units are rows of ``starts``."""
 
+    starts: Starts
     track: Track
     found: Walked
-    number: NDArray[np.int64]  #: unit_no of each unit of the track
     sure: NDArray[np.bool_]  #: of each unit: its last fix is judged for good
-    marks: list[tuple[int, State]]
+    marks: list[tuple[int, Mark]]  #: (row of the unit, what it was doing on the way)
 
 
 def replay(
     connection: Connection,
-    starts: Mapping[int, State | None],
-    units: pd.DataFrame,
-    fences: Fences,
+    stand: Standings,
+    starts: Starts,
+    law: Lawbook,
     zone: ZoneInfo,
     came: Came | None,
-    back: Collection[int] = (),
 ) -> Replay:
-    """Walk units (by unit_no) from ``starts``, or from their first fix where there is none.
+    """Walk units on; ``came`` is all that is stored of some of them since their starts."""
+    place = starts.place
+    going = starts.time_us != NO_TIME
+    track = _track(connection, stand, starts, came)
+    lasting = starts.records.copy()
+    lasting["fence"] = law.positions(lasting["fence"])
+    lasting = lasting[lasting["fence"] >= 0]  # a version that there is no longer is left out
+    kind = law.kinds(stand)[place]
+    typical_m = stand.told("accuracy_m")[place]
 
-    ``units``: index id; unit_no, max_gap_s, top_speed_ms, accuracy_m [, kind, team]. ``came``:
-    all that is stored of some units since their starts, which then need not be read. ``back``:
-    those that go back behind what was told of them.
-    """
-    names = {int(number): str(unit) for unit, number in units["unit_no"].items()}
-    track = Track.of(_fixes(connection, starts, names, came), units)
-    number = units["unit_no"].reindex(track.units).to_numpy(dtype=np.int64)
-    lasting, going = states.taken_up([starts[int(n)] for n in number], fences)
-    lasting["breach"][np.isin(number, list(back))[lasting["unit"]]] = 0  # it is looked for anew
-    found = walked(track, units, fences, zone=zone, lasting=lasting, going=going)
-    sure = ~found.on_line & ~track.hasty
-    marks = _marks(track, units, fences, zone, lasting, going, number)
-    return Replay(track=track, found=found, number=number, sure=sure, marks=marks)
+    def walk(track: Track, lasting: NDArray[np.void], going: NDArray[np.bool_]) -> Walked:
+        return walked_by(
+            track, law.fences, asked=law.asked, kind=kind, typical_m=typical_m, zone=zone,
+            lasting=lasting, going=going,
+        )  # fmt: skip
 
-
-def _fixes(
-    connection: Connection,
-    starts: Mapping[int, State | None],
-    names: Mapping[int, str],
-    came: Came | None,
-) -> pd.DataFrame:
-    """The fix at which each unit stopped, and those since."""
-    stopped = {number: state for number, state in starts.items() if state is not None}
-    known = set() if came is None else came.units
-    since = {n: None if s is None else s.time + _US for n, s in starts.items() if n not in known}
-    parts = []
-    if came is not None and known:
-        parts.append(came.frame(names))
-    if since:
-        parts.append(fixes_since(connection, since).drop(columns="patrol_id"))
-    rows = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-    if not stopped:
-        return rows
-    accuracy_m = [np.nan if s.accuracy_m is None else s.accuracy_m for s in stopped.values()]
-    times = [(s.time - _EPOCH) // _US for s in stopped.values()]
-    before = pd.DataFrame(
-        {
-            "unit": pd.array([names[n] for n in stopped], dtype="str"),
-            "time": pd.DatetimeIndex(np.array(times, dtype="datetime64[us]"), tz="UTC"),
-            "lon": np.array([s.lon for s in stopped.values()], dtype=float),
-            "lat": np.array([s.lat for s in stopped.values()], dtype=float),
-            "accuracy_m": np.array(accuracy_m, dtype=float),
-        }
+    found = walk(track, lasting, going)
+    made: list[tuple[int, Mark]] = []
+    if np.diff(track.starts).max(initial=0) > 2 * marks.EVERY:
+        made = _marks(track, walk, lasting, going, law)
+    return Replay(
+        starts=starts, track=track, found=found, sure=~found.on_line & ~track.hasty, marks=made
     )
-    return pd.concat([before, rows], ignore_index=True)
+
+
+def _track(connection: Connection, stand: Standings, starts: Starts, came: Came | None) -> Track:
+    """The fix that each unit stands at, and those since."""
+    place = starts.place
+    row_of = np.full(len(stand.heads), -1)
+    row_of[place] = np.arange(len(place))
+    at = np.flatnonzero(starts.time_us != NO_TIME)
+    units = [at]
+    times, lons, lats = [starts.time_us[at]], [starts.lon[at]], [starts.lat[at]]
+    accuracies = [starts.accuracy_m[at]]
+    unread = np.ones(len(place), dtype=bool)
+    if came is not None and len(came.place):
+        row = row_of[came.place]
+        ours = row >= 0
+        ours[ours] = ~starts.back[row[ours]]
+        units.append(row[ours])
+        times.append(came.time_us[ours])
+        lons.append(came.lon[ours])
+        lats.append(came.lat[ours])
+        accuracies.append(came.accuracy_m[ours].astype(np.float64))
+        unread[row[ours]] = False
+    if unread.any():
+        rows = np.flatnonzero(unread)
+        since_us = np.where(starts.time_us[rows] == NO_TIME, NO_TIME, starts.time_us[rows] + 1)
+        numbers = stand.unit_no(place[rows])
+        read = rows_since(connection, numbers, since_us)
+        units.append(rows[np.searchsorted(numbers, read.unit_no)])
+        times.append(read.time_us)
+        lons.append(read.lon)
+        lats.append(read.lat)
+        accuracies.append(read.accuracy_m)
+    unit = np.concatenate(units)
+    order = np.argsort(unit, kind="stable")  # of each unit the parts came in the order of time
+    return Track.of_arrays(
+        stand.told("ids")[place].tolist(),
+        unit[order], np.concatenate(times)[order], np.concatenate(lons)[order],
+        np.concatenate(lats)[order], np.concatenate(accuracies)[order],
+        max_gap_s=stand.told("max_gap_s")[place],
+        top_speed_ms=stand.told("top_speed_ms")[place],
+    )  # fmt: skip
 
 
 def _marks(
     track: Track,
-    units: pd.DataFrame,
-    fences: Fences,
-    zone: ZoneInfo,
+    walk: _Walk,
     lasting: NDArray[np.void],
     going: NDArray[np.bool_],
-    number: NDArray[np.int64],
-) -> list[tuple[int, State]]:
-    """States at every so many fixes of units that were walked far, but for the last such."""
-    made: list[tuple[int, State]] = []
+    law: Lawbook,
+) -> list[tuple[int, Mark]]:
+    """What units that were walked far were doing at every so many fixes, but for the last such."""
+    made: list[tuple[int, Mark]] = []
     until = track.starts[1:]
     stopped = track.starts[:-1] - 1 + going  # the fix at which each unit stands
-    active = np.ones(len(number), dtype=bool)
+    active = np.ones(len(until), dtype=bool)
     while True:
-        stop = stopped + states.EVERY
-        active = active & (stop + states.EVERY < until)
+        stop = stopped + marks.EVERY
+        active = active & (stop + marks.EVERY < until)
         if not active.any():
             return made
         begin = np.where(going, stopped, stopped + 1)
         part = track.between(begin, np.where(active, stop + 1, begin))
-        found = walked(
-            part, units, fences, zone=zone,
-            lasting=lasting[active[lasting["unit"]]], going=going & active,
-        )  # fmt: skip
+        found = walk(part, lasting[active[lasting["unit"]]], going & active)
         good = active & ~found.on_line  # fixes behind it have settled whether it counts
-        own = records_by_unit(found.lasting, len(number))
+        own = records_by_unit(numbered(found.lasting, law), len(until))
         made += [
-            (int(number[u]), state_at(track, int(stop[u]), own[u], fences))
-            for u in np.flatnonzero(good)
+            (int(u), mark_at(track, int(stop[u]), own[u])) for u in np.flatnonzero(good).tolist()
         ]
         lasting, going, stopped = found.lasting, going | active, np.where(active, stop, stopped)
+
+
+def numbered(records: NDArray[np.void], law: Lawbook) -> NDArray[np.void]:
+    """Records whose versions are named by number, to be kept."""
+    made = records.copy()
+    made["fence"] = law.numbers[records["fence"]]
+    return made
 
 
 def records_by_unit(records: NDArray[np.void], count: int) -> list[NDArray[np.void]]:
@@ -165,17 +211,11 @@ def records_by_unit(records: NDArray[np.void], count: int) -> list[NDArray[np.vo
     return [records[bounds[u] : bounds[u + 1]] for u in range(count)]
 
 
-def state_at(
-    track: Track, fix: int, records: NDArray[np.void], fences: Fences, **more: object
-) -> State:
-    """The state of a unit at a fix of the track."""
-    accuracy_m = float(track.accuracy_m[fix])
-    return State(
-        time=_EPOCH + int(track.time_us[fix]) * _US,
-        lon=float(track.lon[fix]),
-        lat=float(track.lat[fix]),
-        accuracy_m=None if np.isnan(accuracy_m) else accuracy_m,
-        fences=[states.fence_name(fences.ids[f], fences.versions[f]) for f in records["fence"]],
-        records=records.tobytes(),
-        **more,  # type: ignore[arg-type]
-    )
+def mark_at(track: Track, fix: int, records: NDArray[np.void]) -> Mark:
+    """What a unit was doing at a fix of the track."""
+    own = records.copy()
+    own["unit"] = 0
+    return Mark(
+        time_us=int(track.time_us[fix]), lon=float(track.lon[fix]), lat=float(track.lat[fix]),
+        accuracy_m=float(track.accuracy_m[fix]), records=own,
+    )  # fmt: skip

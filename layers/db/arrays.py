@@ -51,9 +51,21 @@ def float4(values: NDArray[Any]) -> Packed:
     return _packed(values, ">f4", _FLOAT4, 1021, missing=np.isnan(values))
 
 
+def reals(values: NDArray[Any]) -> Packed:
+    """A real[]; NaN is NaN."""
+    return _packed(values, ">f4", _FLOAT4, 1021)
+
+
 def times(micros: NDArray[Any]) -> Packed:
     """A timestamptz[] of microseconds since 1970."""
     return _packed(micros - POSTGRES_EPOCH_US, ">i8", _TIMESTAMPTZ, 1185)
+
+
+def times_or_never(micros: NDArray[Any]) -> Packed:
+    """A timestamptz[] of microseconds since 1970; the smallest integer is -infinity."""
+    least = np.iinfo(np.int64).min
+    sent = np.where(micros == least, least, micros - POSTGRES_EPOCH_US)
+    return _packed(sent, ">i8", _TIMESTAMPTZ, 1185)
 
 
 def booleans(values: NDArray[Any]) -> Packed:

@@ -17,12 +17,16 @@ from sqlalchemy import Connection, Engine, text
 
 from layers import breaches, versions
 from layers.db.engine import Principal, acting
+from layers.errors import DatabaseUnavailableError
 from layers.fixes import days, placing, store
 from layers.fixes.batch import Batch
 from layers.fixes.placing import Placed
 from layers.fixes.sorting import SortedOut, sort_out
 from layers.region import Region
+from layers.standings import MovedError
 
+#: How often a transaction begins again: a day has no partition, or a name means another unit.
+_TRIES = 5
 #: What a fix may carry; anything else is dropped at the door.
 COLUMNS = (
     "unit", "time", "lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery",
@@ -87,18 +91,28 @@ def store_together(
     """The same of several batches in one transaction, as if they came after one another."""
     moment = now or datetime.now(UTC)
     whole = Batch.joined(batches)
-    with acting(engine, principal, "patrolgrid_write") as connection:
-        sorted_out = sort_out(
+
+    def sorted_out(connection: Connection) -> SortedOut:
+        return sort_out(
             connection, whole, region, moment, clock_skew_s, retention_days, believed=believed
         )
-        unmade = days.unmade(engine, sorted_out.days)
+
+    for _ in range(_TRIES):
+        try:
+            with acting(engine, principal, "patrolgrid_write") as connection:
+                given = sorted_out(connection)
+                unmade = days.unmade(engine, given.days)
+                if not unmade:
+                    receipts = _stored(connection, batches, given, region, moment)
+        except MovedError:
+            continue
         if not unmade:
-            return _stored(connection, batches, sorted_out, region, moment)
-    with acting(engine, principal, "patrolgrid_write") as connection:
-        days.make(connection, unmade)
-    days.note(engine, unmade)
-    with acting(engine, principal, "patrolgrid_write") as connection:
-        return _stored(connection, batches, sorted_out, region, moment)
+            given.standings.keep()
+            return receipts
+        with acting(engine, principal, "patrolgrid_write") as connection:
+            days.make(connection, unmade)
+        days.note(engine, unmade)
+    raise DatabaseUnavailableError("units are being enrolled anew all the time: send it again")
 
 
 def _stored(
@@ -109,7 +123,6 @@ def _stored(
     moment: datetime,
 ) -> list[Receipt]:
     connection.execute(text("SET LOCAL synchronous_commit = on"))
-    given = given.locked(connection)
     if len(given.strangers):
         store.count_strangers(connection, len(given.strangers), moment)
     placed = placing.place(connection, given, moment)
@@ -118,17 +131,19 @@ def _stored(
         rows = given.doubts.index.to_numpy()
         doubtful = given.whole.take(rows).frame().set_axis(rows)
         store.quarantine(connection, doubtful, given.doubts, moment)
-    changed: dict[int, int] = {}
-    if placed.since:
-        changed = breaches.decide(
-            connection, placed.since, given.units, region, now=moment, came=placed.came
+    stand, moved = given.standings, {}
+    if placed.changed:
+        moved = breaches.decide(
+            connection, stand, placed.since_us, region, now=moment, came=placed.came
         )
-    if placed.since or placed.retold:
+    if placed.changed or placed.retold:
+        placing.note_newest(stand, placed.new, placed.noted, moment)
+        stand.save(connection)
         versions.bump(connection, "fixes")
-    return receipts(batches, given, placed, quarantined, changed)
+    return _receipts(batches, given, placed, quarantined, moved)
 
 
-def receipts(
+def _receipts(
     batches: Sequence[Batch],
     given: SortedOut,
     placed: Placed,
@@ -146,9 +161,10 @@ def receipts(
         for rows in (placed.accepted, placed.duplicates, given.strangers)
     ]
     moved = np.zeros(len(batches), dtype=np.int64)
-    last = dict(zip(given.unit_no.tolist(), of(given.sound).tolist(), strict=True))
-    for number, breaches_moved in changed.items():
-        moved[last[number]] += breaches_moved
+    if changed:
+        last = dict(zip(given.place.tolist(), of(given.sound).tolist(), strict=True))
+        for place, breaches_moved in changed.items():
+            moved[last[place]] += breaches_moved
     doubts: list[list[Quarantined]] = [[] for _ in batches]
     for row, reason in sorted(quarantined.items()):
         job = int(np.searchsorted(ends, row, side="right"))

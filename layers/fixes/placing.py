@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo import tracks
-from layers.breaches.replay import Came
+from layers.breaches import NEVER_US, Came
 from layers.fixes import plain, store
 from layers.fixes.batch import NOBODY
 from layers.fixes.columns import VALUES, kept
-from layers.fixes.plain import Rows
+from layers.fixes.plain import Rows, micros
 from layers.fixes.sorting import SortedOut
+from layers.standings import Standings
 
 Ints = NDArray[np.int64]
 
@@ -29,96 +31,136 @@ class Placed:
     duplicates: Ints
     retold: int  #: duplicates that say more of the same place, and stand now in its stead
     conflicts: pd.Series  #: by row, why one that a better fix outdid is set aside
-    since: dict[int, datetime]  #: by unit_no, the earliest time that changed
-    new: Rows | None = None  #: of units of which nothing was compared, what is new
+    since_us: Ints  #: by the place of a unit, the earliest time that changed; NEVER_US for nothing
+    new: Rows  #: those that are later than all before of their unit
+    compared: NDArray[np.bool_]  #: by place, whether some of the unit's met others at one time
+    noted: pd.DataFrame  #: of these, what is stored now
 
     @property
-    def came(self) -> Came | None:
-        """The new ones, to be judged without reading them back."""
-        if self.new is None:
-            return None
+    def changed(self) -> bool:
+        """Whether anything did."""
+        return bool((self.since_us != NEVER_US).any())
+
+    @property
+    def came(self) -> Came:
+        """The new ones of units of which nothing else is new, to be judged without reading."""
+        rows = self.new.take(~self.compared[self.new.place]) if self.compared.any() else self.new
         return Came(
-            unit_no=self.new.unit_no, time_us=self.new.time_us, lon=self.new.lon, lat=self.new.lat,
-            accuracy_m=self.new.told["accuracy_m"],
+            place=rows.place, time_us=rows.time_us, lon=rows.lon, lat=rows.lat,
+            accuracy_m=rows.told["accuracy_m"],
         )  # fmt: skip
 
 
 def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
-    """Store the sound fixes. The units must be locked."""
+    """Store the sound fixes of units that are locked."""
     rows, order, crowd = _rows(connection, given)
-    numbers, first = np.unique(rows.unit_no, return_index=True)
-    newest_us = np.repeat(
-        plain.latest_us(connection, numbers), np.diff(np.r_[first, len(rows.unit_no)])
-    )
-    new = (rows.time_us > newest_us) & ~crowd
-    late = ~new & ~crowd
+    new = (rows.time_us > given.standings.heads["time"][rows.place]) & ~crowd
     plain.put_new(connection, rows.take(new), moment)
-    stored = plain.put_late(connection, rows.take(late), moment)
-    plain.note_latest(connection, rows.take(new), moment)
     fresh = new.copy()
-    fresh[late] = stored
-    compared = _compared(connection, given, np.sort(given.sound[order[~fresh]]), moment)
-    alone = ~np.isin(rows.unit_no, rows.unit_no[~fresh])
-    since = _earliest(rows.unit_no[fresh], rows.time_us[fresh])
-    for number, time in compared.since.items():
-        since[number] = min(time, since.get(number, time))
-    return Placed(
-        accepted=np.sort(np.r_[given.sound[order[fresh]], compared.accepted]),
-        duplicates=compared.duplicates,
-        retold=compared.retold,
-        conflicts=compared.conflicts,
-        since=since,
-        new=rows.take(new & alone),
+    late = ~new & ~crowd
+    if late.any():
+        fresh[late] = plain.put_late(connection, rows.take(late), moment)
+    since_us = np.full(len(given.standings.heads), NEVER_US)
+    np.minimum.at(since_us, rows.place[fresh], rows.time_us[fresh])
+    none = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
+    placed = Placed(
+        accepted=given.sound[order[fresh]],
+        duplicates=np.empty(0, dtype=np.int64),
+        retold=0,
+        conflicts=none,
+        since_us=since_us,
+        new=rows.take(new),
+        compared=np.zeros(len(given.standings.heads), dtype=bool),
+        noted=pd.DataFrame(),
     )
+    if fresh.all():
+        return placed
+    placed.compared[rows.place[~fresh]] = True
+    return _compared(connection, given, np.sort(given.sound[order[~fresh]]), moment, placed)
+
+
+def note_newest(stand: Standings, rows: Rows, noted: pd.DataFrame, moment: datetime) -> None:
+    """Where units stand now: ``rows`` by unit and time, and ``noted``, are stored."""
+    heads = stand.heads
+    if len(rows.place):
+        last = np.r_[rows.place[1:] != rows.place[:-1], True]
+        newest = rows.take(last)
+        at = newest.place
+        heads["time"][at], heads["lon"][at] = newest.time_us, newest.lon
+        heads["lat"][at], heads["received_at"][at] = newest.lat, micros(moment)
+        for name in VALUES:
+            heads[name][at] = newest.told[name]
+    if noted.empty:
+        return
+    times_us = noted["time"].dt.as_unit("us").array.asi8.tolist()
+    places = stand.places(noted["unit_no"].to_numpy(dtype=np.int64)).tolist()
+    for k, (at, time_us) in enumerate(zip(places, times_us, strict=True)):
+        if time_us >= heads["time"][at]:
+            row = noted.iloc[k]
+            told = [row[name] for name in ("lon", "lat", *VALUES)]
+            heads["time"][at], heads["received_at"][at] = time_us, micros(moment)
+            for name, value in zip(("lon", "lat", *VALUES), told, strict=True):
+                heads[name][at] = value
 
 
 def _rows(connection: Connection, given: SortedOut) -> tuple[Rows, Ints, NDArray[np.bool_]]:
     """The sound fixes by unit and time, their order, and which share unit and time."""
     whole, at = given.whole, given.sound
-    order = np.lexsort((whole.time_us[at], given.unit_no))
-    at, unit_no = at[order], given.unit_no[order]
-    named = np.unique(whole.patrol_id.codes[at])
-    wanted = [whole.patrol_id.names[code] for code in named if code != NOBODY]
-    numbers = store.patrol_numbers(connection, sorted(wanted))
-    patrol_no = np.array([*(numbers.get(n, 0) for n in whole.patrol_id.names), 0], dtype=np.int64)
+    order = np.lexsort((whole.time_us[at], given.place))
+    at, place = at[order], given.place[order]
     rows = Rows(
-        unit_no=unit_no,
+        place=place,
+        unit_no=given.standings.unit_no(place),
         time_us=whole.time_us[at],
         lon=whole.lon[at],
         lat=whole.lat[at],
         told={name: kept(name, getattr(whole, name)[at]) for name in VALUES},
-        patrol_no=patrol_no[whole.patrol_id.codes[at]],
+        patrol_no=_patrols(connection, given, at),
     )
-    pair = (unit_no[1:] == unit_no[:-1]) & (rows.time_us[1:] == rows.time_us[:-1])
+    pair = (place[1:] == place[:-1]) & (rows.time_us[1:] == rows.time_us[:-1])
     crowd = np.zeros(len(at), dtype=bool)
     crowd[1:] |= pair
     crowd[:-1] |= pair
     return rows, order, crowd
 
 
-def _compared(connection: Connection, given: SortedOut, rows: Ints, moment: datetime) -> Placed:
+def _patrols(connection: Connection, given: SortedOut, at: Ints) -> Ints:
+    """The number of each row's patrol; 0 where there is none."""
+    patrol = given.whole.patrol_id
+    if not patrol.names:
+        return np.zeros(len(at), dtype=np.int64)
+    named = np.unique(patrol.codes[at])
+    wanted = [patrol.names[code] for code in named if code != NOBODY]
+    numbers: Mapping[str, int] = store.patrol_numbers(connection, sorted(wanted))
+    return np.array([*(numbers.get(n, 0) for n in patrol.names), 0], dtype=np.int64)[
+        patrol.codes[at]
+    ]
+
+
+def _compared(
+    connection: Connection, given: SortedOut, rows: Ints, moment: datetime, placed: Placed
+) -> Placed:
     """Fixes that meet others at one time: each pair is compared, the better stays."""
-    none = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
-    if not len(rows):
-        empty = np.empty(0, dtype=np.int64)
-        return Placed(accepted=empty, duplicates=empty, retold=0, conflicts=none, since={})
+    stand = given.standings
     sound = store.as_kept(given.whole.take(rows).frame().set_axis(rows))
     settled = tracks.settle(sound)
-    placed = store.place(connection, settled.kept, given.units, moment)
+    units = stand.frame(np.unique(given.place[np.isin(given.sound, rows)]))
+    found = store.place(connection, settled.kept, units, moment)
     store.quarantine(connection, sound, settled.conflicts["reason"], moment)
-    store.quarantine_rows(connection, placed.quarantined, moment)
+    store.quarantine_rows(connection, found.quarantined, moment)
     repeats = settled.duplicates.index[settled.duplicates.to_numpy()]
-    return Placed(
-        accepted=placed.accepted.to_numpy(dtype=np.int64),
-        duplicates=np.r_[repeats.to_numpy(np.int64), placed.duplicates.to_numpy(np.int64)],
-        retold=placed.retold,
-        conflicts=pd.concat([none, settled.conflicts["reason"], placed.conflicts["reason"]]),
-        since=placed.since,
+    since_us = placed.since_us.copy()
+    for number, time in found.since.items():
+        at = int(stand.places(np.array([number]))[0])
+        since_us[at] = min(micros(time), since_us[at])
+    return replace(
+        placed,
+        accepted=np.r_[placed.accepted, found.accepted.to_numpy(dtype=np.int64)],
+        duplicates=np.r_[repeats.to_numpy(np.int64), found.duplicates.to_numpy(np.int64)],
+        retold=found.retold,
+        conflicts=pd.concat(
+            [placed.conflicts, settled.conflicts["reason"], found.conflicts["reason"]]
+        ),
+        since_us=since_us,
+        noted=found.noted,
     )
-
-
-def _earliest(unit_no: Ints, time_us: Ints) -> dict[int, datetime]:
-    """The earliest time of each unit; both sorted by unit and time."""
-    numbers, first = np.unique(unit_no, return_index=True)
-    times = time_us[first].tolist()
-    return {n: plain.moment(t) for n, t in zip(numbers.tolist(), times, strict=True)}

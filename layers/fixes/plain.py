@@ -21,7 +21,6 @@ from layers.fixes.copying import COLUMNS, copy
 
 Ints = NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = ("unit_no", "time", "lon", "lat", *VALUES, "received_at")
 _TYPES = {
     "unit_no": "int", "patrol_no": "int", "time": "timestamptz", "lon": "float8", "lat": "float8",
 }  # fmt: skip
@@ -37,6 +36,7 @@ _PACK: dict[str, Callable[[NDArray[Any]], arrays.Packed]] = {
 class Rows:
     """Sound fixes as arrays of one length."""
 
+    place: Ints  #: where the units stand
     unit_no: Ints
     time_us: Ints
     lon: NDArray[np.float64]
@@ -47,7 +47,8 @@ class Rows:
     def take(self, at: Ints | NDArray[np.bool_]) -> Rows:
         """Some of them."""
         return Rows(
-            unit_no=self.unit_no[at], time_us=self.time_us[at], lon=self.lon[at], lat=self.lat[at],
+            place=self.place[at], unit_no=self.unit_no[at], time_us=self.time_us[at],
+            lon=self.lon[at], lat=self.lat[at],
             told={name: column[at] for name, column in self.told.items()},
             patrol_no=self.patrol_no[at],
         )  # fmt: skip
@@ -61,20 +62,6 @@ def moment(time_us: int) -> datetime:
 def micros(time: datetime) -> int:
     """A time as microseconds since 1970."""
     return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def latest_us(connection: Connection, numbers: Ints) -> Ints:
-    """The time of the latest stored fix of each of sorted units; the smallest integer without."""
-    rows: Any = raw(connection).execute(
-        "SELECT unit_no, (extract(epoch FROM time) * 1000000)::bigint FROM latest_fixes"
-        " WHERE unit_no = ANY(%s)",
-        [arrays.int4(numbers)],
-        binary=True,
-    )
-    found = np.full(len(numbers), np.iinfo(np.int64).min)
-    known = np.array(rows.fetchall(), dtype=np.int64).reshape(-1, 2)
-    found[np.searchsorted(numbers, known[:, 0])] = known[:, 1]
-    return found
 
 
 def put_new(connection: Connection, rows: Rows, received: datetime) -> None:
@@ -102,24 +89,6 @@ def put_late(connection: Connection, rows: Rows, received: datetime) -> NDArray[
     place = {key: i for i, key in enumerate(keys)}
     stored[[place[key] for key in found]] = True
     return stored
-
-
-def note_latest(connection: Connection, rows: Rows, received: datetime) -> None:
-    """Remember the newest fix of each unit; rows sorted by unit and time, later than all before."""
-    if not len(rows.unit_no):
-        return
-    last = np.r_[rows.unit_no[1:] != rows.unit_no[:-1], True]
-    newest = rows.take(last)
-    names = _LATEST[:-1]
-    changed = [f"{name} = excluded.{name}" for name in _LATEST[1:]]
-    raw(connection).execute(
-        f"INSERT INTO latest_fixes ({', '.join(_LATEST)})"
-        f" SELECT {', '.join('w.' + name for name in names)}, %s::timestamptz"
-        f" FROM unnest({_casts(names)}) AS w ({', '.join(names)})"
-        f" ON CONFLICT (unit_no) DO UPDATE SET {', '.join(changed)}",
-        [received, *_arrays(newest, names)],
-        binary=True,
-    )
 
 
 def _casts(names: Sequence[str]) -> str:

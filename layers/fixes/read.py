@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from psycopg import Connection as Psycopg
 from sqlalchemy import Connection, text
 
+from layers.db import arrays
 from layers.db.engine import raw
 
 # One fix as the server packs it; one value a unit comes over, not one row a fix, which Python
@@ -66,6 +70,53 @@ def fixes_since(connection: Connection, since: dict[int, datetime | None]) -> pd
     rows = _fetched(raw(connection), query)
     rows = rows[np.lexsort((rows["time"], rows["unit_no"]))]
     return _frame(connection, rows, numbers)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """Stored fixes as arrays of one length, by unit and time."""
+
+    unit_no: NDArray[np.int64]
+    time_us: NDArray[np.int64]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    accuracy_m: NDArray[np.float64]  #: NaN where it was not stated
+
+
+def rows_since(
+    connection: Connection, numbers: NDArray[np.int64], since_us: NDArray[np.int64]
+) -> Rows:
+    """All fixes of units (by number, sorted), each from its own moment on."""
+    # One array a unit and column comes over: neither side handles fixes one by one.
+    found: Any = raw(connection).execute(
+        "SELECT w.unit_no, x.* FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, since),"
+        " LATERAL (SELECT array_send(array_agg(f.time)), array_send(array_agg(f.lon)),"
+        "  array_send(array_agg(f.lat)), array_send(array_agg(coalesce(f.accuracy_m, 'NaN')))"
+        "  FROM (SELECT time, lon, lat, accuracy_m FROM fixes g WHERE g.unit_no = w.unit_no"
+        "   AND g.time >= w.since ORDER BY g.time) f) x ORDER BY w.unit_no",
+        [arrays.int4(numbers), arrays.times_or_never(since_us)],
+        binary=True,
+    )
+    rows = [row for row in found if row[1] is not None]
+    columns = [_items([row[k] for row in rows], item) for k, item in _SENT.items()]
+    counts = [(len(row[1]) - _HEAD_BYTES) // 12 for row in rows]
+    return Rows(
+        unit_no=np.repeat(np.array([row[0] for row in rows], dtype=np.int64), counts),
+        time_us=columns[0] + arrays.POSTGRES_EPOCH_US,
+        lon=columns[1], lat=columns[2], accuracy_m=columns[3],
+    )  # fmt: skip
+
+
+#: Columns of ``rows_since``, and how an item of each is sent after its length.
+_SENT = {1: "i8", 2: "f8", 3: "f8", 4: "f4"}
+_HEAD_BYTES = 20
+
+
+def _items(sent: Sequence[bytes], item: str) -> NDArray[Any]:
+    """The items of arrays that have one dimension and no null."""
+    kind = np.dtype([("size", ">i4"), ("item", f">{item}")])
+    data = b"".join(memoryview(array)[_HEAD_BYTES:] for array in sent)
+    return np.frombuffer(data, kind)["item"].astype(item[0] + "8")
 
 
 def _literal(moment: datetime | None) -> str:

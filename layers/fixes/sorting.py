@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo import tracks
+from layers import standings
 from layers.db import arrays
 from layers.db.engine import raw
 from layers.fixes import quarantine, retention
 from layers.fixes.batch import NOBODY, Batch
 from layers.fixes.plain import micros
 from layers.region import Region
+from layers.standings import Standings
 
 #: No tracker is older; without an edge a broken clock would make partitions of years long past.
 FIRST_DAY = datetime(1900, 1, 1, tzinfo=UTC)
@@ -31,47 +33,20 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class SortedOut:
-    """A batch sorted out; rows are places in ``whole``."""
+    """A batch sorted out; rows are positions in ``whole``."""
 
     whole: Batch
-    units: pd.DataFrame  #: those that are named and enrolled, by id
+    standings: Standings  #: of the units that are named and enrolled; locked
     strangers: Ints  #: rows of units that are not enrolled
     doubts: pd.Series  #: by row, why it is not believed
     sound: Ints  #: rows of the others
-    unit_no: Ints  #: of the sound rows
+    place: Ints  #: of the sound rows, where their units stand
 
     @property
     def days(self) -> list[int]:
         """The days (since 1970, UTC) of the sound fixes."""
         found: list[int] = np.unique(self.whole.time_us[self.sound] // _DAY_US).tolist()
         return found
-
-    def locked(self, connection: Connection) -> SortedOut:
-        """The same with the units locked, as they are now: some may be enrolled no more.
-
-        In one order, so that batches wait for each other and never deadlock.
-        """
-        rows: Any = raw(connection).execute(
-            f"SELECT {', '.join(_UNIT)} FROM units WHERE unit_no = ANY(%s)"
-            " AND disenrolled_at IS NULL ORDER BY unit_no FOR NO KEY UPDATE",
-            [arrays.int4(self.units["unit_no"].to_numpy(dtype=np.int64))],
-            binary=True,
-        )
-        units = pd.DataFrame(rows.fetchall(), columns=list(_UNIT)).set_index("id")
-        if len(units) == len(self.units):
-            return replace(self, units=units)
-        left = ~np.isin(self.unit_no, units["unit_no"].to_numpy(dtype=np.int64))
-        doubtful = self.doubts.index.to_numpy(dtype=np.int64)
-        names = np.array([*self.whole.unit.names, None], dtype=object)
-        gone = ~np.isin(names[self.whole.unit.codes[doubtful]], units.index.to_numpy(dtype=object))
-        return replace(
-            self,
-            units=units,
-            strangers=np.sort(np.r_[self.strangers, self.sound[left], doubtful[gone]]),
-            doubts=self.doubts[~gone],
-            sound=self.sound[~left],
-            unit_no=self.unit_no[~left],
-        )
 
 
 def sort_out(
@@ -84,17 +59,17 @@ def sort_out(
     *,
     believed: bool,
 ) -> SortedOut:
-    """Judge each fix of a batch alone. ``believed``: RELEASABLE doubts do not count."""
-    units = enrolled(connection, whole.unit.names)
-    numbers = units["unit_no"].reindex(whole.unit.names).fillna(NOBODY).to_numpy(dtype=np.int64)
-    unit_no = np.r_[numbers, NOBODY][whole.unit.codes]
-    known = np.flatnonzero(unit_no != NOBODY)
+    """Lock the units of a batch and judge each fix alone. Raises MovedError.
+
+    ``believed``: RELEASABLE doubts do not count.
+    """
+    stand, places = standings.enlist(connection, whole.unit.names)
+    place = np.r_[places, NOBODY][whole.unit.codes]
+    known = np.flatnonzero(place != NOBODY)
     oldest = max(FIRST_DAY, retention.oldest(connection, moment, retention_days) or FIRST_DAY)
-    worst = units["kind"].map({name: kind.worst_accuracy_m for name, kind in region.kinds.items()})
-    limits_m = worst.reindex(whole.unit.names).astype(float).fillna(np.inf).to_numpy()
     found = tracks.faults(
         whole.time_us[known], whole.lon[known], whole.lat[known], whole.accuracy_m[known],
-        limit_m=np.r_[limits_m, np.inf][whole.unit.codes[known]], oldest_us=micros(oldest),
+        limit_m=_worst_m(stand, region)[place[known]], oldest_us=micros(oldest),
         newest_us=micros(moment) + round(clock_skew_s * 1e6),
     )  # fmt: skip
     wrong = found >= 0
@@ -104,16 +79,30 @@ def sort_out(
     doubts = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
     if len(doubtful):
         frame = whole.take(doubtful).frame().set_axis(doubtful)
+        units = stand.frame(np.unique(place[doubtful]))
         doubts = _doubts(connection, frame, units, region, moment, clock_skew_s, oldest, believed)
     sound = known if not len(doubts) else known[~np.isin(known, doubts.index.to_numpy())]
     return SortedOut(
         whole=whole,
-        units=units,
-        strangers=np.flatnonzero(unit_no == NOBODY),
+        standings=stand,
+        strangers=np.flatnonzero(place == NOBODY),
         doubts=doubts,
         sound=sound,
-        unit_no=unit_no[sound],
+        place=place[sound],
     )
+
+
+def _worst_m(stand: Standings, region: Region) -> NDArray[np.float64]:
+    """The worst accuracy that is believed of each unit, by place."""
+    parts = []
+    for block in stand.blocks:
+        noted = block.roster.noted.get("worst_m")
+        if noted is None or noted[0] is not region:
+            kinds = [region.kinds.get(kind) for kind in block.roster.kind.tolist()]
+            limits_m = np.array([np.inf if k is None else k.worst_accuracy_m for k in kinds])
+            noted = block.roster.noted["worst_m"] = region, limits_m
+        parts.append(noted[1])
+    return np.concatenate([np.empty(0), *parts])
 
 
 def _doubts(

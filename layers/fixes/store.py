@@ -27,6 +27,7 @@ class Placed:
     retold: int  #: duplicates that say more of the same place, and stand now in its stead
     conflicts: pd.DataFrame  #: rows of the batch that a better stored fix outdid; column reason
     quarantined: pd.DataFrame  #: the same and stored fixes that were outdone, to be set aside
+    noted: pd.DataFrame  #: what is stored now and was not
     since: dict[int, datetime]  #: by unit_no, the earliest time that changed
 
 
@@ -76,7 +77,6 @@ def place(
     _insert(connection, fixes[fresh.to_numpy()])
     _replace(connection, fixes[(better | retold).to_numpy()])
     changed = fixes[(fresh | better).to_numpy()]
-    _note_latest(connection, fixes[(fresh | better | retold).to_numpy()])
     outdone = stored.merge(
         fixes[better.to_numpy()][["unit_no", "time", "unit"]], on=["unit_no", "time"]
     )
@@ -86,6 +86,7 @@ def place(
         retold=int(retold.sum()),
         conflicts=pd.DataFrame({"reason": CONFLICT}, index=fixes.index[worse.to_numpy()]),
         quarantined=pd.concat([fixes[worse.to_numpy()], outdone]).assign(reason=CONFLICT),
+        noted=fixes[(fresh | better | retold).to_numpy()],
         since={
             int(number): time.to_pydatetime()
             for number, time in changed.groupby("unit_no")["time"].min().items()
@@ -110,19 +111,17 @@ def _rest(frame: pd.DataFrame, suffix: str) -> pd.Series:
 
 
 def _stored_at(connection: Connection, fixes: pd.DataFrame) -> pd.DataFrame:
-    """What is stored at the units and times of ``fixes``; newer ones than the latest are not."""
+    """What is stored at the units and times of ``fixes``."""
     columns = ["unit_no", "time", "lon", "lat", *VALUES, "patrol_id"]
     if fixes.empty:
         return pd.DataFrame({name: fixes.get(name, []) for name in columns})
     rows = connection.execute(
         text(
             "WITH asked AS (SELECT * FROM unnest(CAST(:numbers AS int[]),"
-            "  CAST(:times AS timestamptz[])) AS a (unit_no, time)),"
-            " old AS (SELECT a.* FROM asked a JOIN latest_fixes l USING (unit_no)"
-            "  WHERE a.time <= l.time)"
+            "  CAST(:times AS timestamptz[])) AS a (unit_no, time))"
             f" SELECT {', '.join('f.' + c for c in columns[:-1])}, p.id AS patrol_id"
-            " FROM old, LATERAL"
-            " (SELECT * FROM fixes g WHERE g.unit_no = old.unit_no AND g.time = old.time"
+            " FROM asked, LATERAL"
+            " (SELECT * FROM fixes g WHERE g.unit_no = asked.unit_no AND g.time = asked.time"
             "  OFFSET 0) f LEFT JOIN patrols p USING (patrol_no)"
         ),
         {"numbers": fixes["unit_no"].tolist(), "times": fixes["time"].dt.to_pydatetime().tolist()},
@@ -174,25 +173,6 @@ def _replace(connection: Connection, fixes: pd.DataFrame) -> None:
                 " speed_ms = :speed_ms, heading_deg = :heading_deg, altitude_m = :altitude_m,"
                 " battery = :battery, patrol_no = :patrol_no, received_at = :received_at"
                 " WHERE unit_no = :unit_no AND time = :time"
-            ),
-            rows,
-        )
-
-
-def _note_latest(connection: Connection, fixes: pd.DataFrame) -> None:
-    newest = fixes.sort_values(["unit_no", "time"]).drop_duplicates("unit_no", keep="last")
-    rows = _records(newest)
-    if rows:
-        connection.execute(
-            text(
-                "INSERT INTO latest_fixes AS l (unit_no, time, lon, lat, accuracy_m, speed_ms,"
-                " heading_deg, altitude_m, battery, received_at) VALUES (:unit_no, :time, :lon,"
-                " :lat, :accuracy_m, :speed_ms, :heading_deg, :altitude_m, :battery, :received_at)"
-                " ON CONFLICT (unit_no) DO UPDATE SET time = excluded.time, lon = excluded.lon,"
-                " lat = excluded.lat, accuracy_m = excluded.accuracy_m,"
-                " speed_ms = excluded.speed_ms, heading_deg = excluded.heading_deg,"
-                " altitude_m = excluded.altitude_m, battery = excluded.battery,"
-                " received_at = excluded.received_at WHERE l.time <= excluded.time"
             ),
             rows,
         )

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +18,7 @@ from layers import versions
 from layers.errors import BadUnitError, FeatureExistsError, NoSuchUnitError
 from layers.places.columns import is_line
 from layers.region import Region
+from layers.standings import lock
 
 _COLUMNS = "id AS unit, call_sign, kind, team, max_gap_s, top_speed_ms, accuracy_m, enrolled_at"
 #: What is told of an enrolled unit, under the words of the interface: ``accuracy_m`` is a fix's.
@@ -53,6 +56,7 @@ def enrol(
         " top_speed_ms = excluded.top_speed_ms, accuracy_m = excluded.accuracy_m,"
         " disenrolled_at = NULL" + clash + " RETURNING id"
     )
+    lock(connection, _numbers(connection, [e.unit for e in enrolments]))
     # Deferred, the reference to the team would be looked at only at the commit.
     connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     for row in rows:
@@ -67,6 +71,14 @@ def enrol(
             raise FeatureExistsError(f"unit {row['unit']} is enrolled already: change it with PUT")
     versions.bump(connection, "units")
     return _told(connection, [str(row["unit"]) for row in rows])
+
+
+def _numbers(connection: Connection, named: Sequence[str]) -> NDArray[np.int64]:
+    """The numbers of those units that were enrolled before."""
+    rows = connection.execute(
+        text("SELECT unit_no FROM units WHERE id = ANY(:named)"), {"named": list(named)}
+    )
+    return np.array(rows.scalars().all(), dtype=np.int64)
 
 
 def change(connection: Connection, enrolment: Enrolment, region: Region) -> dict[str, object]:

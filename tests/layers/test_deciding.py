@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import text
 
 from layers import breaches
-from layers.breaches import states
+from layers.breaches import marks
 from layers.breaches.rejudging import Scope, judge_again
 from layers.db.engine import SYSTEM, acting
 from layers.fixes import dropping, intake
@@ -113,7 +113,7 @@ def test_a_batch_that_waits_for_a_change_of_its_unit_is_judged_by_the_change(pos
 def test_a_sensor_that_jitters_has_marks_all_the_same(post: Post) -> None:
     post.enrol("s", "sensor")
     post.fence("B", BOX)
-    rows = [(minute, 100.06 + 0.00001 * (minute % 7)) for minute in range(6 * states.EVERY)]
+    rows = [(minute, 100.06 + 0.00001 * (minute % 7)) for minute in range(6 * marks.EVERY)]
     for first in range(0, len(rows), 32):
         post.send(along(rows[first : first + 32], "s"))
     assert post.scalar("SELECT count(*) FROM walk_marks") >= 4

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from geo.breaches import judge
 from layers import breaches, frames
-from layers.breaches import states
+from layers.breaches import marks
 from layers.db.engine import SYSTEM, acting
 from layers.errors import NoSuchUnitError
 from layers.fixes import intake
@@ -284,7 +284,7 @@ def test_breaches_do_not_depend_on_the_order_or_batches_in_which_fixes_came(
     walk: list[tuple[int, tuple[float, float], float | None]],
     data: st.DataObject,
 ) -> None:
-    monkeypatch.setattr(states, "EVERY", fixes_between_marks)
+    monkeypatch.setattr(marks, "EVERY", fixes_between_marks)
     number = post.scalar("SELECT count(*) FROM units")
     unit = f"v{number}"
     # Only some are spoken of by the keep_in fence: one that never was inside is judged whole.
