@@ -7,7 +7,7 @@ result depends on which fixes there are, never on the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from layers.breaches import freezing, marks, matching, record
 from layers.breaches.lawbook import Lawbook, lawbook
 from layers.breaches.marks import Mark
 from layers.breaches.matching import Plan
+from layers.breaches.mending import Mended, mend
 from layers.breaches.record import Written
 from layers.breaches.replay import (
     NEVER_US,
@@ -70,12 +71,14 @@ def decide(
     region: Region,
     *,
     now: datetime,
+    until_us: Ints | None = None,
     came: Came | None = None,
 ) -> dict[int, int]:
     """Judge what fixes changed; how many breaches moved, by the place of their unit.
 
-    ``since_us``: by place, the earliest moment that changed; NEVER_US where nothing did. ``came``:
-    those of the fixes that are later than all of their units. The caller saves ``stand``.
+    ``since_us``: by place, the earliest moment that changed; NEVER_US where nothing did.
+    ``until_us``: the latest; without it all since may have. ``came``: those of the fixes that are
+    later than all of their units. The caller saves ``stand``.
     """
     place = np.flatnonzero(since_us != NEVER_US)
     if not len(place):
@@ -83,21 +86,30 @@ def decide(
     law = lawbook(connection)
     heads = stand.heads[place]
     first_us = np.minimum(since_us[place], _first_edits(heads, law))
-    walked = heads["walked"].astype(bool)
-    unsure = walked & ~heads["sure"].astype(bool)
-    ahead = walked & ~unsure & (first_us > heads["time"])
+    sure = heads["walked"].astype(bool) & heads["sure"].astype(bool)
+    ahead = sure & (first_us > heads["time"])
+    mended = None
+    if until_us is not None and not ahead.all():
+        # Where nothing else changed than something well before the newest fix.
+        deep = sure & (until_us[place] < heads["time"]) & (heads["fences_at"] == law.version)
+        if deep.any():
+            at = place[deep]
+            mended = mend(connection, stand, at, first_us[deep], until_us[at], law, region.timezone)
+            left = ~np.isin(place, mended.place)
+            place, heads, first_us, ahead = place[left], heads[left], first_us[left], ahead[left]
     back: dict[int, Mark | None] = {}
     if not ahead.all():
+        unsure = heads["walked"].astype(bool) & ~heads["sure"].astype(bool)
         first_us = np.where(unsure, np.minimum(first_us, heads["time"]), first_us)
         numbers = stand.unit_no(place)
         gone = np.flatnonzero(~ahead).tolist()
         found = marks.before(connection, {int(numbers[k]): int(first_us[k]) for k in gone})
         back = {int(place[k]): found.get(int(numbers[k])) for k in gone}
-    written = _walk_on(
-        connection, stand, Starts.of(stand, place, back), law, region, now, came=came
-    )
+    starts = Starts.of(stand, place, back)
+    written = _walk_on(connection, stand, starts, law, region, now, came=came, mended=mended)
     if not written.by_unit:
         return {}
+    place = np.flatnonzero(since_us != NEVER_US)
     place_of = dict(zip(stand.told("ids")[place].tolist(), place.tolist(), strict=True))
     return {place_of[unit]: count for unit, count in written.by_unit.items()}
 
@@ -158,37 +170,66 @@ def _walk_on(
     now: datetime,
     only: Callable[[Plan], Plan] = lambda plan: plan,
     came: Came | None = None,
+    mended: Mended | None = None,
 ) -> Written:
-    """Walk units from ``starts``, tell what changed, and keep where they stand."""
+    """Walk units from ``starts``, tell what changed (there and where it was ``mended``), and keep
+    where they stand."""
     walk = replay(connection, stand, starts, law, region.timezone, came)
-    fences = law.fences
-    rows = broken(walk.found.rows, fences)
-    rows = in_order(rows[(starts.back[rows["unit"]] | _news(rows)) & (rows["breach"] >= 0)], fences)
-    back = {int(k): int(starts.time_us[k]) for k in np.flatnonzero(starts.back)}
+    fences, names, rows = law.fences, walk.track.units, broken(walk.found.rows, law.fences)
+    units = Units.of(starts, mended)
+    if mended is not None:
+        names = names + stand.told("ids")[mended.place].tolist()
+        more = mended.rows.copy()
+        more["unit"] += len(starts.place)
+        rows = np.concatenate([rows, more])
+    again = units.back[rows["unit"]]
+    rows = in_order(rows[(again | _news(rows)) & (rows["breach"] >= 0)], fences)
     written = Written(counts={}, by_unit={})
-    if back or len(rows):
+    if units.back.any() or len(rows):
         edge = retention.edge(connection)
-        alone = ~starts.back[rows["unit"]] & ~_frozen(rows, edge)
+        alone = ~units.back[rows["unit"]] & ~_frozen(rows, edge)
         breach, changes = np.full(len(rows), _NEVER), list[tuple[int, record.Change]]()
         if alone.any():
-            breach[alone], changes = tell(connection, rows[alone], walk.track.units, fences, now)
+            breach[alone], changes = tell(connection, rows[alone], names, fences, now)
         wrote = alone.copy()
-        if back or not alone.all():
+        if units.back.any() or not alone.all():
             at = np.flatnonzero(~alone)
-            plan = _plan(connection, walk, rows[at], back, law)
+            plan = _plan(connection, units, names, rows[at], law)
             done = only(freezing.spared(plan, edge))
-            breach_of, more = record.write(connection, done, now)
-            changes = [*more, *changes]
+            breach_of, late = record.write(connection, done, now)
+            changes = [*late, *changes]
             for position, number in [*((p, i) for i, p in plan.same), *breach_of.items()]:
                 breach[at[position]] = number
             wrote[at[list(breach_of)]] = True
         written = record.announce(connection, changes, now)
         _remember(walk, rows, breach, wrote)
-    if back:
-        numbers = stand.unit_no(starts.place)
-        marks.forget(connection, {int(numbers[k]): us for k, us in back.items()})
-    _keep(connection, stand, walk, law)
+    _keep(connection, stand, walk, units, law, mended)
     return written
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Units:
+    """The units that are told of: those of a walk, then those that were mended."""
+
+    place: Ints
+    back: NDArray[np.bool_]  #: went back behind what was told
+    since_us: Ints  #: the fix that each began at; NO_TIME: its first
+    until_us: Ints  #: behind this fix nothing of it changed; NEVER_US: all may have
+
+    @classmethod
+    def of(cls, starts: Starts, mended: Mended | None) -> Units:
+        """The units of a walk, and those that were mended."""
+        never = np.full(len(starts.place), NEVER_US)
+        if mended is None:
+            return cls(
+                place=starts.place, back=starts.back, since_us=starts.time_us, until_us=never
+            )
+        return cls(
+            place=np.r_[starts.place, mended.place],
+            back=np.r_[starts.back, np.ones(len(mended.place), dtype=bool)],
+            since_us=np.r_[starts.time_us, mended.since_us],
+            until_us=np.r_[never, mended.until_us],
+        )
 
 
 def _frozen(rows: NDArray[np.void], edge: datetime | None) -> NDArray[np.bool_]:
@@ -211,20 +252,26 @@ def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
 
 def _plan(
     connection: Connection,
-    walk: Replay,
+    units: Units,
+    names: Sequence[str],
     rows: NDArray[np.void],
-    back: Mapping[int, int],
     law: Lawbook,
 ) -> Plan:
     """What becomes of which breach: of units that went back by what it is like, else by its id.
 
     An id that is told no more, as it was withdrawn, is that of a new breach.
     """
-    names = walk.track.units
-    since = {names[k]: None if us == NO_TIME else moment(us) for k, us in back.items()}
-    told = record.told(connection, since, rows["breach"])
-    found = table(rows, names, law.fences)
-    again, breach = walk.starts.back[rows["unit"]], rows["breach"]
+    since = {
+        names[k]: None if units.since_us[k] == NO_TIME else moment(units.since_us[k])
+        for k in np.flatnonzero(units.back).tolist()
+    }
+    until = {
+        names[k]: moment(units.until_us[k])
+        for k in np.flatnonzero(units.until_us != NEVER_US).tolist()
+    }
+    told = record.told(connection, since, rows["breach"], until)
+    found = table(rows, list(names), law.fences)
+    again, breach = units.back[rows["unit"]], rows["breach"]
     is_told = ~again & np.isin(breach, told.index.to_numpy(dtype=np.int64))
     known = np.flatnonzero(is_told).tolist()
     same = [(int(breach[position]), position) for position in known]
@@ -263,8 +310,19 @@ def _pairs(records: NDArray[np.void]) -> Ints:
     return (records["unit"].astype(np.int64) << 32) + records["fence"]
 
 
-def _keep(connection: Connection, stand: Standings, walk: Replay, law: Lawbook) -> None:
-    """Note where each unit stands, and store marks on the way."""
+def _keep(
+    connection: Connection,
+    stand: Standings,
+    walk: Replay,
+    units: Units,
+    law: Lawbook,
+    mended: Mended | None,
+) -> None:
+    """Note where each unit stands, and store marks on the way in place of those that were there."""
+    gone = np.flatnonzero(units.back)
+    if len(gone):
+        numbers = stand.unit_no(units.place[gone])
+        marks.forget(connection, numbers, units.since_us[gone], units.until_us[gone])
     track, starts = walk.track, walk.starts
     counts = np.diff(track.starts)
     seen = np.flatnonzero(counts)  # a unit may have no fix at all
@@ -284,7 +342,9 @@ def _keep(connection: Connection, stand: Standings, walk: Replay, law: Lawbook) 
             (row, mark_at(track, int(track.starts[row + 1]) - 1, own[row]))
             for row in seen[marked].tolist()
         ]
-    numbers = stand.unit_no(starts.place)
+    if mended is not None:
+        made += [(row + len(starts.place), mark) for row, mark in mended.marks]
+    numbers = stand.unit_no(units.place)
     marks.put(connection, [(int(numbers[row]), mark) for row, mark in made])
     heads = stand.heads
     heads["walked"][place], heads["sure"][place] = 1, sure

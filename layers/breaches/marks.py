@@ -38,6 +38,73 @@ class Mark:
     records: NDArray[np.void]  #: RECORD; ``fence`` is the number of its version
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Window:
+    """A stretch of a unit's fixes between two marks, with what changed well inside."""
+
+    before: Mark | None  #: None: from its first fix
+    after: Mark
+    read_until_us: int  #: a few fixes behind ``after``, which decide whether its fix counts
+
+
+def around(
+    connection: Connection,
+    numbers: NDArray[np.int64],
+    since_us: NDArray[np.int64],
+    until_us: NDArray[np.int64],
+) -> dict[int, Window]:
+    """The marks around what changed of units, for those that have one behind it."""
+    rows: Any = raw(connection).execute(
+        f"SELECT w.unit_no, {_MICROS.format('e.time')}, {_mark('m')}, {_mark('n')}"
+        " FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[])"
+        "  AS w (unit_no, since, until),"
+        f" LATERAL ({_near('>', 'w.until', '')}) g,"
+        " LATERAL (SELECT * FROM walk_marks k WHERE k.unit_no = w.unit_no AND k.time >= g.time"
+        f"  ORDER BY k.time LIMIT 1) n, LATERAL ({_near('>', 'n.time', '')}) e,"
+        f" LATERAL (SELECT ({_near('<', 'w.since', 'DESC')}) AS time) f LEFT JOIN"
+        " LATERAL (SELECT * FROM walk_marks k WHERE k.unit_no = w.unit_no AND k.time <= f.time"
+        "  AND k.time >= coalesce((SELECT edge FROM fix_retention), '-infinity')"
+        "  ORDER BY k.time DESC LIMIT 1) m ON true"
+        " WHERE coalesce(m.layout, %s) = %s AND n.layout = %s",
+        [
+            arrays.int4(numbers), arrays.times(since_us), arrays.times(until_us),
+            LAYOUT, LAYOUT, LAYOUT,
+        ],
+        binary=True,
+    )  # fmt: skip
+    return {
+        row[0]: Window(
+            read_until_us=row[1],
+            before=None if row[2] is None else _made(row[2:7]),
+            after=_made(row[7:12]),
+        )
+        for row in rows
+    }
+
+
+def _near(side: str, moment: str, order: str) -> str:
+    """The stored fix that is so many before or after a moment that none beyond it matters."""
+    return (
+        f"SELECT x.time FROM fixes x WHERE x.unit_no = w.unit_no AND x.time {side} {moment}"
+        f" ORDER BY x.time {order} OFFSET {_MARGIN - 1} LIMIT 1"
+    )
+
+
+def _mark(of: str) -> str:
+    return (
+        f"{_MICROS.format(f'{of}.time')}, {of}.lon, {of}.lat, coalesce({of}.accuracy_m, 'NaN'),"
+        f" {of}.records"
+    )
+
+
+def _made(told: Sequence[Any]) -> Mark:
+    time_us, lon, lat, accuracy_m, records = told
+    return Mark(
+        time_us=time_us, lon=lon, lat=lat, accuracy_m=accuracy_m,
+        records=np.frombuffer(records, RECORD),
+    )  # fmt: skip
+
+
 def before(connection: Connection, since_us: Mapping[int, int]) -> dict[int, Mark]:
     """The last mark of each unit from which a change at or after a moment can be walked."""
     found: Any = raw(connection).execute(
@@ -54,8 +121,7 @@ def before(connection: Connection, since_us: Mapping[int, int]) -> dict[int, Mar
 def at_or_before(connection: Connection, moments_us: Mapping[int, int]) -> dict[int, Mark]:
     """The last mark of each unit up to a moment; none from before the edge of retention."""
     rows: Any = raw(connection).execute(
-        f"SELECT w.unit_no, {_MICROS.format('m.time')}, m.lon, m.lat,"
-        " coalesce(m.accuracy_m, 'NaN'), m.records"
+        f"SELECT w.unit_no, {_mark('m')}"
         " FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, moment),"
         " LATERAL (SELECT * FROM walk_marks k WHERE k.unit_no = w.unit_no AND k.time <= w.moment"
         "  AND k.time >= coalesce((SELECT edge FROM fix_retention), '-infinity')"
@@ -63,13 +129,7 @@ def at_or_before(connection: Connection, moments_us: Mapping[int, int]) -> dict[
         [*_moments(moments_us), LAYOUT],
         binary=True,
     )
-    return {
-        number: Mark(
-            time_us=time_us, lon=lon, lat=lat, accuracy_m=accuracy_m,
-            records=np.frombuffer(records, RECORD),
-        )
-        for number, time_us, lon, lat, accuracy_m, records in rows
-    }  # fmt: skip
+    return {row[0]: _made(row[1:]) for row in rows}
 
 
 def put(connection: Connection, marks: Sequence[tuple[int, Mark]]) -> None:
@@ -98,12 +158,18 @@ def put(connection: Connection, marks: Sequence[tuple[int, Mark]]) -> None:
     )  # fmt: skip
 
 
-def forget(connection: Connection, since_us: Mapping[int, int]) -> None:
-    """Delete the marks of units after a moment (NO_TIME: all of them)."""
+def forget(
+    connection: Connection,
+    numbers: NDArray[np.int64],
+    after_us: NDArray[np.int64],
+    before_us: NDArray[np.int64],
+) -> None:
+    """Delete the marks of units between two moments; NO_TIME is before all, NEVER_US behind."""
     raw(connection).execute(
-        "DELETE FROM walk_marks m USING unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, since)"
-        " WHERE m.unit_no = w.unit_no AND m.time > w.since",
-        _moments(since_us),
+        "DELETE FROM walk_marks m USING unnest(%s::int[], %s::timestamptz[], %s::timestamptz[])"
+        " AS w (unit_no, after, before)"
+        " WHERE m.unit_no = w.unit_no AND m.time > w.after AND m.time < w.before",
+        [arrays.int4(numbers), arrays.times_or_never(after_us), arrays.times_or_never(before_us)],
         binary=True,
     )
 

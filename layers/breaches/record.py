@@ -49,25 +49,32 @@ class Written:
 
 
 def told(
-    connection: Connection, since: Mapping[str, datetime | None], ids: NDArray[np.int64]
+    connection: Connection,
+    since: Mapping[str, datetime | None],
+    ids: NDArray[np.int64],
+    until: Mapping[str, datetime],
 ) -> pd.DataFrame:
     """Breaches (not withdrawn) of units that last or ended after a moment, and those with an id.
 
-    Index id; the moment is that of the fix that decided the end.
+    Index id; the moment is that of the fix that decided the end. Of units in ``until`` only those
+    that ended up to another.
     """
     rows = connection.execute(
         text(
             f"SELECT b.id, {', '.join('b.' + c for c in _COLUMNS)}, b.revision,"
             " ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b WHERE b.id IN ("
-            " SELECT k.id FROM unnest(CAST(:units AS text[]), CAST(:since AS timestamptz[]))"
-            "  AS w (unit, since) JOIN breaches k USING (unit)"
-            "  WHERE w.since IS NULL OR k.exited_fix IS NULL OR k.exited_fix > w.since"
+            " SELECT k.id FROM unnest(CAST(:units AS text[]), CAST(:since AS timestamptz[]),"
+            "   CAST(:until AS timestamptz[])) AS w (unit, since, until)"
+            "  JOIN breaches k USING (unit)"
+            "  WHERE (w.since IS NULL OR k.exited_fix IS NULL OR k.exited_fix > w.since)"
+            "   AND (w.until IS NULL OR k.exited_fix <= w.until)"
             " UNION SELECT unnest(CAST(:ids AS bigint[])))"
             " AND b.state <> 'withdrawn' ORDER BY b.id"
         ),
         {
             "units": list(since),
             "since": list(since.values()),
+            "until": [until.get(unit) for unit in since],
             "ids": sorted({int(i) for i in ids if i > 0}),
         },
     )

@@ -21,7 +21,7 @@ from layers.standings import Standings
 from layers.standings.block import NO_TIME
 
 Ints = NDArray[np.int64]
-_Walk = Callable[[Track, NDArray[np.void], NDArray[np.bool_]], Walked]
+Walk = Callable[[Track, NDArray[np.void], NDArray[np.bool_]], Walked]
 #: The time of what never was.
 NEVER_US = np.iinfo(np.int64).max
 
@@ -68,6 +68,12 @@ class Starts:
         )  # fmt: skip
         return made if gone is None else made._from_marks(back)
 
+    def on(self, law: Lawbook) -> NDArray[np.void]:
+        """What lasts, with versions by position; one that there is no longer is left out."""
+        lasting = self.records.copy()
+        lasting["fence"] = law.positions(lasting["fence"])
+        return lasting[lasting["fence"] >= 0]
+
     def _from_marks(self, back: dict[int, Mark | None]) -> Starts:
         parts = [self.records]
         for row in np.flatnonzero(self.back).tolist():
@@ -105,14 +111,22 @@ def replay(
     came: Came | None,
 ) -> Replay:
     """Walk units on; ``came`` is all that is stored of some of them since their starts."""
-    place = starts.place
     going = starts.time_us != NO_TIME
-    track = _track(connection, stand, starts, came)
-    lasting = starts.records.copy()
-    lasting["fence"] = law.positions(lasting["fence"])
-    lasting = lasting[lasting["fence"] >= 0]  # a version that there is no longer is left out
-    kind = law.kinds(stand)[place]
-    typical_m = stand.told("accuracy_m")[place]
+    track = track_of(connection, stand, starts, came)
+    lasting = starts.on(law)
+    walk = walk_of(stand, starts.place, law, zone)
+    found = walk(track, lasting, going)
+    made: list[tuple[int, Mark]] = []
+    if np.diff(track.starts).max(initial=0) > 2 * marks.EVERY:
+        made = marks_of(track, walk, lasting, going, law)
+    return Replay(
+        starts=starts, track=track, found=found, sure=~found.on_line & ~track.hasty, marks=made
+    )
+
+
+def walk_of(stand: Standings, place: Ints, law: Lawbook, zone: ZoneInfo) -> Walk:
+    """How units at ``place`` are walked."""
+    kind, typical_m = law.kinds(stand)[place], stand.told("accuracy_m")[place]
 
     def walk(track: Track, lasting: NDArray[np.void], going: NDArray[np.bool_]) -> Walked:
         return walked_by(
@@ -120,17 +134,17 @@ def replay(
             lasting=lasting, going=going,
         )  # fmt: skip
 
-    found = walk(track, lasting, going)
-    made: list[tuple[int, Mark]] = []
-    if np.diff(track.starts).max(initial=0) > 2 * marks.EVERY:
-        made = _marks(track, walk, lasting, going, law)
-    return Replay(
-        starts=starts, track=track, found=found, sure=~found.on_line & ~track.hasty, marks=made
-    )
+    return walk
 
 
-def _track(connection: Connection, stand: Standings, starts: Starts, came: Came | None) -> Track:
-    """The fix that each unit stands at, and those since."""
+def track_of(
+    connection: Connection,
+    stand: Standings,
+    starts: Starts,
+    came: Came | None,
+    until_us: Ints | None = None,
+) -> Track:
+    """The fix that each unit stands at, and those since (up to ``until_us``, where it is given)."""
     place = starts.place
     row_of = np.full(len(stand.heads), -1)
     row_of[place] = np.arange(len(place))
@@ -153,7 +167,9 @@ def _track(connection: Connection, stand: Standings, starts: Starts, came: Came 
         rows = np.flatnonzero(unread)
         since_us = np.where(starts.time_us[rows] == NO_TIME, NO_TIME, starts.time_us[rows] + 1)
         numbers = stand.unit_no(place[rows])
-        read = rows_since(connection, numbers, since_us)
+        read = rows_since(
+            connection, numbers, since_us, None if until_us is None else until_us[rows]
+        )
         units.append(rows[np.searchsorted(numbers, read.unit_no)])
         times.append(read.time_us)
         lons.append(read.lon)
@@ -170,9 +186,9 @@ def _track(connection: Connection, stand: Standings, starts: Starts, came: Came 
     )  # fmt: skip
 
 
-def _marks(
+def marks_of(
     track: Track,
-    walk: _Walk,
+    walk: Walk,
     lasting: NDArray[np.void],
     going: NDArray[np.bool_],
     law: Lawbook,

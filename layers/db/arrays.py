@@ -62,9 +62,10 @@ def times(micros: NDArray[Any]) -> Packed:
 
 
 def times_or_never(micros: NDArray[Any]) -> Packed:
-    """A timestamptz[] of microseconds since 1970; the smallest integer is -infinity."""
-    least = np.iinfo(np.int64).min
-    sent = np.where(micros == least, least, micros - POSTGRES_EPOCH_US)
+    """A timestamptz[] of microseconds since 1970; the ends of the integers are infinite."""
+    ends = np.iinfo(np.int64)
+    endless = (micros == ends.min) | (micros == ends.max)
+    sent = np.where(endless, micros, micros - POSTGRES_EPOCH_US)
     return _packed(sent, ">i8", _TIMESTAMPTZ, 1185)
 
 

@@ -134,7 +134,13 @@ def _stored(
     stand, moved = given.standings, {}
     if placed.changed:
         moved = breaches.decide(
-            connection, stand, placed.since_us, region, now=moment, came=placed.came
+            connection,
+            stand,
+            placed.since_us,
+            region,
+            now=moment,
+            until_us=placed.until_us,
+            came=placed.came,
         )
     if placed.changed or placed.retold:
         placing.note_newest(stand, placed.new, placed.noted, moment)

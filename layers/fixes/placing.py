@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from geo import tracks
 from layers.breaches import NEVER_US, Came
 from layers.fixes import plain, store
-from layers.fixes.batch import NOBODY
+from layers.fixes.batch import NO_TIME, NOBODY
 from layers.fixes.columns import VALUES, kept
 from layers.fixes.plain import Rows, micros
 from layers.fixes.sorting import SortedOut
@@ -32,6 +32,7 @@ class Placed:
     retold: int  #: duplicates that say more of the same place, and stand now in its stead
     conflicts: pd.Series  #: by row, why one that a better fix outdid is set aside
     since_us: Ints  #: by the place of a unit, the earliest time that changed; NEVER_US for nothing
+    until_us: Ints  #: and the latest; NO_TIME for nothing
     new: Rows  #: those that are later than all before of their unit
     compared: NDArray[np.bool_]  #: by place, whether some of the unit's met others at one time
     noted: pd.DataFrame  #: of these, what is stored now
@@ -61,7 +62,9 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
     if late.any():
         fresh[late] = plain.put_late(connection, rows.take(late), moment)
     since_us = np.full(len(given.standings.heads), NEVER_US)
+    until_us = np.full(len(given.standings.heads), NO_TIME)
     np.minimum.at(since_us, rows.place[fresh], rows.time_us[fresh])
+    np.maximum.at(until_us, rows.place[fresh], rows.time_us[fresh])
     none = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
     placed = Placed(
         accepted=given.sound[order[fresh]],
@@ -69,6 +72,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
         retold=0,
         conflicts=none,
         since_us=since_us,
+        until_us=until_us,
         new=rows.take(new),
         compared=np.zeros(len(given.standings.heads), dtype=bool),
         noted=pd.DataFrame(),
@@ -149,10 +153,11 @@ def _compared(
     store.quarantine(connection, sound, settled.conflicts["reason"], moment)
     store.quarantine_rows(connection, found.quarantined, moment)
     repeats = settled.duplicates.index[settled.duplicates.to_numpy()]
-    since_us = placed.since_us.copy()
-    for number, time in found.since.items():
-        at = int(stand.places(np.array([number]))[0])
-        since_us[at] = min(micros(time), since_us[at])
+    since_us, until_us = placed.since_us.copy(), placed.until_us.copy()
+    at = stand.places(found.changed["unit_no"].to_numpy(dtype=np.int64))
+    times_us = found.changed["time"].dt.as_unit("us").array.asi8
+    np.minimum.at(since_us, at, times_us)
+    np.maximum.at(until_us, at, times_us)
     return replace(
         placed,
         accepted=np.r_[placed.accepted, found.accepted.to_numpy(dtype=np.int64)],
@@ -162,5 +167,6 @@ def _compared(
             [placed.conflicts, settled.conflicts["reason"], found.conflicts["reason"]]
         ),
         since_us=since_us,
+        until_us=until_us,
         noted=found.noted,
     )

@@ -84,17 +84,25 @@ class Rows:
 
 
 def rows_since(
-    connection: Connection, numbers: NDArray[np.int64], since_us: NDArray[np.int64]
+    connection: Connection,
+    numbers: NDArray[np.int64],
+    since_us: NDArray[np.int64],
+    until_us: NDArray[np.int64] | None = None,
 ) -> Rows:
-    """All fixes of units (by number, sorted), each from its own moment on."""
+    """All fixes of units (by number, sorted), each from its own moment on (and up to one)."""
     # One array a unit and column comes over: neither side handles fixes one by one.
     found: Any = raw(connection).execute(
-        "SELECT w.unit_no, x.* FROM unnest(%s::int[], %s::timestamptz[]) AS w (unit_no, since),"
+        "SELECT w.unit_no, x.* FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[])"
+        "  AS w (unit_no, since, until),"
         " LATERAL (SELECT array_send(array_agg(f.time)), array_send(array_agg(f.lon)),"
         "  array_send(array_agg(f.lat)), array_send(array_agg(coalesce(f.accuracy_m, 'NaN')))"
         "  FROM (SELECT time, lon, lat, accuracy_m FROM fixes g WHERE g.unit_no = w.unit_no"
-        "   AND g.time >= w.since ORDER BY g.time) f) x ORDER BY w.unit_no",
-        [arrays.int4(numbers), arrays.times_or_never(since_us)],
+        "   AND g.time >= w.since AND g.time <= w.until ORDER BY g.time) f) x ORDER BY w.unit_no",
+        [
+            arrays.int4(numbers),
+            arrays.times_or_never(since_us),
+            arrays.times_or_never(np.full(len(numbers), _NEVER) if until_us is None else until_us),
+        ],
         binary=True,
     )
     rows = [row for row in found if row[1] is not None]
@@ -107,6 +115,7 @@ def rows_since(
     )  # fmt: skip
 
 
+_NEVER = np.iinfo(np.int64).max
 #: Columns of ``rows_since``, and how an item of each is sent after its length.
 _SENT = {1: "i8", 2: "f8", 3: "f8", 4: "f4"}
 _HEAD_BYTES = 20
@@ -115,7 +124,7 @@ _HEAD_BYTES = 20
 def _items(sent: Sequence[bytes], item: str) -> NDArray[Any]:
     """The items of arrays that have one dimension and no null."""
     kind = np.dtype([("size", ">i4"), ("item", f">{item}")])
-    data = b"".join(memoryview(array)[_HEAD_BYTES:] for array in sent)
+    data = b"".join([array[_HEAD_BYTES:] for array in sent])
     return np.frombuffer(data, kind)["item"].astype(item[0] + "8")
 
 

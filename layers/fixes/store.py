@@ -28,7 +28,7 @@ class Placed:
     conflicts: pd.DataFrame  #: rows of the batch that a better stored fix outdid; column reason
     quarantined: pd.DataFrame  #: the same and stored fixes that were outdone, to be set aside
     noted: pd.DataFrame  #: what is stored now and was not
-    since: dict[int, datetime]  #: by unit_no, the earliest time that changed
+    changed: pd.DataFrame  #: of these, those that say where the unit was
 
 
 def count_strangers(connection: Connection, fixes: int, moment: datetime) -> None:
@@ -87,10 +87,7 @@ def place(
         conflicts=pd.DataFrame({"reason": CONFLICT}, index=fixes.index[worse.to_numpy()]),
         quarantined=pd.concat([fixes[worse.to_numpy()], outdone]).assign(reason=CONFLICT),
         noted=fixes[(fresh | better | retold).to_numpy()],
-        since={
-            int(number): time.to_pydatetime()
-            for number, time in changed.groupby("unit_no")["time"].min().items()
-        },
+        changed=changed,
     )
 
 

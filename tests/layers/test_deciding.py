@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from layers import breaches
@@ -16,6 +21,7 @@ from layers.db.engine import SYSTEM, acting
 from layers.fixes import dropping, intake
 from tests.layers.conftest import NOON, Post
 
+EXAMPLES = int(os.environ.get("PATROLGRID_TEST_EXAMPLES", "15"))
 MINUTE = timedelta(minutes=1)
 BOX = "POLYGON((100.05 39,100.1 39,100.1 41,100.05 41,100.05 39))"
 FAR = "POLYGON((110 39,111 39,111 41,110 41,110 39))"
@@ -32,10 +38,10 @@ def along(rows: Sequence[tuple[float, float]], unit: str = "v", begin: datetime 
     )
 
 
-def nothing_changes_when_all_is_judged_again(post: Post) -> bool:
+def nothing_changes_when_all_is_judged_again(post: Post, units: list[str] | None = None) -> bool:
     with acting(post.engine, SYSTEM, "patrolgrid_write") as connection:
         later = datetime.now(UTC) + timedelta(days=2)
-        return breaches.recompute(connection, post.region, now=later).total == 0
+        return breaches.recompute(connection, post.region, now=later, units=units).total == 0
 
 
 def change(post: Post, statement: str) -> None:
@@ -138,3 +144,63 @@ def test_what_retention_froze_is_not_rewritten_by_a_late_fix(post: Post) -> None
     assert told[second.id]["state"] == "closed"
     edge = "(SELECT edge FROM fix_retention)"
     assert post.scalar(f"SELECT count(*) FROM walk_marks WHERE time < {edge}") == 0
+
+
+LONS = st.sampled_from([100.0, 100.04, 100.049, 100.06, 100.11, 101.0])
+DEEP = st.lists(st.tuples(st.integers(0, 239), LONS), min_size=1, max_size=3)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    ins=st.lists(st.integers(0, 239), max_size=8),
+    late=DEEP,
+    gone=st.sets(st.integers(5, 234), max_size=40),
+)
+def test_a_late_fix_deep_in_the_past_says_what_judging_all_again_says(
+    post: Post,
+    monkeypatch: pytest.MonkeyPatch,
+    ins: list[int],
+    late: list[tuple[int, float]],
+    gone: set[int],
+) -> None:
+    """A day of fixes goes in and out; some come late, in the middle of it."""
+    monkeypatch.setattr(marks, "EVERY", 8)
+    number = post.scalar("SELECT count(*) FROM units")
+    unit = f"d{number}"
+    post.enrol(unit, max_gap_s=300, top_speed_ms=500)
+    if number == 0:
+        post.fence("B", BOX, margin_m=30)
+        post.fence("slow", BOX, dwell_s=400)
+        post.fence("home", FAR, "keep_in")
+        post.fence("line", "LINESTRING(100.045 39,100.045 41)", "line")
+    turns = np.isin(np.arange(240), ins).cumsum() % 2
+    rows = [
+        (k, 100.06 if turns[k] else 100.02 + 0.0001 * (k % 5)) for k in range(240) if k not in gone
+    ]
+    post.send(along(rows, unit))
+    before = {b.id: b.told["revision"] for b in post.told("open", "closed", "withdrawn")}
+    assert before
+    for k, lon in late:
+        post.send(along([(k + 0.5, lon)], unit))
+        assert nothing_changes_when_all_is_judged_again(post, [unit])
+
+
+def test_a_late_fix_deep_in_the_past_leaves_what_was_told_later_alone(post: Post) -> None:
+    post.enrol("v", max_gap_s=300, top_speed_ms=500)
+    post.fence("B", BOX)
+    inside = {*range(10, 20), *range(200, 210), *range(390, 400)}
+    post.send(along([(k, 100.06 if k in inside else 100.02) for k in range(400)]))
+    behind = NOON + timedelta(minutes=350)
+    later = f"SELECT string_agg(xmin::text, ' ') FROM walk_marks WHERE time > '{behind}'"
+    before = post.scalar(later)
+    assert before
+    assert post.send(along([(202.5, 100.061), (300.5, 100.02)])).breaches == 0
+    assert post.send(along([(50.5, 100.06)])).breaches == 1
+    assert post.scalar(later) == before
+    told = post.told("open", "closed", "withdrawn")
+    assert [b.told["state"] for b in told] == ["closed", "closed", "open", "closed"]

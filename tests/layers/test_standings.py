@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from psycopg import OperationalError
 from sqlalchemy import Engine, text
 
 from layers import breaches, standings
@@ -42,6 +43,13 @@ def stands(engine: Engine, unit: str) -> tuple[float, bool, int]:
         head = stand.heads[places[0]]
         lasting = int((stand.records["unit"] == places[0]).sum())
         return float(head["lon"]), bool(head["walked"]), lasting
+
+
+def enlisted_at_once(post: Post, unit: str) -> None:
+    """Lock a unit, or fail where somebody else has."""
+    with acting(post.engine, SYSTEM, "patrolgrid_write") as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        standings.enlist(connection, [unit])
 
 
 def test_what_one_process_writes_another_knows(post: Post, other: Post, fixes: Fixes) -> None:
@@ -128,16 +136,9 @@ def test_who_enrols_many_in_any_order_and_who_sends_wait_for_each_other(
     asked = [enrolment.Enrolment(unit=f"u{n:02d}", kind="foot") for n in range(2 * SLOTS)][::-1]
     with acting(post.engine, SYSTEM, "patrolgrid_write") as connection:
         enrolment.enrol(connection, asked[:3], post.region, update=True)
-        blocked = "SET LOCAL lock_timeout = '50ms'"
-        with (
-            pytest.raises(Exception, match="lock timeout"),
-            acting(post.engine, SYSTEM, "patrolgrid_write") as waiting,
-        ):
-            waiting.execute(text(blocked))
-            standings.enlist(waiting, ["u31"])
-        with acting(post.engine, SYSTEM, "patrolgrid_write") as free:
-            free.execute(text(blocked))
-            standings.enlist(free, ["u00"])
+        with pytest.raises(OperationalError, match="lock timeout"):
+            enlisted_at_once(post, "u31")
+        enlisted_at_once(post, "u00")
     assert post.send(fixes("u31", (0, 100.0, 40.0))).accepted == 1
 
 
@@ -165,11 +166,12 @@ def test_what_an_upgrade_left_unwalked_is_walked_before_the_next_fix(
     post.fence("B", BOX)
     post.send(fixes("v", *((minute, 100.06, 40.0) for minute in range(200))))
     told = [breach.told for breach in post.told()]
+    seen: list[tuple[int, int]] = []
     for forget in ("layout = 0", "walked = array_fill(false, ARRAY[16])"):
         with post.engine.begin() as connection:
             connection.execute(text("DELETE FROM walk_marks"))
             connection.execute(text(f"UPDATE standings SET {forget}, stamp = stamp + 1"))
-        seen: list[tuple[int, int]] = []
+        seen.clear()
         walked = catch_up(other.engine, post.region, done=lambda *now: seen.append(now))
         assert (walked, seen) == (1, [(1, 1)])
         assert catch_up(post.engine, post.region) == 0
