@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from geo import tracks
 from layers.breaches.replay import Came
-from layers.fixes import plain, store
+from layers.fixes import boxes, plain, store
 from layers.fixes.batch import NOBODY
 from layers.fixes.columns import VALUES, kept
 from layers.fixes.plain import Rows
@@ -58,6 +58,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
     fresh = new.copy()
     fresh[late] = stored
     compared = _compared(connection, given, np.sort(given.sound[order[~fresh]]), moment)
+    boxes.grow(connection, rows.unit_no, rows.time_us, rows.lon, rows.lat)
     alone = ~np.isin(rows.unit_no, rows.unit_no[~fresh])
     since = _earliest(rows.unit_no[fresh], rows.time_us[fresh])
     for number, time in compared.since.items():
