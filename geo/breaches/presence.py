@@ -71,9 +71,7 @@ def presence_of(
     return out.loc[meets, order].reset_index(drop=True)
 
 
-def may_be_in(
-    polygon: Fences, west: Floats, south: Floats, east: Floats, north: Floats
-) -> Bools:
+def may_be_in(polygon: Fences, west: Floats, south: Floats, east: Floats, north: Floats) -> Bools:
     """Whether fixes within each box (degrees), or legs between them, may meet the polygon.
 
     False is sure. Along a geodesic the longitude goes one way, so that a leg leaves its box only

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
@@ -47,6 +48,10 @@ class Boxes:
     east: Floats
     north: Floats
 
+    def take(self, at: NDArray[np.bool_]) -> Boxes:
+        """Some of them."""
+        return Boxes(**{name: column[at] for name, column in vars(self).items()})
+
 
 def grow(connection: Connection, unit_no: Ints, time_us: Ints, lon: Floats, lat: Floats) -> None:
     """Let the boxes hold these fixes (degrees), in any order.
@@ -54,10 +59,17 @@ def grow(connection: Connection, unit_no: Ints, time_us: Ints, lon: Floats, lat:
     Boxes are shared by units that are not locked, and locked until the transaction ends: call it
     once in one, and late.
     """
+    put(raw(connection), unit_no, time_us, lon, lat)
+
+
+def put(
+    connection: psycopg.Connection[Any], unit_no: Ints, time_us: Ints, lon: Floats, lat: Floats
+) -> None:
+    """``grow`` by the connection beneath."""
     if not len(unit_no):
         return
     key, bounds = _rows(unit_no, time_us, lon, lat)
-    raw(connection).execute(
+    connection.execute(
         "INSERT INTO fix_boxes AS b (block, begins, bounds)"
         f" SELECT block, begins, (%s)[{_WIDE} * n - {_WIDE - 1} : {_WIDE} * n]::smallint[]"
         " FROM unnest(%s, %s) WITH ORDINALITY k (block, begins, n)"
@@ -77,9 +89,7 @@ def grow(connection: Connection, unit_no: Ints, time_us: Ints, lon: Floats, lat:
 _SPANS = 1 << 32
 
 
-def _rows(
-    unit_no: Ints, time_us: Ints, lon: Floats, lat: Floats
-) -> tuple[Ints, NDArray[np.int64]]:
+def _rows(unit_no: Ints, time_us: Ints, lon: Floats, lat: Floats) -> tuple[Ints, NDArray[np.int64]]:
     """The rows of the table that fixes touch, sorted, and what they ask of the bounds there."""
     span = time_us // SPAN_US + _SPANS // 2
     key, of = np.unique(unit_no // _SLOTS * _SPANS + span, return_inverse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -45,7 +44,6 @@ class Near:
     One of no length stands for the leg across its moment.
     """
 
-    SPAN_US: ClassVar[int] = SPAN_US
     of: Ints  #: the unit's position
     from_us: Ints
     to_us: Ints
@@ -80,39 +78,42 @@ def near(
     nor touch; none begins or ends outside of the window.
     """
     unit_no = units["unit_no"].to_numpy(np.int64)
+    if not len(unit_no):
+        return _joined(np.empty((0, 3), dtype=np.int64))
     gap_us = units["max_gap_s"].to_numpy(float) * 1e6
     first, past = window.start_us // SPAN_US, -(-window.end_us // SPAN_US)
     # A leg that takes no longer than this ends at most so many spans after that in which it began.
     reach = np.minimum(np.ceil(gap_us / SPAN_US), past - first + 1).astype(np.int64)
     beside = _beside(connection, unit_no, window)
-    found = [
-        _in_part(part, area, reach, window, begun)
-        for part, begun in _parts(connection, unit_no, beside, first, past, int(reach.max(initial=1)))
-    ]
+    parts = _parts(connection, unit_no, beside, first, past, int(reach.max()))
+    found = [_in_part(part, area, reach, window, begun) for part, begun in parts]
     return _joined(np.concatenate([np.empty((0, 3), dtype=np.int64), *found]))
 
 
 def _beside(connection: Connection, unit_no: Ints, window: Window) -> _Entries:
     """A box around the few fixes of each unit before the window, and one for those after."""
-    at = np.repeat([window.start_us, window.end_us], len(unit_no))
-    rows = stretches.read(connection, np.tile(unit_no, 2), at, at, most=20 * len(unit_no))
-    later = rows.nth >= len(unit_no)
+    count = len(unit_no)
+    at = np.repeat([window.start_us, window.end_us], count)
+    rows = stretches.read(connection, np.tile(unit_no, 2), at, at, most=20 * count)
+    later = rows.nth >= count
     beyond = np.where(later, rows.time_us >= window.end_us, rows.time_us < window.start_us)
     nth, time_us, lon, lat = (
-        column[beyond] for column in (rows.nth, rows.time_us, rows.lon, rows.lat)
+        rows.nth[beyond],
+        rows.time_us[beyond],
+        rows.lon[beyond],
+        rows.lat[beyond],
     )
+    if not len(nth):
+        return _Entries(of=nth, kind=nth, span=nth, bounds=np.empty((4, 0)))
     which, first = np.unique(nth, return_index=True)
     last = np.r_[first[1:], len(nth)] - 1
-    before = which < len(unit_no)
+    before = which < count
     low, high = np.minimum.reduceat, np.maximum.reduceat
-    bounds = [low(lon, first), low(lat, first), high(lon, first), high(lat, first)] if len(
-        first
-    ) else [np.empty(0)] * 4  # fmt: skip
     return _Entries(
-        of=which % max(len(unit_no), 1),
+        of=which % count,
         kind=np.where(before, _BEFORE, _AFTER),
-        span=np.where(before, time_us[last], time_us[first]) // SPAN_US if len(first) else which,
-        bounds=np.stack(bounds),
+        span=np.where(before, time_us[last], time_us[first]) // SPAN_US,
+        bounds=np.stack([low(lon, first), low(lat, first), high(lon, first), high(lat, first)]),
     )
 
 
@@ -125,15 +126,15 @@ def _parts(
     for begun in range(first, past, size):
         end = min(begun + size, past)
         read = boxes.read(connection, max(begun - reach, first), end)
-        at = np.minimum(np.searchsorted(unit_no[by_number], read.unit_no), len(unit_no) - 1)
-        known = unit_no[by_number[at]] == read.unit_no if len(unit_no) else np.zeros(0, bool)
+        read = read.take(np.isin(read.unit_no, unit_no))
+        at = by_number[np.searchsorted(unit_no[by_number], read.unit_no)]
         kinds = ([_BEFORE] if begun == first else []) + ([_AFTER] if end == past else [])
         ours = beside.take(np.isin(beside.kind, kinds))
-        bounds = np.stack([read.west, read.south, read.east, read.north])[:, known]
+        bounds = np.stack([read.west, read.south, read.east, read.north])
         part = _Entries(
-            of=np.r_[by_number[at[known]], ours.of],
-            kind=np.r_[np.full(int(known.sum()), _BOX), ours.kind],
-            span=np.r_[read.span[known], ours.span],
+            of=np.r_[at, ours.of],
+            kind=np.r_[np.full(len(at), _BOX), ours.kind],
+            span=np.r_[read.span, ours.span],
             bounds=np.hstack([bounds, ours.bounds]),
         )
         yield part.take(np.lexsort((part.span, part.kind, part.of))), begun

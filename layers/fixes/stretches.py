@@ -29,8 +29,8 @@ _QUERY = (
     f" LATERAL ((({_SIDES} < w.a ORDER BY time DESC LIMIT {CONTEXT})"
     f" UNION ALL ({_SIDES} >= w.a AND time < w.z))"
     f" UNION ALL ({_SIDES} >= w.z ORDER BY time LIMIT {CONTEXT})) f"
-    # A value holds a gigabyte at most, and one of a day little of it.
-    " GROUP BY w.nth, date_bin('1 day', f.time, timestamptz '1900-01-01 00:00Z')"
+    # A value holds a gigabyte at most: of so many stretches a day each is far from it.
+    " GROUP BY w.nth / %s, date_bin('1 day', f.time, timestamptz '1900-01-01 00:00Z')"
 )
 
 
@@ -50,7 +50,9 @@ def read(connection: Connection, unit_no: Ints, from_us: Ints, to_us: Ints, *, m
 
     Raises TooMuchError where there are more than ``most``, before they are all in memory.
     """
-    asked = [arrays.int4(unit_no), arrays.times(from_us), arrays.times(to_us)]
+    # Of those without length there are many, and little of each.
+    together = 8 if (to_us > from_us).any() else 512
+    asked = [arrays.int4(unit_no), arrays.times(from_us), arrays.times(to_us), together]
     parts: list[bytes] = []
     size = 0
     with raw(connection).cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Boxes around the fixes of each unit in each quarter of an hour: who was where is asked of them."""
+"""Boxes around the fixes of each unit in each quarter of an hour."""
 
 from pathlib import Path
 
