@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,19 +52,12 @@ def read(connection: Connection, unit_no: Ints, from_us: Ints, to_us: Ints, *, m
     Raises TooMuchError where there are more than ``most``, before they are all in memory.
     """
     # Of those without length there are many, and little of each.
-    together = 8 if (to_us > from_us).any() else 512
+    together = 4 if (to_us > from_us).any() else 512
     asked = [arrays.int4(unit_no), arrays.times(from_us), arrays.times(to_us), together]
-    parts: list[bytes] = []
-    size = 0
-    with raw(connection).cursor() as cursor:
-        found: Any = cursor.stream(_QUERY.encode(), asked, binary=True)
-        for (part,) in found:
-            parts.append(part)
-            size += len(part)
-            if size > most * _ROW.itemsize:
-                found.close()
-                raise TooMuchError
-    rows = np.frombuffer(b"".join(parts), _ROW)
+    # A query that is broken off spoils its transaction, but for what was before the savepoint.
+    with raw(connection).transaction(), raw(connection).cursor() as cursor:
+        parts = _parts(cursor.stream(_QUERY.encode(), asked, binary=True), most)
+    rows = np.frombuffer(parts, _ROW)
     nth, time_us = rows["nth"].astype(np.int64) - 1, rows["time"].astype(np.int64)
     order = np.lexsort((time_us, nth))
     return Rows(
@@ -73,3 +67,15 @@ def read(connection: Connection, unit_no: Ints, from_us: Ints, to_us: Ints, *, m
         lat=rows["lat"][order].astype(np.float64),
         accuracy_m=rows["accuracy_m"][order].astype(np.float64),
     )
+
+
+def _parts(stream: Any, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    with contextlib.closing(stream) as found:
+        for (part,) in found:
+            parts.append(part)
+            size += len(part)
+            if size > most * _ROW.itemsize:
+                raise TooMuchError
+    return b"".join(parts)

@@ -338,12 +338,17 @@ def test_units_that_are_too_many_at_once_are_walked_in_turn(
 ) -> None:
     savepoint = connection.begin_nested()
     try:
-        for number in (1, 2, 3, 4, 5):
+        # More than goes over in one piece: the reading is broken off.
+        for number in (1, 2, 3):
             enrol(connection, number, 300.0, 50.0)
-            put(connection, number, [(n * 60.0, *degrees(1, 1), 5.0) for n in range(5)])
+            put(connection, number, [(n * 0.1, *degrees(1, 1), 5.0) for n in range(40_000)])
         area = placed(SHAPES["square"], ORIGINS["home"])
-        window = {"start": NOON, "end": NOON + timedelta(hours=1)}
-        monkeypatch.setattr(presence, "MOST_AT_ONCE", 9)
+        window = {"start": NOON, "end": NOON + timedelta(hours=2)}
+        monkeypatch.setattr(presence, "MOST_AT_ONCE", 50_000)
         assert presence.search(connection, area, **window) == slowly(connection, area, **window)
+        monkeypatch.setattr(presence, "MOST_AT_ONCE", 10_000)
+        with pytest.raises(TooMuchError):
+            presence.search(connection, area, **window)
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
     finally:
         savepoint.rollback()
