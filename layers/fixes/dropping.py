@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, text
 
 from layers import versions
 from layers.db.engine import SYSTEM, acting, raw
-from layers.fixes import holds, retention
+from layers.fixes import boxes, holds, retention
 
 logger = logging.getLogger("patrolgrid.retention")
 
@@ -150,6 +150,7 @@ def drop(engine: Engine, *, retention_days: float, now: datetime | None = None) 
                 versions.bump(connection, "fixes")
         dropped, left = _drop_each(engine, turn, moment, retention_days)
         deleted = _thin(engine, due, moment)
+        _forget_boxes(engine, due.edge, moment)
         if dropped or deleted:
             with acting(engine, SYSTEM, "patrolgrid_write") as connection:
                 # Again: an answer between the two was read beside the dropping.
@@ -279,6 +280,17 @@ def _thin(engine: Engine, due: Plan, moment: datetime) -> int:
             )  # fmt: skip
             deleted += gone.rowcount
     return deleted
+
+
+def _forget_boxes(engine: Engine, edge: datetime, moment: datetime) -> None:
+    """Delete the boxes around fixes that are gone: they say where units were."""
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({holds.TURN})"))
+        spans = _kept_spans(connection, moment)
+        # A day that was in use, or was held a moment ago, is whole.
+        days = [one for one in partitions(connection) if one.end - one.start <= timedelta(days=1)]
+        spans += [(one.start, one.end) for one in days]
+        boxes.forget(connection, edge, spans)
 
 
 def _forget_quarantined(connection: Connection, edge: datetime, moment: datetime) -> int:

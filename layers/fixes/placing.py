@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from geo import tracks
 from layers.breaches import NEVER_US, Came
-from layers.fixes import plain, store
+from layers.fixes import boxes, plain, store
 from layers.fixes.batch import NO_TIME, NOBODY
 from layers.fixes.columns import VALUES, kept
 from layers.fixes.plain import Rows, micros
@@ -61,6 +61,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
     late = ~new & ~crowd
     if late.any():
         fresh[late] = plain.put_late(connection, rows.take(late), moment)
+    boxes.grow(connection, rows.unit_no, rows.time_us, rows.lon, rows.lat)
     since_us = np.full(len(given.standings.heads), NEVER_US)
     until_us = np.full(len(given.standings.heads), NO_TIME)
     np.minimum.at(since_us, rows.place[fresh], rows.time_us[fresh])

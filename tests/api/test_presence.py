@@ -40,5 +40,11 @@ def test_a_passage_is_found_and_a_broken_polygon_refused(admin: httpx.Client) ->
         {"type": "Feature", "geometry": None}, {"type": ["a"]}, box(400, 40, 1),
     ):  # fmt: skip
         assert _ask(admin, polygon).status_code == 422, polygon
-    for window in ({"from": at(60)}, {"from": "x"}, {"to": "2026-03-02T04:00:00"}, {"who": "me"}):
+    for window in (
+        {"to": "2027-03-04T04:00:00Z"},
+        {"from": at(60)},
+        {"from": "x"},
+        {"to": "2026-03-02T04:00:00"},
+        {"who": "me"},
+    ):
         assert _ask(admin, area, **window).status_code == 422, window

@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import numpy as np
 import psycopg
 
+from layers.fixes import boxes
 from tests.bench import copying
 from tests.bench.sending import Door, Line
 from tests.workload import BEGIN_US, Fixes, Ground, journeys, unit_id
@@ -71,14 +72,17 @@ def _moved(fixes: Fixes, by_us: int) -> Fixes:
     return Fixes(**{**vars(fixes), "time_us": fixes.time_us + by_us})
 
 
+#: Sides of the squares that are searched, in degrees; a kilometre is about a hundredth.
+SIDES_DEG = {"1 km": 0.01, "10 km": 0.1, "20 km": 0.2}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """A day that was filled, and an area that units pass through."""
+    """A day that was filled, and the corner of areas that units pass through."""
 
     begin_us: int
     west: float
     south: float
-    side_deg: float = 0.1
 
 
 def fill_day(
@@ -99,16 +103,19 @@ def fill_day(
     connection.execute("SELECT ensure_fix_partition(date '1970-01-01' + %s)", [begin_us // DAY_US])
     connection.commit()
     for at in range(0, len(day), 200_000):
-        copying.copy(connection, "fixes", copying.packed(day.take(slice(at, at + 200_000))))
+        part = day.take(slice(at, at + 200_000))
+        copying.copy(connection, "fixes", copying.packed(part))
+        boxes.put(connection, part.unit + 1, part.time_us, part.lon, part.lat)
+        connection.commit()
     connection.autocommit = True
     connection.execute("ANALYZE fixes")
     connection.autocommit = False
     return Day(begin_us=begin_us, west=float(day.lon[0]), south=float(day.lat[0]))
 
 
-def presence_ms(client: httpx.Client, day: Day) -> float:
-    """Who was inside a square of about 10 km on that day."""
-    a, b, side = day.west, day.south, day.side_deg
+def presence_ms(client: httpx.Client, day: Day, side_deg: float = 0.1) -> float:
+    """Who was inside a square on that day."""
+    a, b, side = day.west, day.south, side_deg
     ring = [[a, b], [a + side, b], [a + side, b + side], [a, b + side], [a, b]]
     question = {
         "polygon": {"type": "Polygon", "coordinates": [ring]},
@@ -117,6 +124,13 @@ def presence_ms(client: httpx.Client, day: Day) -> float:
     return median_ms(
         lambda _: client.post("/api/presence-search", json=question).raise_for_status(), SEARCHES
     )
+
+
+def everywhere_ms(client: httpx.Client, day: Day) -> float:
+    """Who was inside a square around all units on that day: every fix is walked."""
+    ground = Ground()
+    whole = replace(day, west=ground.west - 1, south=ground.south - 1)
+    return presence_ms(client, whole, ground.side_deg + 2)
 
 
 def track_ms(client: httpx.Client, unit: int, begin_us: int) -> float:

@@ -226,10 +226,9 @@ def alone(host: Machine, of: Scene, options: argparse.Namespace) -> None:
         print(f"one fix alone: {fresh:.1f} ms; a late fix in a day of 8,640: {late:.1f} ms")
         with psycopg.connect(conninfo(host.database(database))) as connection:
             day = answers.fill_day(connection, fixes=options.day, units=UNITS, seed=SEED)
-        print(
-            f"presence-search over a day of {options.day:,} fixes:"
-            f" {answers.presence_ms(client, day):,.0f} ms", flush=True,
-        )  # fmt: skip
+        for side, side_deg in answers.SIDES_DEG.items():
+            took = answers.presence_ms(client, day, side_deg)
+            print(f"presence-search, {side}, over a day of {options.day:,} fixes: {took:,.0f} ms")
 
 
 def asked() -> argparse.Namespace:

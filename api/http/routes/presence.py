@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import shapely
@@ -16,6 +17,9 @@ from api.http.identity import Guarded, needs
 from api.http.schemas.words import ref
 from layers import versions
 from layers.fixes import presence
+
+#: A longer window would keep the others waiting for the boxes of all of its days.
+MOST_DAYS = 366
 
 router = APIRouter(route_class=Guarded, tags=["breaches"])
 
@@ -36,9 +40,14 @@ class Question(BaseModel):
 @router.post("/api/presence-search", response_class=GeoJson)
 @needs("read")
 def search(request: Request, connection: Reading, question: Question) -> Response:
-    """The stays and passages of units inside a polygon within a window."""
+    """The stays and passages of units inside a polygon within a window.
+
+    One answer holds 50,000 of them, and walks 20 million fixes: more are refused as too_much.
+    """
     if question.start >= question.end:
         raise ApiError(422, "bad_window", "from: it must lie before to")
+    if question.end - question.start > timedelta(days=MOST_DAYS):
+        raise ApiError(422, "bad_window", f"to: it lies more than {MOST_DAYS} days after from")
     polygon = _polygon(question.polygon)
     found = presence.search(connection, polygon, start=question.start, end=question.end)
     features = [
