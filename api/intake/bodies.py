@@ -60,6 +60,11 @@ def unpacked(body: bytes, encoding: str, *, limit: int, hold: Hold = _no_hold) -
     return b"".join(parts)
 
 
+def is_packed(media_type: str, encoding: str) -> bool:
+    """Whether a body may hold far more than it is long."""
+    return media_type in ARROW_TYPES or encoding not in {"", "identity"}
+
+
 def parse(
     body: bytes, media_type: str, *, max_batch: int, most_bytes: int, hold: Hold = _no_hold
 ) -> Batch:
