@@ -12,6 +12,7 @@ from api import processes
 from api.database import database
 from api.http.app import create_app
 from api.http.wire import Protocol
+from api.intake import scan
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
 from geo import response, tiles
@@ -52,10 +53,13 @@ def _serve(settings: Settings, *, demo: bool) -> None:
             timeout_keep_alive=30,
             proxy_headers=False,
             http=Protocol,
+            loop="uvloop",
+            ws="none",
         )
         engine.dispose()
 
 
 def _warm() -> None:
     tiles.warm()  # first, as the page asks for tiles at once
+    scan.warm()
     response.warm()

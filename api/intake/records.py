@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from api.intake import quick, values
+from api.intake import quick, scan, values
 from layers.errors import BadFixesError
 from layers.fixes.batch import Batch, Names
 from layers.fixes.intake import COLUMNS, NUMBERS
@@ -42,6 +42,9 @@ _VALUE = {name: attrgetter(name) for name in COLUMNS}
 def array(body: bytes) -> Batch:
     """The fixes of a JSON array, or of one object with its unit. Raises BadFixesError."""
     if _is_text(body):
+        plain = scan.fixes(body, lines=False)
+        if plain is not None:
+            return plain
         try:
             return _columns(_DECODE_ARRAY.decode(body))
         except (ValueError, RecursionError):
@@ -51,10 +54,14 @@ def array(body: bytes) -> Batch:
 
 def lines(body: bytes) -> Batch:
     """The fixes of a body with a JSON object a line. Raises BadFixesError."""
+    is_text = _is_text(body)
+    plain = scan.fixes(body, lines=True) if is_text else None
+    if plain is not None:
+        return plain
     text = body.strip(b" \t\r\n")
     breaks = text.count(b"\n")
     # The quick reader takes values that go over lines, and several on one: such are no lines.
-    if _is_text(text) and breaks in {text.count(b"}\n{"), text.count(b"}\r\n{")}:
+    if is_text and breaks in {text.count(b"}\n{"), text.count(b"}\r\n{")}:
         try:
             found = _DECODE_LINES.decode_lines(text)
             if len(found) == breaks + 1:
