@@ -39,12 +39,20 @@ _DECODE_LINES = msgspec.json.Decoder(_Fix)
 _VALUE = {name: attrgetter(name) for name in COLUMNS}
 
 
+def plain(body: bytes, *, lines: bool) -> Batch | None:
+    """The fixes of an array, or of an object a line, as nearly every program writes them.
+
+    None for what ``array`` and ``lines`` must look at more closely.
+    """
+    return scan.fixes(body, lines=lines) if _is_text(body) else None
+
+
 def array(body: bytes) -> Batch:
     """The fixes of a JSON array, or of one object with its unit. Raises BadFixesError."""
+    found = plain(body, lines=False)
+    if found is not None:
+        return found
     if _is_text(body):
-        plain = scan.fixes(body, lines=False)
-        if plain is not None:
-            return plain
         try:
             return _columns(_DECODE_ARRAY.decode(body))
         except (ValueError, RecursionError):
@@ -54,14 +62,13 @@ def array(body: bytes) -> Batch:
 
 def lines(body: bytes) -> Batch:
     """The fixes of a body with a JSON object a line. Raises BadFixesError."""
-    is_text = _is_text(body)
-    plain = scan.fixes(body, lines=True) if is_text else None
-    if plain is not None:
-        return plain
+    plainly = plain(body, lines=True)
+    if plainly is not None:
+        return plainly
     text = body.strip(b" \t\r\n")
     breaks = text.count(b"\n")
     # The quick reader takes values that go over lines, and several on one: such are no lines.
-    if is_text and breaks in {text.count(b"}\n{"), text.count(b"}\r\n{")}:
+    if _is_text(text) and breaks in {text.count(b"}\n{"), text.count(b"}\r\n{")}:
         try:
             found = _DECODE_LINES.decode_lines(text)
             if len(found) == breaks + 1:

@@ -22,8 +22,8 @@ from layers.fixes.batch import Batch
 router = APIRouter(route_class=Direct, tags=["fixes"])
 
 Read = TypeVar("Read")
-#: What is no longer is read at once: a thread would take longer to begin.
-_SMALL_BYTES = 16_384
+#: A body of so many bytes is read in less time than a thread takes to begin, if it is plain.
+_SHORT_BYTES = 262_144
 _BODY = {
     "requestBody": {
         "required": True,
@@ -65,12 +65,19 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
             body, media_type, max_batch=settings.max_batch, most_bytes=limit, hold=place.hold
         )
 
+    def at_once(sent: bytes) -> Batch | None:
+        if len(sent) > _SHORT_BYTES or encoding not in bodies.AS_IT_IS:
+            return None
+        return bodies.at_once(sent, media_type, max_batch=settings.max_batch)
+
     with service.room.enter() as place:
-        batch = await read(
-            request, service, place, parse, packed=bodies.is_packed(media_type, encoding)
-        )
+        batch = await read(request, service, place, parse, at_once)
         receipt = await door.take(service.engine, principal, batch, service.region, settings)
     return Response(encode(door.told(receipt)), media_type=JSON)
+
+
+def _never(_: bytes) -> None:
+    """What takes a thread, always."""
 
 
 async def read(
@@ -78,14 +85,14 @@ async def read(
     service: Service,
     place: Place,
     parse: Callable[[Place, bytes], Read],
-    *,
-    packed: bool = False,
+    at_once: Callable[[bytes], Read | None] = _never,
 ) -> Read:
-    """What ``parse`` makes of the body. Raises BusyError where there is no room for it.
+    """What a body is read as, by ``at_once`` if that takes it, else by ``parse`` in a thread.
 
-    ``packed``: there may be far more in it than it is long.
+    Raises BusyError where there is no room for it.
     """
     body = await place.body(request, within_s=service.settings.upload_s)
-    if len(body) <= _SMALL_BYTES and not packed:
-        return parse(place, body)
+    found = at_once(body)
+    if found is not None:
+        return found
     return await to_thread.run_sync(parse, place, body, limiter=service.room.threads)

@@ -6,7 +6,7 @@ fix of an enrolled unit is answered 200 whatever becomes of it; a stranger's is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -35,6 +35,8 @@ _ANY = {"requestBody": {"content": {**_FORM["content"], **_MESSAGE["content"]}}}
 #: What the app waits for: messages to it, of which there are none.
 _NOTHING = {"anyOf": [{"type": "array", "maxItems": 0}]}
 Fixes = Sequence[dict[str, object]]
+#: A message of a device is read in less time than a thread takes to begin.
+_SHORT_BYTES = 16_384
 
 
 @router.get("/ingest/osmand", responses=_RECEIPT)
@@ -56,14 +58,14 @@ async def post_osmand(request: Request, service: Parts, principal: Who) -> Respo
 async def _osmand(request: Request, service: Service, principal: Principal) -> Response:
     query = request.url.query
 
-    def parse(_: Place, body: bytes) -> Fixes:
+    def parse(body: bytes) -> Fixes:
         if body.lstrip()[:1] in {b"{", b"["}:
             return osmand.of_json(body)
         form = osmand.parameters(body.decode("utf-8", "replace"))
         return osmand.of_parameters(osmand.parameters(query) | form)
 
     with service.room.enter() as place:
-        fixes = await read(request, service, place, parse)
+        fixes = await _read(request, service, place, parse)
         receipt = await _stored(service, principal, fixes)
     return Response(encode(door.told(receipt)), media_type=JSON, headers=_UNKEPT)
 
@@ -79,14 +81,23 @@ async def post_owntracks(request: Request, service: Parts, principal: Who) -> Re
     asked = request.query_params.get("u") or request.headers.get("x-limit-u")
     user = basic(request.headers)[0]
 
-    def parse(_: Place, body: bytes) -> Fixes:
+    def parse(body: bytes) -> Fixes:
         sent = owntracks.message(body)
         unit = asked or owntracks.user(sent) or user
         return [{"unit": unit, **fix} for fix in owntracks.of_message(sent)]
 
     with service.room.enter() as place:
-        await _stored(service, principal, await read(request, service, place, parse))
+        await _stored(service, principal, await _read(request, service, place, parse))
     return Response(b"[]", media_type=JSON, headers=_UNKEPT)
+
+
+async def _read(
+    request: Request, service: Service, place: Place, parse: Callable[[bytes], Fixes]
+) -> Fixes:
+    def at_once(body: bytes) -> Fixes | None:
+        return parse(body) if len(body) <= _SHORT_BYTES else None
+
+    return await read(request, service, place, lambda _, body: parse(body), at_once)
 
 
 _UNKEPT = {"Cache-Control": "no-store"}
