@@ -127,9 +127,7 @@ class Held:
         self.by: list[str] = []  #: whose they were
         self.error: Exception | None = None
 
-    def __call__(
-        self, engine, principal, batches: Sequence[Batch], region, **more
-    ) -> list[Receipt]:
+    def __call__(self, _, principal, batches: Sequence[Batch], *__, **___) -> list[Receipt]:
         self.begun.release()
         assert self.go.acquire(timeout=20)
         if self.error is not None:
