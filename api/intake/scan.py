@@ -59,7 +59,8 @@ def fixes(body: bytes, *, lines: bool) -> Batch | None:
 
 
 def _read(body: bytes, *, lines: bool) -> Batch | None:
-    most = body.count(b"{")
+    text = np.frombuffer(body + _PADDING, dtype=np.uint8)
+    most = int(np.count_nonzero(text == _OPEN))
     if not most or most * _LEAST_BYTES > len(body):
         return None
     numbers = np.full((len(NUMBERS), most), np.nan)
@@ -67,7 +68,6 @@ def _read(body: bytes, *, lines: bool) -> Batch | None:
     codes = np.full((2, most), NOBODY)
     spans = np.empty((2, most, 2), dtype=np.int64)
     counts = np.zeros(2, dtype=np.int64)
-    text = np.frombuffer(body + _PADDING, dtype=np.uint8)
     rows = _scan(text, len(body), lines, (numbers, time_us, codes, spans, counts))
     if rows == _NOT_PLAIN:
         return None
