@@ -30,8 +30,8 @@ async def heard() -> None:
     """Everything was heard."""
 
 
-async def whose(rights: Rights, secret: str = "pg_a", kinds: list[tokens.Kind] = KINDS) -> object:
-    found = await rights.whose(secret, kinds, heard)
+async def whose(rights: Rights, shown: str = "pg_a", kinds: list[tokens.Kind] = KINDS) -> object:
+    found = await rights.whose(shown, kinds, heard)
     return found and found.principal
 
 
