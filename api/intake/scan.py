@@ -29,7 +29,7 @@ _KEY_ENDS = np.cumsum([0, *map(len, _KEYS)])
 _LEAST_BYTES = 32
 #: Names that many others are in the way of are told apart elsewhere.
 _MOST_PROBES = 64
-#: Units send again and again: what their identifiers are read as is remembered.
+#: As what so many identifiers are read is remembered, of no more bytes each.
 _MOST_KNOWN, _SHORT_BYTES = 16_384, 64
 _NOT_PLAIN = -1
 #: Zeros after a body: whatever is looked for, nothing is found there.
@@ -74,12 +74,18 @@ def _read(body: bytes, *, lines: bool) -> Batch | None:
 
     def named(column: int, read: Callable[[bytes], str | None]) -> Names:
         """Names that differ by the blanks around them only are one."""
-        found = spans[column, : counts[column]].tolist()
-        known = Names.of([read(body[begin:end]) for begin, end in found])
+        found = spans[column, : counts[column]]
+        begins, ends = found[:, 0].tolist(), found[:, 1].tolist()
+        texts = list(map(read, map(body.__getitem__, map(slice, begins, ends))))
+        plain = [text for text in texts if text is not None]
+        if len(set(plain)) == len(texts):
+            return Names(codes=codes[column, :rows], names=plain)
+        known = Names.of(texts)
         return Names(codes=np.append(known.codes, NOBODY)[codes[column, :rows]], names=known.names)
 
+    longest = np.diff(spans[0, : counts[0]]).max(initial=0)
     return Batch(
-        unit=named(0, _identifier),
+        unit=named(0, _known_identifier if longest <= _SHORT_BYTES else _identifier),
         time_us=time_us[:rows],
         patrol_id=named(1, _patrol),
         fault=Names.none(rows),
@@ -88,14 +94,11 @@ def _read(body: bytes, *, lines: bool) -> Batch | None:
 
 
 def _identifier(name: bytes) -> str | None:
-    return (
-        _known_identifier(name) if len(name) <= _SHORT_BYTES else values.identifier(name.decode())
-    )
-
-
-@lru_cache(_MOST_KNOWN)
-def _known_identifier(name: bytes) -> str | None:
     return values.identifier(name.decode())
+
+
+#: Units send again and again.
+_known_identifier = lru_cache(_MOST_KNOWN)(_identifier)
 
 
 def _patrol(name: bytes) -> str | None:
