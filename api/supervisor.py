@@ -144,6 +144,9 @@ def _run(settings: Settings, region: Region, url: str, stop: Stop, *, demo: bool
             _load_demo(settings, engine, region)
         _await_http(settings, http)
         _greet(settings, engine)
+        if wanted:
+            # Not before: who waits for /readyz then finds the link on the terminal.
+            demonstration.note_ready(engine)
         # Not before: they would take the cores on which HTTP starts.
         children[1].start()
         if wanted:

@@ -15,6 +15,7 @@ from api import processes
 from api.database import database
 from api.http.app import create_app
 from api.http.wire import Protocol
+from api.intake import scan
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
 from geo import response, tiles
@@ -60,6 +61,8 @@ def _serve(settings: Settings, *, demo: bool) -> None:
             timeout_keep_alive=30,
             proxy_headers=False,
             http=Protocol,
+            loop="uvloop",
+            ws="none",
         )
         engine.dispose()
 
@@ -79,4 +82,5 @@ def _catch_up(engine: Engine, region: Region) -> None:
 
 def _warm() -> None:
     tiles.warm()  # first, as the page asks for tiles at once
+    scan.warm()
     response.warm()

@@ -30,7 +30,10 @@ LAYERS = (
 
 
 def load(settings: Settings, engine: Engine, region: Region) -> None:
-    """Write the demo's files and load them; a start that was cut goes on where it was."""
+    """Write the demo's files and load them; a start that was cut goes on where it was.
+
+    That it is in is noted by who started it (``state.note_ready``), who has more to do before.
+    """
     with acting(engine, SYSTEM, "patrolgrid_write") as connection:
         done = state.state(connection) == state.READY
         end = state.end(connection)
@@ -48,8 +51,6 @@ def load(settings: Settings, engine: Engine, region: Region) -> None:
     store_frame(
         engine, SYSTEM, pd.read_parquet(out / "fixes.parquet"), region, settings, label="demo fixes"
     )
-    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        state.set_state(connection, state.READY)
     logger.info("the demo region is in, after %.0f s", time.monotonic() - started)
 
 

@@ -57,6 +57,13 @@ def set_state(connection: Connection, state: str) -> None:
     _set_mark(connection, "demo", state)
 
 
+def note_ready(engine: Engine) -> None:
+    """Let the service say that it is ready: the demo is in, and the terminal has said where."""
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+        if state(connection) != READY:
+            set_state(connection, READY)
+
+
 def _mark(connection: Connection, name: str) -> str | None:
     found = connection.execute(
         text("SELECT value FROM marks WHERE name = :name"), {"name": name}

@@ -16,10 +16,12 @@ from api.http import downloads, errors
 from api.http.coding import CodedTags, Packing
 from api.http.context import Service
 from api.http.credentials import Credentials
+from api.http.direct import Shortcuts
 from api.http.identity import Identity, authenticated
+from api.http.rights import Rights
 from api.http.room import Room
 from api.http.routes import ROUTERS, page
-from api.http.tiledoor import Rights, TileDoor
+from api.http.tiledoor import TileDoor
 from api.settings import Settings
 from layers.db.engine import conninfo
 from layers.outbox.listen import Bell
@@ -133,6 +135,7 @@ def create_app(
     )
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     errors.install(app, limit_mb=settings.max_body_mb)
+    app.router.routes.append(Shortcuts(app.state.routes))
     for router in ROUTERS:
         app.include_router(router, responses=None if router.responses else errors.RESPONSES)
     page.mount_assets(app)
@@ -143,7 +146,7 @@ def create_app(
         exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *downloads.BINARY),
     )
     app.add_middleware(CodedTags)
-    app.add_middleware(Identity, engine=engine)
+    app.add_middleware(Identity, rights=rights, hearing=tiles.hearing)
     app.add_middleware(TileDoor, tiles=tiles, rights=rights)
     app.add_middleware(Hosts)
     app.add_middleware(SafeHeaders)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, TypeVar
 
-from anyio import to_thread
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -23,9 +22,11 @@ from api.http import questions
 from api.http.bodies import Limited
 from api.http.credentials import DOORS, shown_to_door
 from api.http.errors import invalid_request, problem
+from api.http.rights import Rights
 from layers.access import tokens
 from layers.db.engine import SYSTEM, Principal, acting
 from layers.errors import DatabaseUnavailableError
+from layers.tiles.hearing import Hearing
 
 Right = Literal["read", "ingest", "plan", "admin", "open"]
 COOKIE = "patrolgrid_session"
@@ -79,8 +80,8 @@ def authenticated(engine: Engine, secret: str, kinds: list[tokens.Kind]) -> Prin
 class Identity:
     """ASGI middleware: puts the principal into the request's state, or answers 401."""
 
-    def __init__(self, app: ASGIApp, engine: Engine) -> None:
-        self.app, self.engine = app, engine
+    def __init__(self, app: ASGIApp, rights: Rights, hearing: Hearing) -> None:
+        self.app, self._rights, self._hearing = app, rights, hearing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_open(scope["path"]):
@@ -102,15 +103,16 @@ class Identity:
         secret, kinds = (in_address, _BEARERS) if in_address else shown(headers)
         if door and kinds != _BEARERS:
             secret, kinds = None, _BEARERS  # the page's session is not for trackers
-        principal = None
+        known = None
         if secret:
             try:
-                principal = await to_thread.run_sync(authenticated, self.engine, secret, kinds)
+                known = await self._rights.whose(secret, kinds, self._hearing.fresh)
             except DatabaseUnavailableError as error:
                 refusal = problem(503, "database_unavailable", str(error), {"Retry-After": "2"})
                 return None, refusal
-        if principal is None:
+        if known is None:
             return None, _unknown(shown_any=bool(secret), door=door)
+        principal = known.principal
         if in_address and principal.scopes != _OF_DEVICES:
             return None, _too_powerful()
         changes = scope["method"] not in _SAFE
@@ -168,7 +170,7 @@ class Guarded(APIRoute):
             raise TypeError(f"{self.path}: the route names no right; decorate it with @needs(…)")
         if right == "open" and not is_open(self.path):
             raise TypeError(f"{self.path}: the route is open, its path is not")
-        handle = super().get_route_handler()
+        handle = self.within()
         strict = self.path.startswith(STRICT_PREFIXES)
         known, wrong = questions.declared(self.dependant), self.wrong
         numeric = questions.numeric(self.dependant)
@@ -184,7 +186,7 @@ class Guarded(APIRoute):
             if b"%00" in request.scope["query_string"]:
                 return problem(wrong, "bad_text", "the query holds NUL (%00): leave it out")
             self.look(request)
-            if strict:
+            if strict and request.scope["query_string"]:
                 questions.check_known(request, known)
                 questions.check_once(request, known)
             try:
@@ -195,6 +197,10 @@ class Guarded(APIRoute):
             return await handle(Limited(request, most_bytes=int(limit_mb * 1_000_000)))
 
         return guarded
+
+    def within(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers once the request is let in."""
+        return super().get_route_handler()
 
     def look(self, request: Request) -> None:
         """What a kind of routes holds against a path, before query and body are looked at."""

@@ -14,8 +14,8 @@ from api.http.errors import ApiError
 
 #: When who found no room may come again; most batches take less.
 AGAIN_S = 1
-#: Batches that are read and stored at one time, each with a thread and a database connection.
-AT_ONCE = 16
+#: Bodies that are read at one time in threads: more would only wait for each other.
+AT_ONCE = 3
 
 
 class BusyError(ApiError):

@@ -8,14 +8,8 @@ to the application, whose route gives the same tiles.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import blake2b
 from urllib.parse import parse_qsl
 
-from anyio import to_thread
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -24,62 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.answers import MVT, VARY, known_as, known_by, rfc3339, right_of, whole
 from api.http.context import Service
 from api.http.identity import CARRIED_BY, shown
-from layers.access import tokens
+from api.http.rights import Rights
 from layers.db.engine import Principal
 from layers.errors import LayersError
 from layers.tiles import Kept, Key, Tiles, accepted, check, drawn
 
 _PATH = re.compile(r"/tiles/(\d{1,2})/(\d{1,8})/(\d{1,8})\.mvt", re.ASCII)
-#: After so long a token is looked up again, which notes that it was used.
-_REMEMBER_S = 60.0
-_MOST_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Known:
-    principal: Principal
-    right: str
-    ends_s: float  #: by the monotonic clock
-
-
-class Rights:
-    """Whom the secrets shown of late stand for; forgotten as soon as any token changes."""
-
-    def __init__(self, authenticate: Callable[[str, list[tokens.Kind]], Principal | None]) -> None:
-        self._authenticate = authenticate
-        self._known: dict[bytes, _Known] = {}
-
-    def forget(self) -> None:
-        """Some token changed."""
-        self._known = {}
-
-    def of(self, secret: str, kinds: list[tokens.Kind]) -> _Known | None:
-        """Whom a secret stands for, if that is remembered."""
-        known = self._known.get(_digest(secret, kinds))
-        return known if known is not None and known.ends_s > time.monotonic() else None
-
-    async def look_up(self, secret: str, kinds: list[tokens.Kind]) -> _Known | None:
-        """Whom a secret stands for now."""
-        before = self._known
-        principal = await to_thread.run_sync(self._authenticate, secret, kinds)
-        if principal is None:
-            return None
-        left_s = _REMEMBER_S
-        if principal.until is not None:
-            left_s = min(left_s, (principal.until - datetime.now(UTC)).total_seconds())
-        found = _Known(
-            principal=principal, right=right_of(principal), ends_s=time.monotonic() + left_s
-        )
-        # What was looked up while a token changed may be what it was before.
-        if before is self._known:
-            if len(before) >= _MOST_REMEMBERED:
-                before.clear()
-            before[_digest(secret, kinds)] = found
-        return found
-
-
-def _digest(secret: str, kinds: list[tokens.Kind]) -> bytes:
-    return blake2b(f"{kinds[0]} {secret}".encode("utf-8", "replace"), digest_size=16).digest()
 
 
 class TileDoor:

@@ -19,7 +19,8 @@ NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "applica
 CSV_TYPES = frozenset({"text/csv", "application/csv"})
 ARROW_TYPES = frozenset({"application/vnd.apache.arrow.stream"})
 #: What a body may be packed with.
-ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+AS_IT_IS = frozenset({"", "identity"})
+ENCODINGS = AS_IT_IS | {"gzip", "x-gzip", "deflate"}
 #: Takes room for so many bytes more, or raises.
 Hold = Callable[[int], None]
 
@@ -40,7 +41,7 @@ def unpacked(body: bytes, encoding: str, *, limit: int, hold: Hold = _no_hold) -
     Raises BadFixesError for what is not so packed and for more than ``limit``: a small body can
     hold very much.
     """
-    if encoding in {"", "identity"}:
+    if encoding in AS_IT_IS:
         return body
     packed = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: told from the header, gzip or zlib
     parts, left, size = [], body, 0
@@ -60,6 +61,20 @@ def unpacked(body: bytes, encoding: str, *, limit: int, hold: Hold = _no_hold) -
     return b"".join(parts)
 
 
+def at_once(body: bytes, media_type: str, *, max_batch: int) -> Batch | None:
+    """The batch in a plain body of JSON or lines of it: some 0.3 µs a fix, without Python's lock.
+
+    None where the body is not plain (``parse`` reads it); raises BadFixesError as that does.
+    """
+    if media_type in JSON_TYPES:
+        batch = records.plain(body, lines=False)
+    elif media_type in NDJSON_TYPES:
+        batch = records.plain(body, lines=True)
+    else:
+        return None
+    return None if batch is None else _no_longer(batch, max_batch)
+
+
 def parse(
     body: bytes, media_type: str, *, max_batch: int, most_bytes: int, hold: Hold = _no_hold
 ) -> Batch:
@@ -75,6 +90,10 @@ def parse(
         batch = records.lines(body)
     else:
         batch = records.array(body)
+    return _no_longer(batch, max_batch)
+
+
+def _no_longer(batch: Batch, max_batch: int) -> Batch:
     if len(batch) > max_batch:
         raise BadFixesError(f"{len(batch)} fixes in one body: send at most {max_batch} at once")
     return batch

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from prometheus_client import Counter
 from sqlalchemy import Engine
 
@@ -15,16 +13,18 @@ from layers.fixes.together import Terms, group
 from layers.region import Region
 
 FIXES = Counter("patrolgrid_fixes", "Fixes at the door, by what became of them", ["outcome"])
-COUNTED: Sequence[str] = ("accepted", "duplicate", "refused")
+#: By the field of a receipt; those in quarantine are a list.
+_COUNTERS = {name: FIXES.labels(name) for name in ("accepted", "duplicate", "refused")}
+_QUARANTINED = FIXES.labels("quarantined")
 
 
-def take(
+async def take(
     engine: Engine, principal: Principal, batch: Batch, region: Region, settings: Settings
 ) -> Receipt:
     """Store a batch; who may write one unit alone is a stranger to all others."""
     if principal.unit is not None:
         batch = batch.only(principal.unit)
-    receipt = group(engine, region).store(
+    receipt = await group(engine, region).stored(
         batch,
         Terms(
             principal=principal,
@@ -32,9 +32,9 @@ def take(
             retention_days=settings.kept_days(region.retention_days),
         ),
     )
-    for outcome in COUNTED:
-        FIXES.labels(outcome).inc(getattr(receipt, outcome))
-    FIXES.labels("quarantined").inc(len(receipt.quarantined))
+    for outcome, counter in _COUNTERS.items():
+        counter.inc(getattr(receipt, outcome))
+    _QUARANTINED.inc(len(receipt.quarantined))
     return receipt
 
 

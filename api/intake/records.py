@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from api.intake import quick, values
+from api.intake import quick, scan, values
 from layers.errors import BadFixesError
 from layers.fixes.batch import Batch, Names
 from layers.fixes.intake import COLUMNS, NUMBERS
@@ -39,8 +39,19 @@ _DECODE_LINES = msgspec.json.Decoder(_Fix)
 _VALUE = {name: attrgetter(name) for name in COLUMNS}
 
 
+def plain(body: bytes, *, lines: bool) -> Batch | None:
+    """The fixes of an array, or of an object a line, as nearly every program writes them.
+
+    None for what ``array`` and ``lines`` must look at more closely.
+    """
+    return scan.fixes(body, lines=lines) if _is_text(body) else None
+
+
 def array(body: bytes) -> Batch:
     """The fixes of a JSON array, or of one object with its unit. Raises BadFixesError."""
+    found = plain(body, lines=False)
+    if found is not None:
+        return found
     if _is_text(body):
         try:
             return _columns(_DECODE_ARRAY.decode(body))
@@ -51,6 +62,9 @@ def array(body: bytes) -> Batch:
 
 def lines(body: bytes) -> Batch:
     """The fixes of a body with a JSON object a line. Raises BadFixesError."""
+    plainly = plain(body, lines=True)
+    if plainly is not None:
+        return plainly
     text = body.strip(b" \t\r\n")
     breaks = text.count(b"\n")
     # The quick reader takes values that go over lines, and several on one: such are no lines.

@@ -1,16 +1,19 @@
 """Batches that arrive while others are stored go in together, in one transaction.
 
 What a transaction costs beside its fixes is shared by all of them, and they are durable at once.
-Whoever finds nobody at work takes all that wait, up to a number of fixes; the others wait until
-theirs is done or it is their turn.
+One thread a database writes: it takes all that wait, up to a number of fixes, stores them and tells
+each its receipt. Who waits needs no thread, and whoever comes while nobody writes waits for nobody.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -21,7 +24,9 @@ from layers.fixes.intake import Receipt, store_together
 from layers.region import Region
 
 #: More of them cost less each, but the first waits for the last.
-MOST_FIXES = 8_000
+MOST_FIXES = 24_000
+#: A writer that had nothing to do for so long ends; the next batch starts another.
+_IDLE_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +38,12 @@ class Terms:
     retention_days: float | None
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Job:
+    engine: Engine  #: held by what is to be stored alone, so that a group ends with its engine
     batch: Batch
     terms: Terms
-    receipt: Receipt | None = None
-    error: BaseException | None = None
-    done: bool = False
+    told: Future[Receipt] = field(default_factory=Future)
 
 
 class Group:
@@ -47,9 +51,9 @@ class Group:
 
     def __init__(self, engine: Engine, region: Region) -> None:
         self._engine, self._region = weakref.ref(engine), region
+        self._came = threading.Condition()  # guards all below
         self._waiting: deque[_Job] = deque()
-        self._turn = threading.Condition()  # guards _waiting and _busy
-        self._busy = False
+        self._writer: threading.Thread | None = None
 
     def store(self, batch: Batch, terms: Terms) -> Receipt:
         """Store a batch with those that wait; durable when it returns. Raises as store_batch.
@@ -57,73 +61,91 @@ class Group:
         Of two fixes that batches in one transaction have for one moment the better one is
         accepted, as if both had come in one batch.
         """
-        job = _Job(batch=batch, terms=terms)
-        with self._turn:
+        return self._begin(batch, terms).result()
+
+    async def stored(self, batch: Batch, terms: Terms) -> Receipt:
+        """As ``store``, without a thread that waits.
+
+        Who is cancelled before the writer took the batch has left nothing; later, it is stored.
+        """
+        return await asyncio.wrap_future(self._begin(batch, terms))
+
+    def _begin(self, batch: Batch, terms: Terms) -> Future[Receipt]:
+        engine = self._engine()
+        assert engine is not None  # whoever calls holds it
+        job = _Job(engine=engine, batch=batch, terms=terms)
+        with self._came:
+            if self._writer is None:
+                writer = threading.Thread(target=self._write, name="fixes", daemon=True)
+                writer.start()
+                self._writer = writer
             self._waiting.append(job)
-        while True:
-            with self._turn:
-                self._turn.wait_for(lambda: job.done or not self._busy)
-                if job.done:
-                    break
-                self._busy, jobs = True, self._next()
-            try:
-                self._store(jobs)
-            finally:
-                with self._turn:
-                    self._busy = False
-                    self._turn.notify_all()
-        if job.error is not None:
-            raise job.error
-        assert job.receipt is not None
-        return job.receipt
+            self._came.notify()
+        return job.told
+
+    def _write(self) -> None:
+        """Store what waits until nothing comes any more."""
+        while jobs := self._next():
+            self._store(jobs)
+            # What is stored, and its engine, is not held while there is nothing to do.
+            jobs.clear()
 
     def _next(self) -> list[_Job]:
-        """The first that waits and those behind it that may go with it."""
-        jobs = [self._waiting.popleft()]
-        count = len(jobs[0].batch)
-        while self._waiting and self._waiting[0].terms == jobs[0].terms:
-            count += len(self._waiting[0].batch)
+        """The first that waits and those that may go with it; none: this writer has ended."""
+        with self._came:
+            while self._came.wait_for(lambda: self._waiting, timeout=_IDLE_S):
+                taken = self._together()
+                # Who has gone meanwhile is not stored.
+                jobs = [job for job in taken if job.told.set_running_or_notify_cancel()]
+                if jobs:
+                    return jobs
+            self._writer = None
+            return []
+
+    def _together(self) -> list[_Job]:
+        """Take the first from the queue and, in their order, those on its terms that find room."""
+        first = self._waiting[0]
+        alike = [job for job in self._waiting if job.terms == first.terms]
+        taken, count = [first], len(first.batch)
+        for job in alike[1:]:
+            count += len(job.batch)
             if count > MOST_FIXES:
                 break
-            jobs.append(self._waiting.popleft())
-        return jobs
+            taken.append(job)
+        gone = set(map(id, taken))
+        self._waiting = deque(job for job in self._waiting if id(job) not in gone)
+        return taken
 
-    def _store(self, jobs: list[_Job]) -> None:
+    def _store(self, jobs: Sequence[_Job]) -> None:
+        """Store jobs together, or one by one where that fails; each is told, whatever happens."""
         try:
-            self._put(jobs)
+            receipts = self._put(jobs)
         except DatabaseUnavailableError as error:
             _fail(jobs, error)
-        except Exception as error:  # noqa: BLE001  it is raised by whom it concerns
-            if len(jobs) == 1:
+        except BaseException as error:  # noqa: BLE001  it is raised by whom it concerns
+            if len(jobs) == 1 or not isinstance(error, Exception):
                 _fail(jobs, error)
                 return
             # Nobody is to suffer for what another sent.
-            try:
-                for job in jobs:
-                    self._store([job])
-            except BaseException as ended:
-                _fail(jobs, ended)
-                raise
-        except BaseException as error:
-            _fail(jobs, error)
-            raise
+            for job in jobs:
+                self._store([job])
+        else:
+            for job, receipt in zip(jobs, receipts, strict=True):
+                job.told.set_result(receipt)
 
-    def _put(self, jobs: list[_Job]) -> None:
-        engine = self._engine()
-        assert engine is not None  # whoever calls holds it
+    def _put(self, jobs: Sequence[_Job]) -> list[Receipt]:
         terms = jobs[0].terms
         receipts = store_together(
-            engine, terms.principal, [job.batch for job in jobs], self._region,
+            jobs[0].engine, terms.principal, [job.batch for job in jobs], self._region,
             clock_skew_s=terms.clock_skew_s, retention_days=terms.retention_days,
         )  # fmt: skip
-        for job, receipt in zip(jobs, receipts, strict=True):
-            job.receipt, job.done = receipt, True
+        assert len(receipts) == len(jobs)
+        return receipts
 
 
-def _fail(jobs: list[_Job], error: BaseException) -> None:
+def _fail(jobs: Sequence[_Job], error: BaseException) -> None:
     for job in jobs:
-        if not job.done:
-            job.error, job.done = error, True
+        job.told.set_exception(error)
 
 
 _GROUPS: weakref.WeakKeyDictionary[Engine, Group] = weakref.WeakKeyDictionary()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from layers.db.engine import SYSTEM
+from layers.db.engine import SYSTEM, make_engine
+from layers.errors import DatabaseUnavailableError
 from layers.fixes import intake, together
 from layers.fixes.batch import Batch
 from layers.fixes.intake import Receipt
@@ -107,3 +113,165 @@ def test_what_one_sender_breaks_costs_no_other(
     *found, broken = at_once(post, [*good, bad])
     assert [r.accepted for r in found if isinstance(r, Receipt)] == [1] * SENDERS
     assert isinstance(broken, ValueError)
+
+
+# One writer, and who waits for it -----------------------------------------------------------
+
+
+class Held:
+    """A stand-in for the transaction: each waits until it is let go, and its batches are noted."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
+        self.stored: list[list[int]] = []  #: by transaction, the sizes of its batches
+        self.by: list[str] = []  #: whose they were
+        self.error: Exception | None = None
+
+    def __call__(self, _, principal, batches: Sequence[Batch], *__, **___) -> list[Receipt]:
+        self.begun.release()
+        assert self.go.acquire(timeout=20)
+        if self.error is not None:
+            raise self.error
+        self.stored.append([len(batch) for batch in batches])
+        self.by.append(principal.name)
+        return [
+            Receipt(accepted=len(b), duplicate=0, refused=0, quarantined=[], breaches=0)
+            for b in batches
+        ]
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    """The transaction held; let go at the end, so that no writer hangs."""
+    made = Held()
+    monkeypatch.setattr(together, "store_together", made)
+    yield made
+    made.go.release(100)
+
+
+def of(size: int) -> Batch:
+    """A batch of so many fixes."""
+    return Batch.of(pd.DataFrame({"unit": "u", "time": [NOON] * size}))
+
+
+def waiting(group: together.Group, *batches: Batch, terms: together.Terms) -> list[Future[Receipt]]:
+    return [group._begin(batch, terms) for batch in batches]
+
+
+def test_who_comes_while_nobody_writes_is_stored_at_once_and_those_after_together(
+    post: Post, held: Held
+) -> None:
+    group = together.Group(post.engine, post.region)
+    first = waiting(group, of(1), terms=terms())
+    assert held.begun.acquire(timeout=20)
+    others = waiting(group, of(2), of(3), of(4), terms=terms())
+    held.go.release(2)
+    assert [f.result(20).accepted for f in [*first, *others]] == [1, 2, 3, 4]
+    assert held.stored == [[1], [2, 3, 4]]
+
+
+def test_a_transaction_takes_so_many_fixes_and_one_batch_however_large(
+    post: Post, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "MOST_FIXES", 10)
+    group = together.Group(post.engine, post.region)
+    futures = waiting(group, of(1), terms=terms())
+    assert held.begun.acquire(timeout=20)
+    futures += waiting(group, of(6), of(4), of(1), of(30), of(2), terms=terms())
+    held.go.release(10)
+    assert [f.result(20).accepted for f in futures] == [1, 6, 4, 1, 30, 2]
+    assert held.stored == [[1], [6, 4], [1], [30], [2]]
+
+
+def test_only_those_on_the_same_terms_go_together_and_nobody_is_passed_over(
+    post: Post, held: Held
+) -> None:
+    group = together.Group(post.engine, post.region)
+    a, b = (replace(terms(), principal=replace(SYSTEM, name=name)) for name in "ab")
+    futures = waiting(group, of(9), terms=a)
+    assert held.begun.acquire(timeout=20)
+    for size, whose in ((1, b), (2, a), (3, b), (4, a), (5, b)):
+        futures += waiting(group, of(size), terms=whose)
+    held.go.release(3)
+    assert [f.result(20).accepted for f in futures] == [9, 1, 2, 3, 4, 5]
+    assert (held.stored, held.by) == ([[9], [1, 3, 5], [2, 4]], ["a", "b", "a"])
+
+
+def test_where_the_database_is_away_all_are_told_and_nothing_is_tried_again(
+    post: Post, held: Held
+) -> None:
+    group = together.Group(post.engine, post.region)
+    first = waiting(group, of(1), terms=terms())
+    assert held.begun.acquire(timeout=20)
+    others = waiting(group, of(2), of(3), terms=terms())
+    held.error = DatabaseUnavailableError("away")
+    held.go.release(2)
+    for future in [*first, *others]:
+        assert isinstance(future.exception(20), DatabaseUnavailableError)
+    assert held.begun.acquire(timeout=20)
+    assert not held.begun.acquire(blocking=False)
+    held.error = None
+    held.go.release()
+    assert group.store(of(4), terms()).accepted == 4  # the writer is still there
+
+
+def test_more_wait_than_there_are_threads_and_one_who_goes_takes_nobody_along(
+    post: Post, held: Held
+) -> None:
+    group = together.Group(post.engine, post.region)
+
+    async def all_of_them() -> list[Receipt | BaseException]:
+        first = asyncio.create_task(group.stored(of(1), terms()))
+        await asyncio.to_thread(held.begun.acquire, timeout=20)
+        tasks = [asyncio.create_task(group.stored(of(2), terms())) for _ in range(200)]
+        await asyncio.sleep(0)
+        first.cancel()  # it is being stored, and will be
+        for task in tasks[::2]:
+            task.cancel()  # they are not yet, and will not be
+        await asyncio.sleep(0)
+        held.go.release(2)
+        return await asyncio.gather(first, *tasks, return_exceptions=True)
+
+    first, *found = asyncio.run(all_of_them())
+    assert isinstance(first, asyncio.CancelledError)
+    assert all(isinstance(one, asyncio.CancelledError) for one in found[::2])
+    assert [one.accepted for one in found[1::2] if isinstance(one, Receipt)] == [2] * 100
+    assert held.stored == [[1], [2] * 100]
+
+
+def test_who_goes_in_the_middle_is_stored_once_and_may_send_again(post: Post, fixes: Fixes) -> None:
+    post.enrol("u")
+    group = together.Group(post.engine, post.region)
+    batches = [Batch.of(fixes("u", (n, 100.0, 40.0))) for n in range(30)]
+
+    async def impatient() -> None:
+        for n, batch in enumerate(batches):
+            task = asyncio.create_task(group.stored(batch, terms()))
+            await asyncio.sleep(n / 3_000)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(impatient())
+    told = [group.store(batch, terms()) for batch in batches]
+    assert all(r.accepted + r.duplicate == 1 for r in told)
+    assert post.scalar("SELECT count(*) FROM fixes") == len(batches)
+
+
+def test_a_writer_ends_when_there_is_nothing_to_do_and_its_engine_can_go(
+    post: Post, held: Held, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "_IDLE_S", 0.05)
+    engine = make_engine(database_url)
+    group = together.group(engine, post.region)
+    assert together.group(engine, post.region) is group
+    for size in (1, 2):  # the second time by another writer
+        held.go.release()
+        assert group.store(of(size), terms()).accepted == size
+        writer = group._writer
+        assert writer is not None
+        writer.join(20)
+        assert group._writer is None
+    ended = weakref.ref(engine)
+    del engine, group, writer
+    gc.collect()
+    assert ended() is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 from anyio import to_thread
@@ -13,15 +12,18 @@ from starlette.responses import Response
 from api.http import schemas
 from api.http.answers import JSON, encode
 from api.http.context import Parts, Service, Who
+from api.http.direct import Direct
 from api.http.errors import ApiError
-from api.http.identity import Guarded, needs
+from api.http.identity import needs
 from api.http.room import Place
 from api.intake import bodies, door
-from layers.fixes.intake import Receipt
+from layers.fixes.batch import Batch
 
-router = APIRouter(route_class=Guarded, tags=["fixes"])
+router = APIRouter(route_class=Direct, tags=["fixes"])
 
-Done = TypeVar("Done")
+Read = TypeVar("Read")
+#: A body of so many bytes is read in less time than a thread takes to begin, if it is plain.
+_SHORT_BYTES = 262_144
 _BODY = {
     "requestBody": {
         "required": True,
@@ -54,21 +56,43 @@ async def post_fixes(request: Request, service: Parts, principal: Who) -> Respon
             415, "unknown_encoding", f"Content-Encoding {encoding[:40]}: send gzip, deflate or none"
         )
 
-    def work(place: Place, sent: bytes) -> Receipt:
-        settings = service.settings
-        limit = int(settings.max_body_mb * 1_000_000)
+    settings = service.settings
+    limit = int(settings.max_body_mb * 1_000_000)
+
+    def parse(place: Place, sent: bytes) -> Batch:
         body = bodies.unpacked(sent, encoding, limit=limit, hold=place.hold)
-        batch = bodies.parse(
+        return bodies.parse(
             body, media_type, max_batch=settings.max_batch, most_bytes=limit, hold=place.hold
         )
-        return door.take(service.engine, principal, batch, service.region, settings)
 
-    receipt = await taken(request, service, work)
+    def at_once(sent: bytes) -> Batch | None:
+        if len(sent) > _SHORT_BYTES or encoding not in bodies.AS_IT_IS:
+            return None
+        return bodies.at_once(sent, media_type, max_batch=settings.max_batch)
+
+    with service.room.enter() as place:
+        batch = await read(request, service, place, parse, at_once)
+        receipt = await door.take(service.engine, principal, batch, service.region, settings)
     return Response(encode(door.told(receipt)), media_type=JSON)
 
 
-async def taken(request: Request, service: Service, work: Callable[[Place, bytes], Done]) -> Done:
-    """What ``work`` makes of the body, as soon as there is room for it. Raises BusyError."""
-    with service.room.enter() as place:
-        body = await place.body(request, within_s=service.settings.upload_s)
-        return await to_thread.run_sync(partial(work, place, body), limiter=service.room.threads)
+def _never(_: bytes) -> None:
+    """What takes a thread, always."""
+
+
+async def read(
+    request: Request,
+    service: Service,
+    place: Place,
+    parse: Callable[[Place, bytes], Read],
+    at_once: Callable[[bytes], Read | None] = _never,
+) -> Read:
+    """What a body is read as, by ``at_once`` if that takes it, else by ``parse`` in a thread.
+
+    Raises BusyError where there is no room for it.
+    """
+    body = await place.body(request, within_s=service.settings.upload_s)
+    found = at_once(body)
+    if found is not None:
+        return found
+    return await to_thread.run_sync(parse, place, body, limiter=service.room.threads)
