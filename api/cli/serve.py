@@ -18,7 +18,7 @@ from api.http.wire import Protocol
 from api.intake import scan
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
-from geo import response, tiles
+from geo import breaches, response, tiles
 from layers.breaches.catching_up import catch_up
 from layers.db import migrate
 from layers.db.engine import make_engine
@@ -83,4 +83,5 @@ def _catch_up(engine: Engine, region: Region) -> None:
 def _warm() -> None:
     tiles.warm()  # first, as the page asks for tiles at once
     scan.warm()
+    breaches.warm()
     response.warm()

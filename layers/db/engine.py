@@ -132,7 +132,9 @@ def _transaction(connection: Connection, principal: Principal, role: Role) -> It
                 "SELECT set_config('role', :role, true),"
                 " set_config('patrolgrid.principal', :name, true),"
                 " set_config('patrolgrid.area', :area, true),"
-                " set_config('patrolgrid.team', :team, true)"
+                " set_config('patrolgrid.team', :team, true),"
+                # What is answered is durable, whatever the server's own setting.
+                " set_config('synchronous_commit', 'on', true)"
             ),
             {
                 "role": role,

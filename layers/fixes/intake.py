@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from layers import breaches, versions
 from layers.db.engine import Principal, acting
@@ -122,7 +122,6 @@ def _stored(
     region: Region,
     moment: datetime,
 ) -> list[Receipt]:
-    connection.execute(text("SET LOCAL synchronous_commit = on"))
     if len(given.strangers):
         store.count_strangers(connection, len(given.strangers), moment)
     placed = placing.place(connection, given, moment)
