@@ -86,6 +86,19 @@ def texts(values: Sequence[str]) -> Packed:
     return Packed(head.tobytes() + body, 1009)
 
 
+def items(sent: Sequence[bytes], item: str) -> NDArray[Any]:
+    """The items ("i4", "i8", "f4", "f8"; with 8 bytes here) of arrays that the server packed by
+    array_send, one after another; each has one dimension and no null."""
+    kind = np.dtype([("size", ">i4"), ("item", f">{item}")])
+    data = b"".join([array[_HEAD.itemsize :] for array in sent])
+    return np.frombuffer(data, kind)["item"].astype(item[0] + "8")
+
+
+def count(sent: bytes, item: str) -> int:
+    """How many items such an array has."""
+    return (len(sent) - _HEAD.itemsize) // (4 + int(item[1]))
+
+
 def _packed(
     values: NDArray[np.generic],
     kind: str,

@@ -77,17 +77,24 @@ def put_late(connection: Connection, rows: Rows, received: datetime) -> NDArray[
         return stored
     names = COLUMNS[:-1]
     found: Any = raw(connection).execute(
-        f"INSERT INTO fixes ({', '.join(COLUMNS)}) SELECT w.unit_no, w.time, w.lon, w.lat,"
-        f" {', '.join('w.' + name for name in VALUES)}, nullif(w.patrol_no, 0), %s::timestamptz"
+        f"WITH made AS (INSERT INTO fixes ({', '.join(COLUMNS)})"
+        f" SELECT w.unit_no, w.time, w.lon, w.lat, {', '.join('w.' + name for name in VALUES)},"
+        " nullif(w.patrol_no, 0), %s::timestamptz"
         f" FROM unnest({_casts(names)}) AS w ({', '.join(names)})"
-        " ON CONFLICT DO NOTHING RETURNING unit_no,"
-        " (extract(epoch FROM time) * 1000000)::bigint",
+        " ON CONFLICT DO NOTHING RETURNING unit_no, time)"
+        " SELECT count(*), array_send(array_agg(unit_no)), array_send(array_agg(time)) FROM made",
         [received, *_arrays(rows, names)],
         binary=True,
     )
-    keys = zip(rows.unit_no.tolist(), rows.time_us.tolist(), strict=True)
-    place = {key: i for i, key in enumerate(keys)}
-    stored[[place[key] for key in found]] = True
+    count, units, times = found.fetchone()
+    if count in {0, len(stored)}:
+        stored[:] = count > 0
+        return stored
+    unit_no = np.r_[rows.unit_no, arrays.items([units], "i4")]
+    time_us = np.r_[rows.time_us, arrays.items([times], "i8") + arrays.POSTGRES_EPOCH_US]
+    order = np.lexsort((np.arange(len(unit_no)), time_us, unit_no))
+    again = (np.diff(unit_no[order]) == 0) & (np.diff(time_us[order]) == 0)
+    stored[order[:-1][again]] = True
     return stored
 
 

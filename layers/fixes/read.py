@@ -106,8 +106,8 @@ def rows_since(
         binary=True,
     )
     rows = [row for row in found if row[1] is not None]
-    columns = [_items([row[k] for row in rows], item) for k, item in _SENT.items()]
-    counts = [(len(row[1]) - _HEAD_BYTES) // 12 for row in rows]
+    columns = [arrays.items([row[k] for row in rows], item) for k, item in _SENT.items()]
+    counts = [arrays.count(row[1], "i8") for row in rows]
     return Rows(
         unit_no=np.repeat(np.array([row[0] for row in rows], dtype=np.int64), counts),
         time_us=columns[0] + arrays.POSTGRES_EPOCH_US,
@@ -118,14 +118,6 @@ def rows_since(
 _NEVER = np.iinfo(np.int64).max
 #: Columns of ``rows_since``, and how an item of each is sent after its length.
 _SENT = {1: "i8", 2: "f8", 3: "f8", 4: "f4"}
-_HEAD_BYTES = 20
-
-
-def _items(sent: Sequence[bytes], item: str) -> NDArray[Any]:
-    """The items of arrays that have one dimension and no null."""
-    kind = np.dtype([("size", ">i4"), ("item", f">{item}")])
-    data = b"".join([array[_HEAD_BYTES:] for array in sent])
-    return np.frombuffer(data, kind)["item"].astype(item[0] + "8")
 
 
 def _literal(moment: datetime | None) -> str:
