@@ -15,6 +15,7 @@ from geo import breaches
 from layers.fixes import boxes, stretches
 from layers.fixes.boxes import SPAN_US
 from layers.fixes.plain import moment
+from layers.fixes.read import CONTEXT
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -92,16 +93,17 @@ def near(
 
 def _beside(connection: Connection, unit_no: Ints, window: Window) -> _Entries:
     """A box around the few fixes of each unit before the window, and one for those after."""
+    start, end = (np.full(len(unit_no), us) for us in (window.start_us, window.end_us))
+    most = CONTEXT * len(unit_no)
+    sides = (
+        stretches.read(connection, unit_no, start, start, most=most, after=0),
+        stretches.read(connection, unit_no, end, end, most=most, before=0),
+    )
     count = len(unit_no)
-    at = np.repeat([window.start_us, window.end_us], count)
-    rows = stretches.read(connection, np.tile(unit_no, 2), at, at, most=20 * count)
-    later = rows.nth >= count
-    beyond = np.where(later, rows.time_us >= window.end_us, rows.time_us < window.start_us)
-    nth, time_us, lon, lat = (
-        rows.nth[beyond],
-        rows.time_us[beyond],
-        rows.lon[beyond],
-        rows.lat[beyond],
+    nth = np.r_[sides[0].nth, sides[1].nth + count]
+    time_us, lon, lat = (
+        np.r_[getattr(sides[0], name), getattr(sides[1], name)]
+        for name in ("time_us", "lon", "lat")
     )
     if not len(nth):
         return _Entries(of=nth, kind=nth, span=nth, bounds=np.empty((4, 0)))

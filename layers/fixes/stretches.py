@@ -27,9 +27,9 @@ _PACKED = (
 _SIDES = "SELECT time, lon, lat, accuracy_m FROM fixes WHERE unit_no = w.u AND time"
 _QUERY = (
     f"SELECT string_agg({_PACKED}, '') FROM unnest(%s, %s, %s) WITH ORDINALITY w (u, a, z, nth),"
-    f" LATERAL ((({_SIDES} < w.a ORDER BY time DESC LIMIT {CONTEXT})"
+    f" LATERAL ((({_SIDES} < w.a ORDER BY time DESC LIMIT {{before}})"
     f" UNION ALL ({_SIDES} >= w.a AND time < w.z))"
-    f" UNION ALL ({_SIDES} >= w.z ORDER BY time LIMIT {CONTEXT})) f"
+    f" UNION ALL ({_SIDES} >= w.z ORDER BY time LIMIT {{after}})) f"
     # A value holds a gigabyte at most: of so many stretches a day each is far from it.
     " GROUP BY w.nth / %s, date_bin('1 day', f.time, timestamptz '1900-01-01 00:00Z')"
 )
@@ -46,17 +46,27 @@ class Rows:
     accuracy_m: NDArray[np.float64]  #: NaN where it was not stated
 
 
-def read(connection: Connection, unit_no: Ints, from_us: Ints, to_us: Ints, *, most: int) -> Rows:
-    """The fixes of stretches (arrays of one length), with CONTEXT more before and after each.
+def read(
+    connection: Connection,
+    unit_no: Ints,
+    from_us: Ints,
+    to_us: Ints,
+    *,
+    most: int,
+    before: int = CONTEXT,
+    after: int = CONTEXT,
+) -> Rows:
+    """The fixes of stretches (arrays of one length), with a few more ``before`` and ``after`` each.
 
     Raises TooMuchError where there are more than ``most``, before they are all in memory.
     """
     # Of those without length there are many, and little of each.
     together = 4 if (to_us > from_us).any() else 512
     asked = [arrays.int4(unit_no), arrays.times(from_us), arrays.times(to_us), together]
+    query = _QUERY.format(before=before, after=after)
     # A query that is broken off spoils its transaction, but for what was before the savepoint.
     with raw(connection).transaction(), raw(connection).cursor() as cursor:
-        parts = _parts(cursor.stream(_QUERY.encode(), asked, binary=True), most)
+        parts = _parts(cursor.stream(query.encode(), asked, binary=True), most)
     rows = np.frombuffer(parts, _ROW)
     nth, time_us = rows["nth"].astype(np.int64) - 1, rows["time"].astype(np.int64)
     order = np.lexsort((time_us, nth))

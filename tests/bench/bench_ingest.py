@@ -120,6 +120,7 @@ def alone(host: Machine, of: Scene, options: argparse.Namespace) -> None:
         for side, side_deg in answers.SIDES_DEG.items():
             took = answers.presence_ms(client, day, side_deg)
             print(f"presence-search, {side}, over a day of {options.day:,} fixes: {took:,.0f} ms")
+        print(f"the same, everywhere: {answers.everywhere_ms(client, day):,.0f} ms", flush=True)
 
 
 def asked() -> argparse.Namespace:
