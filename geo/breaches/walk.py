@@ -7,11 +7,11 @@ last, so a walk may go on from them later as if it had never stopped.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
+from geo.breaches.calm import calm_box, calm_until
 from geo.breaches.parts import begin, elapse, finish, passed
-from geo.breaches.places import fences_at, holds, is_bare, locate, strictly_inside
+from geo.breaches.places import fences_at, locate, strictly_inside
 from geo.breaches.records import ABSENCE, MISSING, PASSAGE, STAY, first_ending_after, put
 from geo.breaches.steps import (
     along,
@@ -25,8 +25,6 @@ from geo.breaches.steps import (
     step_to,
 )
 from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, inlined
-
-_FAR_US = np.int64(1 << 62)
 
 
 @njit(cache=True)
@@ -48,10 +46,17 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
         edit = first_ending_after(law.edits_us, 0, len(law.edits_us), path.time_us[first])
         owed = _owed(law, path, room, u, path.time_us[first])
         at = first + 1 if path.going[u] else first
-        calm_until = MISSING  # until then nothing can happen in this leaf
+        calm_us = MISSING  # until then nothing can happen in this box
+        west, east, south, north = 0.0, 0.0, 0.0, 0.0
         for i in range(at, last):
             lon, lat, now_us = path.lon[i], path.lat[i], path.time_us[i]
-            if now_us < calm_until and path.is_leg[i] and holds(tree, leaf, lon, lat):
+            if (
+                now_us < calm_us
+                and path.is_leg[i]
+                and path.piece[i] == 0
+                and west < lon < east
+                and south < lat < north
+            ):
                 continue
             while edit < len(law.edits_us) and law.edits_us[edit] <= now_us:
                 stamp += 1
@@ -60,7 +65,7 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
             stamp += 1
             step = step_to(path, i, first)
             new_leaf = locate(tree, lon, lat)
-            inside, beside = look(tree, law, path, room, u, step, new_leaf, stamp)
+            inside, _ = look(tree, law, path, room, u, step, new_leaf, stamp)
             stretches, n_runs, n_pairs = along(
                 tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs
             )
@@ -72,11 +77,15 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
             if owed:
                 m, owed = _stay_out(tree, law, path, room, u, step, m, stamp)
             leaf = new_leaf
-            calm_until = MISSING
-            if not owed and not beside and is_bare(tree, leaf):
-                calm_until = _calm_until(law, room, m, stamp, now_us)
+            calm_us = MISSING
+            if not owed:
+                calm_us = calm_until(law, room, m, stamp, now_us)
                 if edit < len(law.edits_us):
-                    calm_until = min(calm_until, law.edits_us[edit])
+                    calm_us = min(calm_us, law.edits_us[edit])
+                if calm_us > now_us:
+                    west, east, south, north = calm_box(
+                        tree, law, path.kind[u], leaf, lon, lat, now_us
+                    )
         n_rows, n_lasting = _leave_off(
             law, path, room, u, m, last, rows, n_rows, lasting, n_lasting
         )
@@ -275,23 +284,3 @@ def _stay_out(tree, law, path, room, u, step, m, stamp):
         room.slot[f] = m
         m += 1
     return m, owed
-
-
-@inlined
-def _calm_until(law, room, m, stamp, now_us):
-    """Until when nothing can happen while the unit stays in a leaf without edges."""
-    until = _FAR_US
-    for k in range(m):
-        record = room.now[k]
-        rule = law.fences[record.fence]
-        if record.kind == STAY and room.here[record.fence] != stamp:
-            return MISSING  # held by its margin
-        if record.open:
-            if not (record.seen and (record.confirmed or record.silent)):
-                return MISSING
-            until = min(until, law.ends[record.span])
-        elif record.span < rule.span1:
-            until = min(until, law.starts[record.span])
-        if rule.has_heir and rule.to_us > now_us:
-            until = min(until, rule.to_us)
-    return until
