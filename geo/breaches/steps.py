@@ -87,7 +87,9 @@ def along(tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs):  # noqa:
     for p in range(step.piece0, step.piece1):
         x0, y0, x1, y1 = path.pieces[p]
         start = leaf if p == step.piece0 and step.piece1 == 1 else locate(tree, x0, y0)
-        count = edges_along(tree, start, x0, y0, x1, y1, room.stamps, stamp, room.edges, count)
+        count = edges_along(
+            tree, start, x0, y0, x1, y1, room.stamps, stamp, room.edges, count, room.todo
+        )
     if count == 0:
         return room.stretches, 0, n_pairs
     kept = 0

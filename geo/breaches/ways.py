@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
+from geo.breaches.places import MOST_TODO
 from geo.breaches.records import RECORD
 
 #: Calls that hand on whole rooms of arrays cost more than what they do: they are written in place.
@@ -100,6 +101,7 @@ class Room(NamedTuple):
     stamps: NDArray[np.int64]  #: by edge
     stretches: NDArray[np.float64]  #: (n, 2) of a leg
     places: NDArray[np.float64]  #: on a piece
+    todo: NDArray[np.int64]  #: squares of the tree
 
 
 def still(given: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
@@ -132,4 +134,5 @@ def room_for(fences: int, edges: int) -> Room:
         stamps=np.zeros(edges, np.int64),
         stretches=np.empty((_ROOM, 2)),
         places=np.empty(_ROOM),
+        todo=np.empty(MOST_TODO, np.int64),
     )
