@@ -44,35 +44,28 @@ def calm_box(tree, law, kind, leaf, x, y, now_us):
     west, east, south, north = node.x, node.x + node.size, node.y, node.y + node.size
     for k in range(node.edge0, node.edge1):
         edge = tree.edges[tree.entries[k]]
-        x0, x1 = min(edge.x0, edge.x1) - _OFF_DEG, max(edge.x0, edge.x1) + _OFF_DEG
-        y0, y1 = min(edge.y0, edge.y1) - _OFF_DEG, max(edge.y0, edge.y1) + _OFF_DEG
-        if x0 > east or x1 < west or y0 > north or y1 < south:
-            continue
-        if not law.asked[kind, edge.fence] or law.fences[edge.fence].to_us <= now_us:
-            continue
-        off_x, off_y = max(x0 - x, x - x1), max(y0 - y, y - y1)
-        dx, dy = edge.x1 - edge.x0, edge.y1 - edge.y0
-        around = abs(dx) + abs(dy)
-        off = 0.0
-        if around > 0:
-            off = abs(dx * (y - edge.y0) - dy * (x - edge.x0)) / around - _OFF_DEG
-        if off > off_x and off > off_y:
-            if off <= 0:
-                return 1.0, 0.0, 1.0, 0.0
-            west, east = max(west, x - off), min(east, x + off)
-            south, north = max(south, y - off), min(north, y + off)
-        elif off_x > off_y:
-            if off_x <= 0:
-                return 1.0, 0.0, 1.0, 0.0
-            if x0 > x:
-                east = min(east, x0)
-            else:
-                west = max(west, x1)
-        else:
-            if off_y <= 0:
-                return 1.0, 0.0, 1.0, 0.0
-            if y0 > y:
-                north = min(north, y0)
-            else:
-                south = max(south, y1)
+        if law.asked[kind, edge.fence] and law.fences[edge.fence].to_us > now_us:
+            west, east, south, north = _cut(edge, x, y, west, east, south, north)
     return west, east, south, north
+
+
+@inlined
+def _cut(edge, x, y, west, east, south, north):
+    """What is left of a box round a place without an edge."""
+    x0, x1 = min(edge.x0, edge.x1) - _OFF_DEG, max(edge.x0, edge.x1) + _OFF_DEG
+    y0, y1 = min(edge.y0, edge.y1) - _OFF_DEG, max(edge.y0, edge.y1) + _OFF_DEG
+    if x0 > east or x1 < west or y0 > north or y1 < south:
+        return west, east, south, north
+    off_x, off_y = max(x0 - x, x - x1), max(y0 - y, y - y1)
+    dx, dy = edge.x1 - edge.x0, edge.y1 - edge.y0
+    across = abs(dx * (y - edge.y0) - dy * (x - edge.x0))
+    off = across / (abs(dx) + abs(dy)) - _OFF_DEG  # half of a square beside it
+    if max(off, off_x, off_y) <= 0:
+        return 1.0, 0.0, 1.0, 0.0
+    if off > off_x and off > off_y:
+        return max(west, x - off), min(east, x + off), max(south, y - off), min(north, y + off)
+    if off_x > off_y:
+        return (
+            (west, min(east, x0), south, north) if x0 > x else (max(west, x1), east, south, north)
+        )
+    return (west, east, south, min(north, y0)) if y0 > y else (west, east, max(south, y1), north)

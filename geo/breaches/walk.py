@@ -10,6 +10,7 @@ from __future__ import annotations
 from numba import njit
 
 from geo.breaches.calm import calm_box, calm_until
+from geo.breaches.lending import borrowed, law_of, path_of, room_of, tree_of
 from geo.breaches.parts import begin, elapse, finish, passed
 from geo.breaches.places import fences_at, locate, strictly_inside
 from geo.breaches.records import ABSENCE, MISSING, PASSAGE, STAY, first_ending_after, put
@@ -34,6 +35,9 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
     ``before``: by unit the visits that lasted when its walk stopped at its first fix here. What
     is beyond the room in ``rows``, ``lasting`` and ``pairs`` is only counted: then ask again.
     """
+    tree, law, path, room = tree_of(tree), law_of(law), path_of(path), room_of(room)
+    before, before_starts = borrowed(before), borrowed(before_starts)
+    rows, lasting, pairs = borrowed(rows), borrowed(lasting), borrowed(pairs)
     n_rows = n_lasting = n_pairs = 0
     stamp = room.clock[0]
     for u in range(len(path.starts) - 1):
@@ -78,7 +82,8 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
                 m, owed = _stay_out(tree, law, path, room, u, step, m, stamp)
             leaf = new_leaf
             calm_us = MISSING
-            if not owed:
+            known = i == first and path.inside_starts[u] < path.inside_starts[u + 1]
+            if not owed and not known:
                 calm_us = calm_until(law, room, m, stamp, now_us)
                 if edit < len(law.edits_us):
                     calm_us = min(calm_us, law.edits_us[edit])
