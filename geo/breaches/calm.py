@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geo.breaches.records import MISSING, STAY
-from geo.breaches.ways import inlined
+from geo.breaches.ways import heard, inlined
 
 _FAR_US = np.int64(1 << 62)
 #: How far a calm place stays off edges: well beyond what counts as on one.
@@ -19,7 +19,7 @@ def calm_until(law, room, m, stamp, now_us):
     for k in range(m):
         record = room.now[k]
         rule = law.fences[record.fence]
-        if record.kind == STAY and room.here[record.fence] != stamp:
+        if record.kind == STAY and room.marks[record.fence].here != stamp:
             return MISSING  # held by its margin
         if record.open:
             if not (record.seen and (record.confirmed or record.silent)):
@@ -44,7 +44,7 @@ def calm_box(tree, law, kind, leaf, x, y, now_us):
     west, east, south, north = node.x, node.x + node.size, node.y, node.y + node.size
     for k in range(node.edge0, node.edge1):
         edge = tree.edges[tree.entries[k]]
-        if law.asked[kind, edge.fence] and law.fences[edge.fence].to_us > now_us:
+        if heard(law, kind, edge.fence) and law.fences[edge.fence].to_us > now_us:
             west, east, south, north = _cut(edge, x, y, west, east, south, north)
     return west, east, south, north
 

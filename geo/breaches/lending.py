@@ -49,6 +49,7 @@ def law_of(law):
         borrowed(law.edits_us),
         borrowed(law.edits),
         borrowed(law.asked),
+        borrowed(law.heard),
         borrowed(law.guards),
         borrowed(law.guard_starts),
     )
@@ -79,14 +80,8 @@ def room_of(room):
     return Room(
         borrowed(room.clock),
         borrowed(room.now),
-        borrowed(room.slot),
-        borrowed(room.odd),
-        borrowed(room.on),
-        borrowed(room.here),
-        borrowed(room.done),
+        borrowed(room.marks),
         borrowed(room.found),
-        borrowed(room.run),
-        borrowed(room.run_of),
         borrowed(room.runs),
         borrowed(room.fence_of_run),
         borrowed(room.cuts),

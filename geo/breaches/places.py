@@ -84,11 +84,11 @@ def strictly_inside(tree, fence, x, y):
 
 
 @njit(cache=True)
-def fences_at(tree, leaf, x, y, odd, on, step, found):  # noqa: C901  a call more costs more
+def fences_at(tree, leaf, x, y, marks, step, found):  # noqa: C901  a call more costs more
     """The fences at a place of a leaf: first those that hold it strictly, then those it is on.
 
-    ``odd`` is room for a flag a fence, ``on`` for a stamp a fence (set to ``step`` where the
-    place is on its boundary), ``found`` for all fences. Returns both counts.
+    ``marks``: MARK of all fences (``on`` is set to ``step`` where the place is on the boundary),
+    ``found`` is room for all fences. Returns both counts.
     """
     x = off_the_seam(x)
     node, inside = tree.nodes[leaf], 0
@@ -99,25 +99,25 @@ def fences_at(tree, leaf, x, y, odd, on, step, found):  # noqa: C901  a call mor
             inside += 1
         at = tree.nodes[at].up
     for h in range(node.local0, node.local1):
-        odd[tree.locals[h].fence] = tree.locals[h].inside
+        marks[tree.locals[h].fence].odd = tree.locals[h].inside
     for k in range(node.edge0, node.edge1):
         edge = tree.edges[tree.entries[k]]
         if edge.kind != LINE:
             if is_on(edge, x, y):
-                on[edge.fence] = step
+                marks[edge.fence].on = step
             if odd_on_the_way(edge, node.x, node.y, x, y):
-                odd[edge.fence] ^= 1
+                marks[edge.fence].odd ^= 1
     beside = 0
     for h in range(node.local0, node.local1):
         f = tree.locals[h].fence
-        if on[f] == step:
+        if marks[f].on == step:
             beside += 1
-        elif odd[f]:
+        elif marks[f].odd:
             found[inside] = f
             inside += 1
     k = inside
     for h in range(node.local0, node.local1):
-        if on[tree.locals[h].fence] == step:
+        if marks[tree.locals[h].fence].on == step:
             found[k] = tree.locals[h].fence
             k += 1
     return inside, beside

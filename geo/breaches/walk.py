@@ -25,7 +25,7 @@ from geo.breaches.steps import (
     speaks,
     step_to,
 )
-from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, inlined
+from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, heard, inlined
 
 
 @njit(cache=True)
@@ -106,7 +106,7 @@ def _take_up(law, path, room, before, begun, m, first):
         record = room.now[k]
         rule = law.fences[record.fence]
         record.span = first_ending_after(law.ends, rule.span0, rule.span1, path.time_us[first])
-        room.slot[record.fence] = k
+        room.marks[record.fence].slot = k
 
 
 @njit(cache=True)
@@ -116,7 +116,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     A unit that is beside it then, on its boundary or in its margin, does what it did at the
     version before. Returns the count of visits that last, and whether an absence is owed.
     """
-    if not law.asked[path.kind[u], f] or room.slot[f] >= 0:
+    if not heard(law, path.kind[u], f) or room.marks[f].slot >= 0:
         return m, 0
     step, rule = step_to(path, fix, fix), law.fences[f]
     if rule.wants == CROSSINGS:
@@ -125,9 +125,9 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     if strictly_inside(tree, f, step.lon1, step.lat1):
         kind = STAY
     else:
-        fences_at(tree, leaf, step.lon1, step.lat1, room.odd, room.on, stamp, room.found)
+        fences_at(tree, leaf, step.lon1, step.lat1, room.marks, stamp, room.found)
         if is_near(tree, law, room, f, step, stamp):
-            k = -1 if rule.heir_of < 0 else room.slot[rule.heir_of]
+            k = -1 if rule.heir_of < 0 else room.marks[rule.heir_of].slot
             if k < 0:
                 return m, int(rule.wants == ABSENCES)
             kind = room.now[k].kind
@@ -137,7 +137,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     record.unit, record.fence, record.kind, record.nth = u, f, kind, 1
     record.silent = kind == STAY and rule.wants == ABSENCES
     begin(record, law, step.now_us, step, step.lon1, step.lat1)
-    room.slot[f] = m
+    room.marks[f].slot = m
     return m + 1, 0
 
 
@@ -148,7 +148,7 @@ def _owed(law, path, room, u, moment_us):
     kind = path.kind[u]
     for g in range(law.guard_starts[kind], law.guard_starts[kind + 1]):
         rule = law.fences[law.guards[g]]
-        owed += rule.from_us <= moment_us < rule.to_us and room.slot[law.guards[g]] < 0
+        owed += rule.from_us <= moment_us < rule.to_us and room.marks[law.guards[g]].slot < 0
     return owed
 
 
@@ -163,7 +163,7 @@ def _leave_off(law, path, room, u, m, last, rows, n_rows, lasting, n_lasting):
             n_rows = put(rows, n_rows, record)
         if law.fences[record.fence].to_us > record.until_us:
             n_lasting = put(lasting, n_lasting, record)
-        room.slot[record.fence] = -1
+        room.marks[record.fence].slot = -1
     return n_rows, n_lasting
 
 
@@ -174,14 +174,14 @@ def _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows):
     while k < m:
         record = room.now[k]
         f = record.fence
-        room.done[f] = stamp
+        room.marks[f].done = stamp
         if law.fences[f].to_us <= step.before_us:
             m = _drop(room, k, m)
             continue
         if record.kind == STAY:
             goes_on = is_near(tree, law, room, f, step, stamp)
         else:
-            goes_on = room.here[f] != stamp
+            goes_on = room.marks[f].here != stamp
         if goes_on:
             n_rows = elapse(
                 record, law, path, step, step.before_us, step.now_us, False, True, rows, n_rows
@@ -212,10 +212,10 @@ def _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows):
 @njit(cache=True)
 def _drop(room, k, m):
     """Forget a visit; the last one takes its place."""
-    room.slot[room.now[k].fence] = -1
+    room.marks[room.now[k].fence].slot = -1
     if k < m - 1:
         room.now[k] = room.now[m - 1]
-        room.slot[room.now[k].fence] = k
+        room.marks[room.now[k].fence].slot = k
     return m - 1
 
 
@@ -239,15 +239,15 @@ def _come_in(tree, law, path, room, u, step, m, stamp, stretches, inside, rows, 
     """Stays that begin with this fix."""
     for k in range(inside):
         f = room.found[k]
-        if room.slot[f] >= 0:
+        if room.marks[f].slot >= 0:
             continue
-        room.done[f] = stamp
+        room.marks[f].done = stamp
         at_us, lon, lat = led_in(path, room, f, step, stamp, stretches)
         record = _blank(room, m)
         record.unit, record.fence = u, f
         n_rows = _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows)
         see(tree, law, path, room, record, step, stamp)
-        room.slot[f] = m
+        room.marks[f].slot = m
         m += 1
     return m, n_rows
 
@@ -257,7 +257,11 @@ def _pass(law, path, room, u, step, stamp, stretches, runs, rows, n_rows):
     """Stretches of the leg with neither end in a stay: each is a visit of its own."""
     for r in range(runs):
         f = room.fence_of_run[r]
-        if room.run[f] != stamp or room.done[f] == stamp or law.fences[f].wants != INSIDES:
+        if (
+            room.marks[f].run != stamp
+            or room.marks[f].done == stamp
+            or law.fences[f].wants != INSIDES
+        ):
             continue
         record = room.now[len(room.now) - 1]
         record.unit, record.fence, record.kind, record.silent = u, f, PASSAGE, 0
@@ -276,7 +280,7 @@ def _stay_out(tree, law, path, room, u, step, m, stamp):
     kind = path.kind[u]
     for g in range(law.guard_starts[kind], law.guard_starts[kind + 1]):
         f = law.guards[g]
-        if room.slot[f] >= 0 or not speaks(law, path, u, f, step):
+        if room.marks[f].slot >= 0 or not speaks(law, path, u, f, step):
             continue
         if is_near(tree, law, room, f, step, stamp):
             owed += 1
@@ -286,6 +290,6 @@ def _stay_out(tree, law, path, room, u, step, m, stamp):
         record.silent, record.nth = 0, 1
         begin(record, law, step.now_us, step, step.lon1, step.lat1)
         see(tree, law, path, room, record, step, stamp)
-        room.slot[f] = m
+        room.marks[f].slot = m
         m += 1
     return m, owed
