@@ -46,6 +46,7 @@ class _Speaking:
 
     every: bool
     kinds: Bools  #: as it was given
+    heard: Bools  #: by fence: it speaks of all of them
     guards: NDArray[np.int32]
     guard_starts: Ints
     edits: NDArray[np.int32]
@@ -95,6 +96,7 @@ def law_of(
         edits_us=to.edits_us[late:],
         edits=to.edits[late:],
         asked=still(kinds, np.bool_),
+        heard=to.heard,
         guards=to.guards,
         guard_starts=to.guard_starts,
     )
@@ -147,6 +149,7 @@ def _speaking(fences: Fences, kept: _Kept, kinds: Bools, every: bool) -> _Speaki
     made = _Speaking(
         every=every,
         kinds=kinds,
+        heard=np.asarray(kinds.all(axis=0)),
         guards=guards[which].astype(np.int32),
         guard_starts=np.searchsorted(kind, np.arange(len(kinds) + 1)),
         edits=edits.astype(np.int32),

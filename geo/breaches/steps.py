@@ -10,7 +10,7 @@ from geo.breaches.parts import place_at
 from geo.breaches.places import edges_along, fences_at, locate
 from geo.breaches.records import ABSENCE, STAY
 from geo.breaches.stretches import runs_of_fences, stretches_inside
-from geo.breaches.ways import Step, inlined
+from geo.breaches.ways import Step, heard, inlined
 
 _REACH = 2 * TOUCH_DEG
 
@@ -36,7 +36,7 @@ def step_to(path, i, first):
 @inlined
 def speaks(law, path, u, f, step):
     """Whether a version speaks of the unit, and is in force in some moment of the step."""
-    if not law.asked[path.kind[u], f]:
+    if not heard(law, path.kind[u], f):
         return False
     rule = law.fences[f]
     return rule.from_us <= step.now_us and rule.to_us > step.before_us
@@ -45,23 +45,21 @@ def speaks(law, path, u, f, step):
 @inlined
 def look(tree, law, path, room, u, step, leaf, stamp):
     """Stamp the fences that the fix is inside or on the boundary of; list the former."""
-    inside, beside = fences_at(
-        tree, leaf, step.lon1, step.lat1, room.odd, room.on, stamp, room.found
-    )
+    inside, beside = fences_at(tree, leaf, step.lon1, step.lat1, room.marks, stamp, room.found)
     kept = 0
     for k in range(inside):
         f = room.found[k]
         if speaks(law, path, u, f, step):
-            room.here[f] = stamp
+            room.marks[f].here = stamp
             room.found[kept] = f
             kept += 1
     if step.before_us == step.now_us:
         for k in range(path.inside_starts[u], path.inside_starts[u + 1]):
             f = path.inside[k]
-            if room.here[f] == stamp or not speaks(law, path, u, f, step):
+            if room.marks[f].here == stamp or not speaks(law, path, u, f, step):
                 continue
             if is_near(tree, law, room, f, step, stamp):
-                room.here[f] = stamp
+                room.marks[f].here = stamp
                 room.found[kept] = f
                 kept += 1
     return kept, beside
@@ -70,7 +68,7 @@ def look(tree, law, path, room, u, step, leaf, stamp):
 @inlined
 def is_near(tree, law, room, f, step, stamp):
     """Whether the fix is inside, on the boundary, or outside by no more than the margin."""
-    if room.here[f] == stamp or room.on[f] == stamp:
+    if room.marks[f].here == stamp or room.marks[f].on == stamp:
         return True
     rule = law.fences[f]
     return rule.margin_m > 0 and boundary_within(
@@ -87,7 +85,9 @@ def along(tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs):  # noqa:
     for p in range(step.piece0, step.piece1):
         x0, y0, x1, y1 = path.pieces[p]
         start = leaf if p == step.piece0 and step.piece1 == 1 else locate(tree, x0, y0)
-        count = edges_along(tree, start, x0, y0, x1, y1, room.stamps, stamp, room.edges, count)
+        count = edges_along(
+            tree, start, x0, y0, x1, y1, room.stamps, stamp, room.edges, count, room.todo
+        )
     if count == 0:
         return room.stretches, 0, n_pairs
     kept = 0
@@ -113,12 +113,12 @@ def along(tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs):  # noqa:
         room.fence_of_run[r] = f
         if _is_held(room, f, stamp):
             continue
-        room.run[f], room.run_of[f] = stamp, r
+        room.marks[f].run, room.marks[f].run_of = stamp, r
         room.cuts[r, 0] = n
         n = stretches_inside(
             tree, room.edges, room.runs[r, 0], room.runs[r, 1],
             path.pieces, path.heads, path.tails, step.piece0, step.piece1,
-            room.here[f] == stamp, places, out, n,
+            room.marks[f].here == stamp, places, out, n,
         )  # fmt: skip
         room.cuts[r, 1] = n
     return out, runs, n_pairs
@@ -138,8 +138,8 @@ def _boxes_meet(path, step, edge):
 @inlined
 def _is_held(room, f, stamp):
     """Whether the unit was in a stay and is still strictly inside: then no stretch is asked."""
-    k = room.slot[f]
-    return k >= 0 and room.now[k].kind == STAY and room.here[f] == stamp
+    k = room.marks[f].slot
+    return k >= 0 and room.now[k].kind == STAY and room.marks[f].here == stamp
 
 
 @inlined
@@ -154,8 +154,11 @@ def led_in(path, room, f, step, stamp, stretches):
     """When and where the step led in: at the first crossing, across a gap with its fix."""
     if not step.is_leg:
         return step.now_us, step.lon1, step.lat1
-    if room.run[f] == stamp and room.cuts[room.run_of[f], 0] < room.cuts[room.run_of[f], 1]:
-        return moment_on(path, step, stretches[room.cuts[room.run_of[f], 0], 0])
+    if (
+        room.marks[f].run == stamp
+        and room.cuts[room.marks[f].run_of, 0] < room.cuts[room.marks[f].run_of, 1]
+    ):
+        return moment_on(path, step, stretches[room.cuts[room.marks[f].run_of, 0], 0])
     return step.now_us, step.lon1, step.lat1
 
 
@@ -164,8 +167,11 @@ def led_out(path, room, f, step, stamp, stretches):
     """When and where the step led out: at the last crossing, or at its start from the margin."""
     if not step.is_leg:
         return step.now_us, step.lon1, step.lat1
-    if room.run[f] == stamp and room.cuts[room.run_of[f], 0] < room.cuts[room.run_of[f], 1]:
-        return moment_on(path, step, stretches[room.cuts[room.run_of[f], 1] - 1, 1])
+    if (
+        room.marks[f].run == stamp
+        and room.cuts[room.marks[f].run_of, 0] < room.cuts[room.marks[f].run_of, 1]
+    ):
+        return moment_on(path, step, stretches[room.cuts[room.marks[f].run_of, 1] - 1, 1])
     return step.before_us, step.lon0, step.lat0
 
 
@@ -178,7 +184,7 @@ def see(tree, law, path, room, record, step, stamp):
     if record.confirmed or record.silent:
         return
     f, away = record.fence, record.kind == ABSENCE
-    if (room.here[f] == stamp) == away or (away and room.on[f] == stamp):
+    if (room.marks[f].here == stamp) == away or (away and room.marks[f].on == stamp):
         return
     rule = law.fences[f]
     record.confirmed = not boundary_within(

@@ -7,11 +7,12 @@ last, so a walk may go on from them later as if it had never stopped.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
+from geo.breaches.calm import calm_box, calm_until
+from geo.breaches.lending import borrowed, law_of, path_of, room_of, tree_of
 from geo.breaches.parts import begin, elapse, finish, passed
-from geo.breaches.places import fences_at, holds, is_bare, locate, strictly_inside
+from geo.breaches.places import fences_at, locate, strictly_inside
 from geo.breaches.records import ABSENCE, MISSING, PASSAGE, STAY, first_ending_after, put
 from geo.breaches.steps import (
     along,
@@ -24,9 +25,7 @@ from geo.breaches.steps import (
     speaks,
     step_to,
 )
-from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, inlined
-
-_FAR_US = np.int64(1 << 62)
+from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, heard, inlined
 
 
 @njit(cache=True)
@@ -36,6 +35,9 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
     ``before``: by unit the visits that lasted when its walk stopped at its first fix here. What
     is beyond the room in ``rows``, ``lasting`` and ``pairs`` is only counted: then ask again.
     """
+    tree, law, path, room = tree_of(tree), law_of(law), path_of(path), room_of(room)
+    before, before_starts = borrowed(before), borrowed(before_starts)
+    rows, lasting, pairs = borrowed(rows), borrowed(lasting), borrowed(pairs)
     n_rows = n_lasting = n_pairs = 0
     stamp = room.clock[0]
     for u in range(len(path.starts) - 1):
@@ -48,10 +50,17 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
         edit = first_ending_after(law.edits_us, 0, len(law.edits_us), path.time_us[first])
         owed = _owed(law, path, room, u, path.time_us[first])
         at = first + 1 if path.going[u] else first
-        calm_until = MISSING  # until then nothing can happen in this leaf
+        calm_us = MISSING  # until then nothing can happen in this box
+        west, east, south, north = 0.0, 0.0, 0.0, 0.0
         for i in range(at, last):
             lon, lat, now_us = path.lon[i], path.lat[i], path.time_us[i]
-            if now_us < calm_until and path.is_leg[i] and holds(tree, leaf, lon, lat):
+            if (
+                now_us < calm_us
+                and path.is_leg[i]
+                and path.piece[i] == 0
+                and west < lon < east
+                and south < lat < north
+            ):
                 continue
             while edit < len(law.edits_us) and law.edits_us[edit] <= now_us:
                 stamp += 1
@@ -60,7 +69,7 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
             stamp += 1
             step = step_to(path, i, first)
             new_leaf = locate(tree, lon, lat)
-            inside, beside = look(tree, law, path, room, u, step, new_leaf, stamp)
+            inside, _ = look(tree, law, path, room, u, step, new_leaf, stamp)
             stretches, n_runs, n_pairs = along(
                 tree, law, path, room, u, step, leaf, stamp, pairs, n_pairs
             )
@@ -72,11 +81,16 @@ def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
             if owed:
                 m, owed = _stay_out(tree, law, path, room, u, step, m, stamp)
             leaf = new_leaf
-            calm_until = MISSING
-            if not owed and not beside and is_bare(tree, leaf):
-                calm_until = _calm_until(law, room, m, stamp, now_us)
+            calm_us = MISSING
+            known = i == first and path.inside_starts[u] < path.inside_starts[u + 1]
+            if not owed and not known:
+                calm_us = calm_until(law, room, m, stamp, now_us)
                 if edit < len(law.edits_us):
-                    calm_until = min(calm_until, law.edits_us[edit])
+                    calm_us = min(calm_us, law.edits_us[edit])
+                if calm_us > now_us:
+                    west, east, south, north = calm_box(
+                        tree, law, path.kind[u], leaf, lon, lat, now_us
+                    )
         n_rows, n_lasting = _leave_off(
             law, path, room, u, m, last, rows, n_rows, lasting, n_lasting
         )
@@ -92,7 +106,7 @@ def _take_up(law, path, room, before, begun, m, first):
         record = room.now[k]
         rule = law.fences[record.fence]
         record.span = first_ending_after(law.ends, rule.span0, rule.span1, path.time_us[first])
-        room.slot[record.fence] = k
+        room.marks[record.fence].slot = k
 
 
 @njit(cache=True)
@@ -102,7 +116,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     A unit that is beside it then, on its boundary or in its margin, does what it did at the
     version before. Returns the count of visits that last, and whether an absence is owed.
     """
-    if not law.asked[path.kind[u], f] or room.slot[f] >= 0:
+    if not heard(law, path.kind[u], f) or room.marks[f].slot >= 0:
         return m, 0
     step, rule = step_to(path, fix, fix), law.fences[f]
     if rule.wants == CROSSINGS:
@@ -111,9 +125,9 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     if strictly_inside(tree, f, step.lon1, step.lat1):
         kind = STAY
     else:
-        fences_at(tree, leaf, step.lon1, step.lat1, room.odd, room.on, stamp, room.found)
+        fences_at(tree, leaf, step.lon1, step.lat1, room.marks, stamp, room.found)
         if is_near(tree, law, room, f, step, stamp):
-            k = -1 if rule.heir_of < 0 else room.slot[rule.heir_of]
+            k = -1 if rule.heir_of < 0 else room.marks[rule.heir_of].slot
             if k < 0:
                 return m, int(rule.wants == ABSENCES)
             kind = room.now[k].kind
@@ -123,7 +137,7 @@ def _wake(tree, law, path, room, u, m, leaf, stamp, fix, f):
     record.unit, record.fence, record.kind, record.nth = u, f, kind, 1
     record.silent = kind == STAY and rule.wants == ABSENCES
     begin(record, law, step.now_us, step, step.lon1, step.lat1)
-    room.slot[f] = m
+    room.marks[f].slot = m
     return m + 1, 0
 
 
@@ -134,7 +148,7 @@ def _owed(law, path, room, u, moment_us):
     kind = path.kind[u]
     for g in range(law.guard_starts[kind], law.guard_starts[kind + 1]):
         rule = law.fences[law.guards[g]]
-        owed += rule.from_us <= moment_us < rule.to_us and room.slot[law.guards[g]] < 0
+        owed += rule.from_us <= moment_us < rule.to_us and room.marks[law.guards[g]].slot < 0
     return owed
 
 
@@ -149,7 +163,7 @@ def _leave_off(law, path, room, u, m, last, rows, n_rows, lasting, n_lasting):
             n_rows = put(rows, n_rows, record)
         if law.fences[record.fence].to_us > record.until_us:
             n_lasting = put(lasting, n_lasting, record)
-        room.slot[record.fence] = -1
+        room.marks[record.fence].slot = -1
     return n_rows, n_lasting
 
 
@@ -160,14 +174,14 @@ def _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows):
     while k < m:
         record = room.now[k]
         f = record.fence
-        room.done[f] = stamp
+        room.marks[f].done = stamp
         if law.fences[f].to_us <= step.before_us:
             m = _drop(room, k, m)
             continue
         if record.kind == STAY:
             goes_on = is_near(tree, law, room, f, step, stamp)
         else:
-            goes_on = room.here[f] != stamp
+            goes_on = room.marks[f].here != stamp
         if goes_on:
             n_rows = elapse(
                 record, law, path, step, step.before_us, step.now_us, False, True, rows, n_rows
@@ -198,10 +212,10 @@ def _go_on(tree, law, path, room, step, m, stamp, stretches, rows, n_rows):
 @njit(cache=True)
 def _drop(room, k, m):
     """Forget a visit; the last one takes its place."""
-    room.slot[room.now[k].fence] = -1
+    room.marks[room.now[k].fence].slot = -1
     if k < m - 1:
         room.now[k] = room.now[m - 1]
-        room.slot[room.now[k].fence] = k
+        room.marks[room.now[k].fence].slot = k
     return m - 1
 
 
@@ -225,15 +239,15 @@ def _come_in(tree, law, path, room, u, step, m, stamp, stretches, inside, rows, 
     """Stays that begin with this fix."""
     for k in range(inside):
         f = room.found[k]
-        if room.slot[f] >= 0:
+        if room.marks[f].slot >= 0:
             continue
-        room.done[f] = stamp
+        room.marks[f].done = stamp
         at_us, lon, lat = led_in(path, room, f, step, stamp, stretches)
         record = _blank(room, m)
         record.unit, record.fence = u, f
         n_rows = _begin_stay(law, path, record, step, at_us, lon, lat, rows, n_rows)
         see(tree, law, path, room, record, step, stamp)
-        room.slot[f] = m
+        room.marks[f].slot = m
         m += 1
     return m, n_rows
 
@@ -243,7 +257,11 @@ def _pass(law, path, room, u, step, stamp, stretches, runs, rows, n_rows):
     """Stretches of the leg with neither end in a stay: each is a visit of its own."""
     for r in range(runs):
         f = room.fence_of_run[r]
-        if room.run[f] != stamp or room.done[f] == stamp or law.fences[f].wants != INSIDES:
+        if (
+            room.marks[f].run != stamp
+            or room.marks[f].done == stamp
+            or law.fences[f].wants != INSIDES
+        ):
             continue
         record = room.now[len(room.now) - 1]
         record.unit, record.fence, record.kind, record.silent = u, f, PASSAGE, 0
@@ -262,7 +280,7 @@ def _stay_out(tree, law, path, room, u, step, m, stamp):
     kind = path.kind[u]
     for g in range(law.guard_starts[kind], law.guard_starts[kind + 1]):
         f = law.guards[g]
-        if room.slot[f] >= 0 or not speaks(law, path, u, f, step):
+        if room.marks[f].slot >= 0 or not speaks(law, path, u, f, step):
             continue
         if is_near(tree, law, room, f, step, stamp):
             owed += 1
@@ -272,26 +290,6 @@ def _stay_out(tree, law, path, room, u, step, m, stamp):
         record.silent, record.nth = 0, 1
         begin(record, law, step.now_us, step, step.lon1, step.lat1)
         see(tree, law, path, room, record, step, stamp)
-        room.slot[f] = m
+        room.marks[f].slot = m
         m += 1
     return m, owed
-
-
-@inlined
-def _calm_until(law, room, m, stamp, now_us):
-    """Until when nothing can happen while the unit stays in a leaf without edges."""
-    until = _FAR_US
-    for k in range(m):
-        record = room.now[k]
-        rule = law.fences[record.fence]
-        if record.kind == STAY and room.here[record.fence] != stamp:
-            return MISSING  # held by its margin
-        if record.open:
-            if not (record.seen and (record.confirmed or record.silent)):
-                return MISSING
-            until = min(until, law.ends[record.span])
-        elif record.span < rule.span1:
-            until = min(until, law.starts[record.span])
-        if rule.has_heir and rule.to_us > now_us:
-            until = min(until, rule.to_us)
-    return until

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
+from geo.breaches.places import MOST_TODO
 from geo.breaches.records import RECORD
 
 #: Calls that hand on whole rooms of arrays cost more than what they do: they are written in place.
@@ -29,6 +30,23 @@ RULE = np.dtype(
 )  # fmt: skip
 
 
+#: Of a fence while walking, side by side, for memory is read so much at once.
+MARK = np.dtype(
+    {
+        "names": ["on", "here", "done", "run", "run_of", "slot", "odd"],
+        "formats": ["i8", "i8", "i8", "i8", "i4", "i4", "u1"],
+        "offsets": [0, 8, 16, 24, 32, 36, 40],
+        "itemsize": 64,
+        # on: the step at which the unit is on its boundary
+        # here: the step at which it is strictly inside
+        # done: the step at which its visit held, began or ended
+        # run: the step of its stretches, and run_of their position in ``runs``
+        # slot: where in ``now`` its visit is, -1 if none
+    },
+    align=True,
+)
+
+
 class Law(NamedTuple):
     """Fence versions as the walk takes them."""
 
@@ -38,6 +56,7 @@ class Law(NamedTuple):
     edits_us: NDArray[np.int64]  #: when versions come into force, sorted …
     edits: NDArray[np.int32]  #: … and which
     asked: NDArray[np.bool_]  #: (kinds of units, fences) whether it speaks of them
+    heard: NDArray[np.bool_]  #: by fence: it speaks of all kinds
     guards: NDArray[np.int32]  #: the fences that want absences, by kind of unit …
     guard_starts: NDArray[np.int64]  #: … those of kind k are guard_starts[k]:guard_starts[k + 1]
 
@@ -85,14 +104,8 @@ class Room(NamedTuple):
 
     clock: NDArray[np.int64]  #: the last stamp
     now: NDArray[np.void]  #: RECORD: the unit's visits that last, a blank and one to pass with
-    slot: NDArray[np.int32]  #: where in ``now`` a fence's is, -1 if none
-    odd: NDArray[np.uint8]
-    on: NDArray[np.int64]  #: the step at which the unit is on its boundary
-    here: NDArray[np.int64]  #: the step at which it is strictly inside
-    done: NDArray[np.int64]  #: the step at which its visit held, began or ended
+    marks: NDArray[np.void]  #: MARK
     found: NDArray[np.int32]
-    run: NDArray[np.int64]  #: the step of its stretches …
-    run_of: NDArray[np.int32]  #: … and their position in ``runs``
     runs: NDArray[np.int64]  #: (n, 2) in ``edges``
     fence_of_run: NDArray[np.int32]
     cuts: NDArray[np.int64]  #: (n, 2) in the stretches of a leg
@@ -100,6 +113,13 @@ class Room(NamedTuple):
     stamps: NDArray[np.int64]  #: by edge
     stretches: NDArray[np.float64]  #: (n, 2) of a leg
     places: NDArray[np.float64]  #: on a piece
+    todo: NDArray[np.int64]  #: squares of the tree
+
+
+@inlined
+def heard(law, kind, f):
+    """Whether a fence speaks of a kind of unit."""
+    return law.heard[f] or law.asked[kind, f]
 
 
 def still(given: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
@@ -112,19 +132,22 @@ def still(given: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     return kept
 
 
+def _in_lines(count: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Zeroed records that each begin at a multiple of their size."""
+    room = np.zeros((count + 1) * dtype.itemsize, np.uint8)
+    off = -room.ctypes.data % dtype.itemsize
+    return room[off : off + count * dtype.itemsize].view(dtype)
+
+
 def room_for(fences: int, edges: int) -> Room:
     """Room for a walk; zeroed pages cost nothing until they are touched."""
+    marks = _in_lines(fences, MARK)
+    marks["slot"] = -1
     return Room(
         clock=np.zeros(1, np.int64),
         now=np.zeros(fences + 2, RECORD),
-        slot=np.full(fences, -1, np.int32),
-        odd=np.zeros(fences, np.uint8),
-        on=np.zeros(fences, np.int64),
-        here=np.zeros(fences, np.int64),
-        done=np.zeros(fences, np.int64),
+        marks=marks,
         found=np.empty(2 * fences + 1, np.int32),
-        run=np.zeros(fences, np.int64),
-        run_of=np.zeros(fences, np.int32),
         runs=np.empty((fences + 1, 2), np.int64),
         fence_of_run=np.empty(fences + 1, np.int32),
         cuts=np.empty((fences + 1, 2), np.int64),
@@ -132,4 +155,5 @@ def room_for(fences: int, edges: int) -> Room:
         stamps=np.zeros(edges, np.int64),
         stretches=np.empty((_ROOM, 2)),
         places=np.empty(_ROOM),
+        todo=np.empty(MOST_TODO, np.int64),
     )

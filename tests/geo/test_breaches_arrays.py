@@ -76,7 +76,7 @@ def test_arrays_of_any_kind_are_walked_by_what_is_compiled():
 
 
 def _fail_in(room: Room) -> None:
-    room.slot[:] = 3
+    room.marks["slot"] = 3
     raise ZeroDivisionError
 
 
@@ -85,7 +85,7 @@ def test_a_room_in_which_a_walk_failed_is_not_used_again():
     with pytest.raises(ZeroDivisionError), lent(fences) as room:
         _fail_in(room)
     with lent(fences) as one, lent(fences) as other:
-        assert one.slot.tolist() == other.slot.tolist() == [-1]
+        assert one.marks["slot"].tolist() == other.marks["slot"].tolist() == [-1]
         assert one is not other
     with lent(fences) as again:
         assert again is one or again is other

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from geo.breaches import Fences
 from geo.breaches.distances import boundary_within
 from geo.breaches.places import fences_at, locate, strictly_inside
+from geo.breaches.ways import MARK
 from tests.geo.slow_breaches import AREAS, off_m, strictly_in
 from tests.geo.test_breaches_reference import THOROUGH
 from tests.geo.walks import lonlat
@@ -26,9 +27,9 @@ def holding(fences: Fences, lon: float, lat: float) -> tuple[set[int], set[int]]
     """The fences that a place is inside of, and on the boundary of."""
     count = len(fences)
     found = np.empty(2 * count + 1, dtype=np.int32)
-    odd, on = np.zeros(count, dtype=np.uint8), np.zeros(count, dtype=np.int64)
+    marks = np.zeros(count, dtype=MARK)
     leaf = locate(fences.tree, lon, lat)
-    inside, beside = fences_at(fences.tree, leaf, lon, lat, odd, on, 1, found)
+    inside, beside = fences_at(fences.tree, leaf, lon, lat, marks, 1, found)
     return set(found[:inside].tolist()), set(found[inside : inside + beside].tolist())
 
 
