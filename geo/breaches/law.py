@@ -107,8 +107,8 @@ def kinds_of(
 ) -> tuple[Bools, Ints]:
     """The fences that speak of each kind of unit (kinds, fences), and each unit's kind.
 
-    By unit its name and the words for its kind and its team, "" where it has none. The answer
-    holds as long as the fences do.
+    By unit its name and the words for its kind and its team, "" where it has none. A kind keeps
+    its row in later answers, as long as the fences are the same.
     """
     with _LOCK:
         kept = _KEPT.setdefault(fences, _Kept())
@@ -117,7 +117,7 @@ def kinds_of(
                 kept.kinds = _fixed(np.ones((1, len(fences)), dtype=bool))
             return kept.kinds, np.zeros(len(names), dtype=np.int64)
         if len(kept.number) > _MOST_UNITS:
-            kept.number, kept.rows = {}, {}
+            kept.number = {}
         what = list(zip(names, kind_words, team_words, strict=True))
         before = len(kept.rows)
         strange = [one for one in dict.fromkeys(what) if one not in kept.number]
