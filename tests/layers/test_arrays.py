@@ -50,6 +50,33 @@ def test_times_are_microseconds_since_1970(engine: Engine) -> None:
     assert [int(row[0]) for row in rows] == moments.tolist()
 
 
+def test_the_ends_of_time_and_numbers_that_are_none_come_as_they_are(engine: Engine) -> None:
+    ends = np.iinfo(np.int64)
+    moments = np.array([ends.min, 1_772_424_000_000_001, ends.max])
+    numbers = np.array([np.nan, 1.5, -np.inf])
+    with engine.connect() as connection:
+        times = raw(connection).execute(
+            "SELECT %s::timestamptz[]::text[]", [arrays.times_or_never(moments)]
+        )
+        assert times.fetchone() == (["-infinity", "2026-03-02 04:00:00.000001+00", "infinity"],)
+        reals = raw(connection).execute("SELECT %s::real[]::text[]", [arrays.reals(numbers)])
+        assert reals.fetchone() == (["NaN", "1.5", "-Infinity"],)
+
+
+def test_what_the_server_packs_is_read_back(engine: Engine) -> None:
+    query = (
+        "SELECT array_send(ARRAY[1, -2, 3]), array_send(ARRAY[4]),"
+        " array_send(ARRAY[0.5, 'NaN']::real[]), array_send(ARRAY[-180.25]::float8[])"
+    )
+    with engine.connect() as connection:
+        first, second, reals, floats = raw(connection).execute(query, binary=True).fetchone()
+    assert arrays.items([first, second], "i4").tolist() == [1, -2, 3, 4]
+    assert [arrays.count(sent, "i4") for sent in (first, second)] == [3, 1]
+    np.testing.assert_array_equal(arrays.items([reals], "f4"), [0.5, np.nan])
+    assert arrays.items([floats], "f8").tolist() == [-180.25]
+    assert arrays.items([], "i8").tolist() == []
+
+
 def test_a_connection_that_is_older_than_the_first_array_takes_it(engine: Engine) -> None:
     program = (
         "import sys\n"
