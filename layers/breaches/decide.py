@@ -7,7 +7,7 @@ result depends on which fixes there are, never on the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from geo.breaches import broken, in_order, table
+from geo.breaches import broken, in_order
 from geo.breaches.fences import LONG_AGO_US
 from geo.breaches.records import MISSING
-from layers.breaches import freezing, marks, matching, record
+from layers.breaches import freezing, marks, matching, told
+from layers.breaches.announcing import Written, announce
 from layers.breaches.lawbook import Lawbook, lawbook
 from layers.breaches.marks import Mark
 from layers.breaches.matching import Plan
-from layers.breaches.record import Written
 from layers.breaches.replay import (
     NEVER_US,
     Came,
@@ -33,11 +33,10 @@ from layers.breaches.replay import (
     records_by_unit,
     replay,
 )  # fmt: skip
-from layers.breaches.telling import tell
+from layers.breaches.telling import Changed, amend, tell
 from layers.errors import NoSuchUnitError
 from layers.fixes import retention
 from layers.fixes.journeys import parameters
-from layers.fixes.plain import micros, moment
 from layers.region import Region
 from layers.standings import Standings, lock
 from layers.standings.block import NO_TIME, Ints
@@ -168,35 +167,28 @@ def _walk_on(
     written = Written(counts={}, by_unit={})
     if back or len(rows):
         edge = retention.edge(connection)
-        alone = ~starts.back[rows["unit"]] & ~_frozen(rows, edge)
-        breach, changes = np.full(len(rows), _NEVER), list[tuple[int, record.Change]]()
+        alone = ~(starts.back[rows["unit"]] | freezing.entered_before(rows, edge))
+        breach, changes = np.full(len(rows), _NEVER), Changed()
+        units, wrote = walk.track.units, alone.copy()
         if alone.any():
-            breach[alone], changes = tell(connection, rows[alone], walk.track.units, fences, now)
-        wrote = alone.copy()
+            breach[alone], changes = tell(connection, rows[alone], units, fences, now)
         if back or not alone.all():
             at = np.flatnonzero(~alone)
-            plan = _plan(connection, walk, rows[at], back, law)
+            was = told.read(connection, back, units, rows[at], law)
+            plan = matching.planned(was, rows[at], starts.back[rows["unit"][at]], fences)
             done = only(freezing.spared(plan, edge))
-            breach_of, more = record.write(connection, done, now)
-            changes = [*more, *changes]
-            for position, number in [*((p, i) for i, p in plan.same), *breach_of.items()]:
-                breach[at[position]] = number
-            wrote[at[list(breach_of)]] = True
-        written = record.announce(connection, changes, now)
+            opened, more = amend(connection, done, units, now)
+            changes = more + changes
+            breach[at[plan.same[:, 1]]] = was.rows["id"][plan.same[:, 0]]
+            breach[at[done.new]] = opened
+            wrote[at[done.same[:, 1]]] = wrote[at[done.new]] = True
+        written = announce(connection, changes, now)
         _remember(walk, rows, breach, wrote)
     if back:
         numbers = stand.unit_no(starts.place)
         marks.forget(connection, {int(numbers[k]): us for k, us in back.items()})
     _keep(connection, stand, walk, law)
     return written
-
-
-def _frozen(rows: NDArray[np.void], edge: datetime | None) -> NDArray[np.bool_]:
-    """Which rows say something of moments that retention froze."""
-    if edge is None:
-        return np.zeros(len(rows), dtype=bool)
-    first_us = np.minimum(np.minimum(rows["fix_us"], rows["at_us"]), rows["earliest_us"])
-    return np.asarray(first_us < micros(edge))
 
 
 def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
@@ -207,36 +199,6 @@ def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
         | (rows["confirmed"] != rows["told_confirmed"])
         | (rows["unknown_us"] != rows["told_unknown_us"])
     )
-
-
-def _plan(
-    connection: Connection,
-    walk: Replay,
-    rows: NDArray[np.void],
-    back: Mapping[int, int],
-    law: Lawbook,
-) -> Plan:
-    """What becomes of which breach: of units that went back by what it is like, else by its id.
-
-    An id that is told no more, as it was withdrawn, is that of a new breach.
-    """
-    names = walk.track.units
-    since = {names[k]: None if us == NO_TIME else moment(us) for k, us in back.items()}
-    told = record.told(connection, since, rows["breach"])
-    found = table(rows, names, law.fences)
-    again, breach = walk.starts.back[rows["unit"]], rows["breach"]
-    is_told = ~again & np.isin(breach, told.index.to_numpy(dtype=np.int64))
-    known = np.flatnonzero(is_told).tolist()
-    same = [(int(breach[position]), position) for position in known]
-    new = np.flatnonzero(~again & ~is_told).tolist()
-    gone: list[tuple[int, int | None]] = []
-    left = told.drop(index=[number for number, _ in same])
-    if again.any() or len(left):
-        late, place = matching.match(left, found[again]), np.flatnonzero(again)
-        same += [(number, int(place[position])) for number, position in late.same]
-        new += [int(place[position]) for position in late.new]
-        gone = late.gone
-    return Plan(found=found, told=told, same=sorted(same), new=sorted(new), gone=gone)
 
 
 def _remember(walk: Replay, rows: NDArray[np.void], breach: Ints, wrote: NDArray[np.bool_]) -> None:
