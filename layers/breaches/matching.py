@@ -66,19 +66,23 @@ def match(told: Rows, found: Rows) -> tuple[Ints, Ints, Ints]:
     As in a Plan: pairs of place and position, positions, and pairs of place and heir.
     """
     groups = _groups(told, told["way"]), _groups(found, ways(found))
-    same, gone = _decided_alike(told, found, *groups), _pairs([])
+    same: Ints = _decided_alike(told, found, *groups)
+    gone = _pairs([])
     if len(same) < len(told):
         more, gone = _by_time(told, found, *groups, same)
         same = np.concatenate([same, more])
     new = np.ones(len(found), dtype=bool)
     new[same[:, 1]] = False
-    same = same[np.argsort(same[:, 0])]
-    return same, np.flatnonzero(new), gone
+    return same[np.argsort(same[:, 0])], np.flatnonzero(new), gone
 
 
 def _groups(rows: Rows, way: NDArray[np.uint8]) -> Ints:
     """What two breaches must have in common to be one: unit, fence version and direction."""
-    return (rows["unit"].astype(np.int64) << 34) + (rows["fence"].astype(np.int64) << 2) + way
+    return (
+        (rows["unit"].astype(np.int64) << 34)
+        + (rows["fence"].astype(np.int64) << 2)
+        + way.astype(np.int64)
+    )
 
 
 def _decided_alike(told: Rows, found: Rows, of_told: Ints, of_found: Ints) -> Ints:
