@@ -12,19 +12,28 @@ from psycopg.rows import dict_row
 from sqlalchemy import Connection
 
 from layers import versions
+from layers.breaches.columns import STORED as COLUMNS
 from layers.breaches.query import STORED, notice
 from layers.breaches.telling import Changed
 from layers.db import arrays
 from layers.db.engine import raw
 from layers.outbox.events import NewEvent, publish
 
+#: All columns but the place: as JSON a geometry costs more than the rest of its row.
+_WAS = ", ".join(
+    f"b.{name}"
+    for name in (
+        "id", *(name for name in COLUMNS if name != "geom"), "revision", "merged_into",
+        "opened_at", "changed_at",
+    )
+)  # fmt: skip
 #: Keeps breaches as they now are under their revisions, and tells what subscribers are told.
 _NOTE = (
     "WITH changed AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS w (id, change)),"
     " noted AS (INSERT INTO breach_revisions (breach, revision, change, changed_at, was)"
-    "  SELECT b.id, b.revision, w.change, %s::timestamptz, to_jsonb(b) - 'geom'"
-    "  || jsonb_build_object('lon', ST_X(b.geom), 'lat', ST_Y(b.geom))"
-    "  FROM changed w JOIN breaches b USING (id))"
+    "  SELECT was.id, was.revision, w.change, %s::timestamptz, to_jsonb(was) FROM changed w"
+    f"  JOIN (SELECT {_WAS}, ST_X(b.geom) AS lon, ST_Y(b.geom) AS lat FROM breaches b) was"
+    "  USING (id))"
     f" {STORED} WHERE b.id IN (SELECT id FROM changed)"
 )
 

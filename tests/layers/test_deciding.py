@@ -185,3 +185,15 @@ def test_what_is_told_of_nothing_that_could_be_is_withdrawn(post: Post, spoiled:
     told = [b.told for b in post.told("open", "closed", "withdrawn")]
     assert [(b["state"], b["merged_into"]) for b in told] == [("withdrawn", None), ("closed", None)]
     assert nothing_changes_when_all_is_judged_again(post)
+
+
+def test_a_revision_keeps_all_that_was_told(post: Post) -> None:
+    post.enrol("v")
+    post.fence("B", BOX)
+    post.send(along([(0, 100.0), (3, 100.06), (4, 100.07)]))
+    post.send(along([(7, 100.2)]))
+    told = "to_jsonb(b) - 'geom' || jsonb_build_object('lon', ST_X(b.geom), 'lat', ST_Y(b.geom))"
+    revisions = "SELECT array_agg(change ORDER BY revision) FROM breach_revisions"
+    assert post.scalar(revisions) == ["opened", "closed"]
+    kept = "breaches b JOIN breach_revisions r ON r.breach = b.id AND r.revision = b.revision"
+    assert post.scalar(f"SELECT r.was = {told} FROM {kept}")
