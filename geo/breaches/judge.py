@@ -14,7 +14,7 @@ from pandas.api.extensions import ExtensionArray
 from geo.breaches.engine import Records, walked
 from geo.breaches.fences import Fences
 from geo.breaches.records import CROSSING, MISSING
-from geo.tracks.columns import Ints, as_times, stamp
+from geo.tracks.columns import Ints, as_times
 from geo.tracks.path import Track
 
 
@@ -142,10 +142,11 @@ def _ranks(fences: Fences) -> Ints:
 
 def keys_of(rows: Records, units: Sequence[str], fences: Sequence[str]) -> list[str]:
     """Which visit each row is of: unit|fence|deciding fix, and which of several on one leg."""
+    moments = np.datetime_as_string(rows["key_us"].astype("datetime64[us]")).tolist()
     return [
-        f"{unit}|{fence}|{stamp(moment)}" + (f"#{nth}" if nth > 1 else "")
+        f"{unit}|{fence}|{moment.removesuffix('.000000')}Z" + (f"#{nth}" if nth > 1 else "")
         for unit, fence, moment, nth in zip(
-            units, fences, rows["key_us"].tolist(), rows["key_nth"].tolist(), strict=True
+            units, fences, moments, rows["key_nth"].tolist(), strict=True
         )
     ]
 

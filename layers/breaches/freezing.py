@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
+from geo.breaches.records import MISSING
 from layers.breaches.matching import Plan
-from layers.fixes.retention import ENTRY, FREE, WHOLE, frozen
+from layers.fixes.plain import micros
 
-#: What a breach's entry says, and what it is known by.
-_ENTRY = (
-    "entered_fix", "entered_at", "entered_earliest", "entered_latest", "lon", "lat", "visit",
+Rows = NDArray[np.void]
+#: Fields of a breach's entry and of its exit that say on which fixes they rest, and of what else
+#: the entry says.
+_ENTRY, _EXIT = (
+    ("fix_us", "at_us", "earliest_us"), ("exit_fix_us", "exit_us", "exit_earliest_us"),
 )  # fmt: skip
+_ENTRY_TOO = ("latest_us", "lon", "lat")
+
+
+def entered_before(rows: Rows, edge: datetime | None) -> NDArray[np.bool_]:
+    """Which entries rest on a fix before the edge of retention (``layers.fixes.retention``).
+
+    ``rows``: of RECORD or TOLD, like those of ``ended_before``.
+    """
+    return _before(rows, _ENTRY, edge)
+
+
+def ended_before(rows: Rows, edge: datetime | None) -> NDArray[np.bool_]:
+    """Which exits do. A breach that is open has none that could be frozen."""
+    return _before(rows, _EXIT, edge)
+
+
+def _before(rows: Rows, fields: Iterable[str], edge: datetime | None) -> NDArray[np.bool_]:
+    before = np.zeros(len(rows), dtype=bool)
+    if edge is not None:
+        edge_us = micros(edge)
+        for field in fields:
+            before |= (rows[field] != MISSING) & (rows[field] < edge_us)
+    return before
 
 
 def spared(plan: Plan, edge: datetime | None) -> Plan:
@@ -25,24 +53,27 @@ def spared(plan: Plan, edge: datetime | None) -> Plan:
     """
     if edge is None:
         return plan
-    told, found = frozen(plan.told, edge), frozen(plan.found, edge)
-    kept = plan.found.copy()
-    for number, position in plan.same:
-        if told[number] == ENTRY:
-            _keep_entry(kept, position, plan.told.loc[number])
+    told = plan.told.rows
+    begun, ended = entered_before(told, edge), ended_before(told, edge)
+    strange = entered_before(plan.found, edge) | ended_before(plan.found, edge)
+    same = plan.same[~ended[plan.same[:, 0]]]
+    gone = plan.gone[:, 0]
     return replace(
-        plan,
-        found=kept,
-        same=[(number, position) for number, position in plan.same if told[number] != WHOLE],
-        new=[position for position in plan.new if found.iloc[position] == FREE],
-        gone=[(number, heir) for number, heir in plan.gone if told[number] == FREE],
+        _entries_kept(plan, same[begun[same[:, 0]]]),
+        same=same,
+        new=plan.new[~strange[plan.new]],
+        gone=plan.gone[~begun[gone] & ~ended[gone]],
     )
 
 
-def _keep_entry(found: pd.DataFrame, position: int, told: pd.Series) -> None:
-    row = found.index[position]
-    for name in _ENTRY:
-        found.loc[row, name] = told[name]
-    if told["evidence"] == "confirmed":
-        found.loc[row, "evidence"] = "confirmed"
-    found.loc[row, "unknown_s"] = max(found.loc[row, "unknown_s"], told["unknown_s"])
+def _entries_kept(plan: Plan, pairs: NDArray[np.int64]) -> Plan:
+    """``plan`` with the entries of what is the same as they were told."""
+    place, position = pairs.T
+    told, found = plan.told.rows[place], plan.found.copy()
+    for name in (*_ENTRY, *_ENTRY_TOO):
+        found[name][position] = told[name]
+    found["confirmed"][position] |= told["confirmed"]
+    told_us = np.rint(told["unknown_s"] * 1e6).astype(np.int64)
+    found["unknown_us"][position] = np.maximum(found["unknown_us"][position], told_us)
+    visits = {at: plan.told.visits[k] for k, at in pairs.tolist()}
+    return replace(plan, found=found, visits={**plan.visits, **visits})

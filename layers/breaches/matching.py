@@ -8,83 +8,154 @@ earliest keeps the id.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
+from geo.breaches import Fences
+from geo.breaches.records import MISSING
+from layers.breaches.told import Told, ways
+
+Rows = NDArray[np.void]
+Ints = NDArray[np.int64]
 _END = np.iinfo(np.int64).max
-_NAT = np.iinfo(np.int64).min
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What becomes of breaches: found ones by position, told ones by id."""
+    """What becomes of breaches: found ones by position, told ones by their place."""
 
-    found: pd.DataFrame
-    told: pd.DataFrame  #: index id
-    same: list[tuple[int, int]]  #: (id, position)
-    new: list[int]
-    gone: list[tuple[int, int | None]]  #: (id, id that it was merged into)
+    found: Rows  #: RECORD
+    told: Told
+    fences: Fences  #: that both speak of
+    same: Ints  #: (n, 2): place of the told, position of the found; by place
+    new: Ints  #: positions
+    gone: Ints  #: (n, 2): place, and the id that it was merged into, or 0
+    #: By position, what else than the found row says is the visit that it is of.
+    visits: Mapping[int, str] = field(default_factory=dict)
+
+
+def planned(told: Told, found: Rows, again: NDArray[np.bool_], fences: Fences) -> Plan:
+    """What becomes of which breach: of rows ``again`` by what it is like, else by its id.
+
+    An id that is told no more, as it was withdrawn, is that of a new breach.
+    """
+    ids, breach = told.rows["id"], found["breach"]
+    is_told = ~again & np.isin(breach, ids)
+    known, fresh = np.flatnonzero(is_told), np.flatnonzero(~again & ~is_told)
+    own = np.searchsorted(ids, breach[known])
+    left, late = np.setdiff1d(np.arange(len(ids)), own), np.flatnonzero(again)
+    same, new, gone = match(told.rows[left], found[late])
+    same = np.concatenate(
+        [np.column_stack([own, known]), np.column_stack([left[same[:, 0]], late[same[:, 1]]])]
+    )
+    return Plan(
+        found=found, told=told, fences=fences,
+        same=same[np.lexsort((same[:, 1], same[:, 0]))],
+        new=np.sort(np.concatenate([fresh, late[new]])),
+        gone=np.column_stack([left[gone[:, 0]], gone[:, 1]]),
+    )  # fmt: skip
+
+
+def match(told: Rows, found: Rows) -> tuple[Ints, Ints, Ints]:
+    """Pair ``told`` (TOLD, by id) with ``found`` (RECORD): ``same``, ``new`` and ``gone``.
+
+    As in a Plan: pairs of place and position, positions, and pairs of place and heir.
+    """
+    groups = _groups(told, told["way"]), _groups(found, ways(found))
+    same: Ints = _decided_alike(told, found, *groups)
+    gone = _pairs([])
+    if len(same) < len(told):
+        more, gone = _by_time(told, found, *groups, same)
+        same = np.concatenate([same, more])
+    new = np.ones(len(found), dtype=bool)
+    new[same[:, 1]] = False
+    return same[np.argsort(same[:, 0])], np.flatnonzero(new), gone
+
+
+def _groups(rows: Rows, way: NDArray[np.uint8]) -> Ints:
+    """What two breaches must have in common to be one: unit, fence version and direction."""
+    return (
+        (rows["unit"].astype(np.int64) << 34)
+        + (rows["fence"].astype(np.int64) << 2)
+        + way.astype(np.int64)
+    )
+
+
+def _decided_alike(told: Rows, found: Rows, of_told: Ints, of_found: Ints) -> Ints:
+    """Pairs that the same fixes decided; of several alike the first of each, and so on."""
+    columns = [np.concatenate([of_told, of_found])]
+    columns += [np.concatenate([told[n], found[n]]) for n in ("fix_us", "exit_fix_us", "at_us")]
+    order = np.lexsort(columns)  # stable: of those alike the told come first, each in their order
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+    start = np.flatnonzero(begins)
+    alike = np.cumsum(begins) - 1
+    end = np.append(start[1:], len(order))
+    count = np.bincount(alike[order < len(told)], minlength=len(start))
+    at = np.flatnonzero(order < len(told))
+    partner = at + count[alike[at]]  # as far behind the first found as it is behind the first told
+    paired = partner < end[alike[at]]
+    return np.column_stack([order[at[paired]], order[partner[paired]] - len(told)])
 
 
 class _Span(NamedTuple):
     """When a breach was, in microseconds; what has no end ends at the end of time."""
 
-    entered_fix: int
-    exited_fix: int
     entered: int
     exited: int
     earliest: int
     latest: int
 
 
-def match(told: pd.DataFrame, found: pd.DataFrame) -> Plan:
-    """Pair ``told`` (index id; columns of breaches) with ``found`` (frame of ``judge``)."""
-    found = found.reset_index(drop=True)
-    ids = [int(number) for number in told.index]
-    spans = dict(zip(ids, _spans(told), strict=True))
-    keys = dict(zip(ids, _keys(told), strict=True))
-    others = _spans(found)
-    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for position, key in enumerate(_keys(found)):
+def _by_time(
+    told: Rows, found: Rows, of_told: Ints, of_found: Ints, same: Ints
+) -> tuple[Ints, Ints]:
+    """More pairs of what is in no pair yet, and what of the told is gone."""
+    left = np.setdiff1d(np.arange(len(told)), same[:, 0])
+    near = np.flatnonzero(np.isin(of_found, of_told[left]))
+    near = near[np.argsort(found["at_us"][near], kind="stable")]
+    others = dict(zip(near.tolist(), _spans(found[near]), strict=True))
+    groups: dict[int, list[int]] = defaultdict(list)
+    for position, key in zip(near.tolist(), of_found[near].tolist(), strict=True):
         groups[key].append(position)
-    for group in groups.values():
-        group.sort(key=lambda position: others[position].entered)
-    same: dict[int, int] = {}
-    taken: dict[int, int] = {}
-    for rule in (_decided_alike, _overlapping, _bounds_overlapping):
-        for number in sorted(ids):
-            if number in same:
+    owner = np.full(len(found), -1)
+    owner[same[:, 1]] = same[:, 0]
+    taken = {position: int(owner[position]) for position in near[owner[near] >= 0].tolist()}
+    rows = list(zip(left.tolist(), of_told[left].tolist(), _spans(told[left]), strict=True))
+    more: dict[int, int] = {}
+    for rule in (_overlapping, _bounds_overlapping):
+        for place, key, span in rows:
+            if place in more:
                 continue
-            place = _first(rule, spans[number], groups.get(keys[number], ()), others, taken)
-            if place is not None:
-                same[number], taken[place] = place, number
-    gone: list[tuple[int, int | None]] = []
-    for number in sorted(set(ids) - set(same)):
-        heirs = [
-            taken[position]
-            for position in groups.get(keys[number], ())
-            if position in taken and _overlapping(spans[number], others[position])
-        ]
-        gone.append((number, heirs[0] if heirs else None))
-    return Plan(
-        found=found,
-        told=told,
-        same=sorted(same.items()),
-        new=[position for position in range(len(found)) if position not in taken],
-        gone=gone,
-    )
+            like = _first(rule, span, groups.get(key, []), others, taken)
+            if like is not None:
+                more[place], taken[like] = like, place
+    gone: list[tuple[int, int]] = []
+    for place, key, span in rows:
+        if place not in more:
+            heirs = (
+                int(told["id"][taken[position]])
+                for position in groups.get(key, [])
+                if position in taken and _overlapping(span, others[position])
+            )
+            gone.append((place, next(heirs, 0)))
+    return _pairs(list(more.items())), _pairs(gone)
+
+
+def _pairs(pairs: list[tuple[int, int]]) -> Ints:
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 def _first(
     rule: Callable[[_Span, _Span], bool],
     span: _Span,
-    group: list[int] | tuple[()],
-    others: list[_Span],
-    taken: dict[int, int],
+    group: list[int],
+    others: Mapping[int, _Span],
+    taken: Mapping[int, int],
 ) -> int | None:
     """The first of a group that nobody took yet and that a rule finds to be the same."""
     for position in group:
@@ -93,35 +164,16 @@ def _first(
     return None
 
 
-def _keys(frame: pd.DataFrame) -> list[tuple[object, ...]]:
-    """What two breaches must have in common to be one."""
-    way = frame["direction"].astype(object).where(frame["direction"].notna(), None)
-    named = (frame["unit"], frame["fence"], frame["fence_version"], way)
-    return list(zip(*(column.tolist() for column in named), strict=True))
-
-
-def _spans(frame: pd.DataFrame) -> list[_Span]:
-    at = {
-        name: np.asarray(
-            pd.to_datetime(frame[name], utc=True).dt.as_unit("us").array.asi8, dtype=np.int64
-        )
-        for name in (
-            "entered_fix", "exited_fix", "entered_at", "exited_at", "entered_earliest",
-            "exited_latest",
-        )
-    }  # fmt: skip
-    earliest, latest = at["entered_earliest"], at["exited_latest"]
-    exited = np.where(at["exited_at"] == _NAT, _END, at["exited_at"])
+def _spans(rows: Rows) -> list[_Span]:
+    entered, exited = rows["at_us"], rows["exit_us"]
+    exited = np.where(exited == MISSING, _END, exited)
+    earliest, latest = rows["earliest_us"], rows["exit_latest_us"]
     columns = (
-        at["entered_fix"], at["exited_fix"], at["entered_at"], exited,
-        np.where(earliest == _NAT, at["entered_at"], earliest),
-        np.where(latest == _NAT, exited, latest),
+        entered, exited,
+        np.where(earliest == MISSING, entered, earliest),
+        np.where(latest == MISSING, exited, latest),
     )  # fmt: skip
     return [_Span(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-
-
-def _decided_alike(a: _Span, b: _Span) -> bool:
-    return (a.entered_fix, a.exited_fix, a.entered) == (b.entered_fix, b.exited_fix, b.entered)
 
 
 def _overlapping(a: _Span, b: _Span) -> bool:

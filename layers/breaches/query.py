@@ -34,6 +34,7 @@ _COMPUTED = (
     " exited_latest timestamptz, unknown_s double precision, lon double precision,"
     " lat double precision))"
 )
+STORED = _SELECT.format(source="breaches")
 STATES = ("open", "closed", "withdrawn")
 _WAS_TIMES = frozenset(
     {"entered_at", "entered_earliest", "entered_latest", "exited_at", "exited_earliest",
@@ -68,18 +69,16 @@ def _breach(row: Mapping[str, object]) -> Breach:
 
 def breach(connection: Connection, number: int) -> Breach:
     """One breach; raises NoSuchBreachError."""
-    query = text(f"{_SELECT.format(source='breaches')} WHERE b.id = :id")
+    query = text(f"{STORED} WHERE b.id = :id")
     row = connection.execute(query, {"id": number}).mappings().first()
     if row is None:
         raise NoSuchBreachError(f"{number}: no such breach")
     return _breach(dict(row))
 
 
-def notices(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, object]]:
-    """What is told of breaches to subscribers, by id."""
-    query = text(f"{_SELECT.format(source='breaches')} WHERE b.id = ANY(:ids)")
-    rows = connection.execute(query, {"ids": list(numbers)}).mappings()
-    return {int(row["id"]): _breach(dict(row)).notice() for row in rows}
+def notice(row: Mapping[str, object]) -> dict[str, object]:
+    """What is told to subscribers of a breach, a row of STORED."""
+    return _breach(row).notice()
 
 
 def listed(

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
+from geo.breaches.records import MISSING
 from layers.breaches.decide import recompute
 from layers.breaches.matching import Plan
 from layers.db.engine import SYSTEM, acting
 from layers.errors import BadQueryError, LayersError, NoSuchUnitError
+from layers.fixes.plain import micros
 from layers.region import Region
 
 #: So many units are judged in a transaction, during which their fixes wait.
@@ -32,23 +35,25 @@ class Scope:
         """Of ``plan`` what concerns the fence and the window, before or after the change."""
         if self.fence is None and self.start is None and self.end is None:
             return plan
-        told, found = self._holds(plan.told), self._holds(plan.found)
+        names = plan.fences.ids
+        told = self._holds(plan.told.rows, plan.told.fences)
+        found = self._holds(plan.found, [names[fence] for fence in plan.found["fence"].tolist()])
         return replace(
             plan,
-            same=[(i, p) for i, p in plan.same if told.loc[i] or found.iloc[p]],
-            new=[p for p in plan.new if found.iloc[p]],
-            gone=[(i, heir) for i, heir in plan.gone if told.loc[i]],
+            same=plan.same[told[plan.same[:, 0]] | found[plan.same[:, 1]]],
+            new=plan.new[found[plan.new]],
+            gone=plan.gone[told[plan.gone[:, 0]]],
         )
 
-    def _holds(self, breaches: pd.DataFrame) -> pd.Series:
-        held = pd.Series(True, index=breaches.index)
+    def _holds(self, rows: NDArray[np.void], fences: list[str]) -> NDArray[np.bool_]:
+        """Which breaches (RECORD or TOLD) of ``fences`` concern the fence and the window."""
+        held = np.ones(len(rows), dtype=bool)
         if self.fence is not None:
-            held &= breaches["fence"] == self.fence
+            held &= np.array([fence == self.fence for fence in fences], dtype=bool)
         if self.end is not None:
-            held &= breaches["entered_at"] < pd.Timestamp(self.end)
+            held &= rows["at_us"] < micros(self.end)
         if self.start is not None:
-            exited = breaches["exited_at"]
-            held &= exited.isna() | (exited >= pd.Timestamp(self.start))
+            held &= (rows["exit_us"] == MISSING) | (rows["exit_us"] >= micros(self.start))
         return held
 
 

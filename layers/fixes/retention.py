@@ -14,12 +14,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
-import pandas as pd
 from sqlalchemy import Connection, text
 
 #: A batch that was judged before the edge moved is stored by then.
 GRACE = timedelta(hours=1)
-WHOLE, ENTRY, FREE = "whole", "entry", "free"
 
 
 def edge(connection: Connection) -> datetime | None:
@@ -60,22 +58,3 @@ def move_edge(connection: Connection, to: datetime) -> bool:
         # They say where units were.
         connection.execute(text("DELETE FROM walk_marks WHERE time < :to"), {"to": to})
     return moved.rowcount > 0
-
-
-def frozen(told: pd.DataFrame, at: datetime | None) -> pd.Series:
-    """What of each breach is frozen at the edge ``at``: WHOLE, ENTRY or FREE; index of ``told``.
-
-    ``told``: entered_fix, entered_at, entered_earliest, exited_fix, exited_at, exited_earliest
-    (UTC; missing where there is none). A breach that is open has no exit that could be frozen.
-    """
-    if at is None:
-        return pd.Series(FREE, index=told.index, dtype="str")
-    begun = _first(told, "entered") < pd.Timestamp(at)
-    ended = _first(told, "exited") < pd.Timestamp(at)  # NaT is not before anything
-    return pd.Series(FREE, index=told.index, dtype="str").mask(begun, ENTRY).mask(ended, WHOLE)
-
-
-def _first(told: pd.DataFrame, moment: str) -> pd.Series:
-    """The earliest fix that a moment rests on."""
-    names = [f"{moment}_fix", f"{moment}_at", f"{moment}_earliest"]
-    return pd.concat([pd.to_datetime(told[name], utc=True) for name in names], axis=1).min(axis=1)

@@ -6,17 +6,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, text
 
+from layers.db import arrays
+from layers.db.engine import raw
 from layers.outbox import deliveries
-from layers.outbox.sql import statement
+from layers.outbox.sql import source
 
 #: PostgreSQL's channel on which the id of the newest event is called out at commit.
 CHANNEL = "patrolgrid_events"
 TYPES = ("breach.opened", "breach.amended", "breach.closed", "breach.withdrawn")
 
-_PUBLISH = statement("publish_events")
+_PUBLISH = source("publish_events")
 _SELECT = "SELECT id, type, time, breach, data FROM events"
 
 
@@ -68,26 +72,22 @@ def publish(connection: Connection, events: Sequence[NewEvent]) -> list[int]:
     """
     if not events:
         return []
-    # A sequence gives out ids before the commit. Without this lock 8 could become visible before
-    # 7, and a reader who pages by "after 8" would never see 7.
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('patrolgrid events'))"))
-    ids = sorted(
-        connection.execute(
-            _PUBLISH,
-            {
-                "types": [event.type for event in events],
-                "breaches": [event.breach for event in events],
-                "data": [
-                    json.dumps(dict(event.data), default=rfc3339, allow_nan=False)
-                    for event in events
-                ],
-            },
-        ).scalars()
+    # A sequence gives out ids before the commit. Without the statement's lock 8 could become
+    # visible before 7, and a reader who pages by "after 8" would never see 7.
+    made: Any = raw(connection).execute(
+        _PUBLISH,
+        {
+            "types": arrays.texts([event.type for event in events]),
+            "breaches": arrays.int8(np.array([event.breach or 0 for event in events])),
+            "data": arrays.texts(
+                [json.dumps(dict(event.data), default=rfc3339, allow_nan=False) for event in events]
+            ),
+            "channel": CHANNEL,
+        },
+        binary=True,
     )
+    ids: list[int] = made.fetchone()[0]
     deliveries.make(connection, ids)
-    connection.execute(
-        text("SELECT pg_notify(:channel, :last)"), {"channel": CHANNEL, "last": str(ids[-1])}
-    )
     return ids
 
 

@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.breaches import Fences, walked, walked_by
+from geo.breaches.judge import keys_of
 from geo.breaches.law import kinds_of, law_of
+from geo.breaches.records import RECORD
 from geo.breaches.rooms import lent
 from geo.breaches.walk import walk as compiled
 from geo.breaches.ways import Room
 from geo.tracks import Track
+from geo.tracks.columns import stamp
 from tests.geo.slow_breaches import ZONE
 from tests.geo.test_breaches_reference import THOROUGH, row, tracks, versions
 from tests.geo.walks import AREA, BEYOND, GATE, INSIDE, at, fence, units, walk
@@ -126,3 +129,14 @@ def test_words_say_of_whom_a_fence_speaks():
     assert later[more].tolist() == [[True, False, False, False]]
     assert (later[: len(asked)] == asked).all()
     assert kinds_of(fences, *words)[0] is later
+
+
+@given(st.lists(st.integers(-60_000_000_000_000_000, 200_000_000_000_000_000), max_size=5))
+def test_a_visit_is_named_by_its_moment_as_a_text_has_it(moments_us: list[int]):
+    moments_us = [*moments_us, *(us - us % 1_000_000 for us in moments_us)]
+    rows = np.zeros(len(moments_us), dtype=RECORD)
+    rows["key_us"], rows["key_nth"] = moments_us, np.arange(len(rows))
+    expected = [
+        f"u|f|{stamp(us)}" + (f"#{nth}" if nth > 1 else "") for nth, us in enumerate(moments_us)
+    ]
+    assert keys_of(rows, ["u"] * len(rows), ["f"] * len(rows)) == expected

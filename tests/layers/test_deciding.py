@@ -22,7 +22,7 @@ from layers.fixes import dropping, intake
 from tests.layers.conftest import NOON, Post
 
 EXAMPLES = int(os.environ.get("PATROLGRID_TEST_EXAMPLES", "15"))
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BOX = "POLYGON((100.05 39,100.1 39,100.1 41,100.05 41,100.05 39))"
 FAR = "POLYGON((110 39,111 39,111 41,110 41,110 39))"
 VEHICLES = {"kinds": ["vehicle"]}
@@ -204,3 +204,61 @@ def test_a_late_fix_deep_in_the_past_leaves_what_was_told_later_alone(post: Post
     assert post.scalar(later) == before
     told = post.told("open", "closed", "withdrawn")
     assert [b.told["state"] for b in told] == ["closed", "closed", "open", "closed"]
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "rule = 'keep_in'", "severity = 'low'", "visit = 'v|B|once'",
+        "evidence = 'probable'", "unknown_s = 0.000001", "state = 'open', exited_at = NULL",
+        "geom = ST_SetSRID(ST_MakePoint(ST_X(geom), ST_Y(geom) + 1e-14), 4326)",
+        "geom = ST_SetSRID(ST_MakePoint(ST_X(geom) - 1e-13, ST_Y(geom)), 4326)",
+        *(
+            f"{name} = {name} + interval '1 microsecond'"
+            for name in (
+                "entered_fix", "entered_at", "entered_earliest", "entered_latest", "exited_fix",
+                "exited_at", "exited_earliest", "exited_latest",
+            )
+        ),
+        "entered_earliest = NULL", "exited_latest = NULL",
+    ],
+)  # fmt: skip
+def test_whatever_is_told_wrong_is_amended_under_its_id(post: Post, spoiled: str) -> None:
+    post.enrol("v")
+    post.fence("B", BOX)
+    post.send(along([(0, 100.0), (3, 100.06), (4, 100.07), (7, 100.2)]))
+    row = "SELECT to_jsonb(b) - '{revision,changed_at}'::text[] FROM breaches b"
+    right = post.scalar(row)
+    change(post, f"UPDATE breaches SET {spoiled}")
+    assert post.scalar(row) != right
+    assert not nothing_changes_when_all_is_judged_again(post)
+    assert post.scalar(row) == right
+    assert post.scalar("SELECT max(revision) FROM breaches") == 2
+    assert nothing_changes_when_all_is_judged_again(post)
+
+
+@pytest.mark.parametrize(
+    "spoiled", ["fence = 'elsewhere'", "fence_version = 9", "direction = 'left_to_right'"]
+)
+def test_what_is_told_of_nothing_that_could_be_is_withdrawn(post: Post, spoiled: str) -> None:
+    post.enrol("v")
+    post.fence("B", BOX)
+    post.send(along([(0, 100.0), (3, 100.06), (4, 100.07), (7, 100.2)]))
+    change(post, f"UPDATE breaches SET {spoiled}")
+    for scope in (Scope(fence="B"), Scope(fence="elsewhere"), Scope()):
+        list(judge_again(post.engine, post.region, ["v"], scope, now=NOON + DAY, apply=True))
+    told = [b.told for b in post.told("open", "closed", "withdrawn")]
+    assert [(b["state"], b["merged_into"]) for b in told] == [("withdrawn", None), ("closed", None)]
+    assert nothing_changes_when_all_is_judged_again(post)
+
+
+def test_a_revision_keeps_all_that_was_told(post: Post) -> None:
+    post.enrol("v")
+    post.fence("B", BOX)
+    post.send(along([(0, 100.0), (3, 100.06), (4, 100.07)]))
+    post.send(along([(7, 100.2)]))
+    told = "to_jsonb(b) - 'geom' || jsonb_build_object('lon', ST_X(b.geom), 'lat', ST_Y(b.geom))"
+    revisions = "SELECT array_agg(change ORDER BY revision) FROM breach_revisions"
+    assert post.scalar(revisions) == ["opened", "closed"]
+    kept = "breaches b JOIN breach_revisions r ON r.breach = b.id AND r.revision = b.revision"
+    assert post.scalar(f"SELECT r.was = {told} FROM {kept}")

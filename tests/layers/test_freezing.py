@@ -6,12 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from geo.breaches.records import MISSING, RECORD
 from layers import breaches
+from layers.breaches import freezing
+from layers.breaches.told import TOLD
 from layers.db.engine import SYSTEM, acting
 from layers.fixes import dropping
+from layers.fixes.plain import micros
 from tests.layers.conftest import NOON, Post
 
 Fixes = Callable[..., pd.DataFrame]
@@ -78,3 +83,28 @@ def test_what_lies_after_the_edge_is_judged_as_ever(spent: Post, fixes: Fixes) -
     assert gone
     edge = NOON + timedelta(minutes=MIDNIGHT)
     assert all(one.told["entered_at"] > edge for one in gone)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("layout", [RECORD, TOLD])
+def test_a_moment_is_frozen_when_a_fix_that_it_rests_on_lies_before_the_edge(
+    layout: np.dtype[np.void],
+) -> None:
+    edge_us = micros(NOW)
+    fields = ("fix_us", "at_us", "earliest_us", "exit_fix_us", "exit_us", "exit_earliest_us")
+    hours_after: list[tuple[float | None, ...]] = [
+        (-5, -5, -6, -3, -3, -4),  # all before
+        (-5, -5, -6, 3, 3, 2),  # spans the edge
+        (-5, -5, -6, None, None, None),  # still open
+        (1, 1, -1, 3, 3, 2),  # entered on the leg across the edge
+        (-5, -5, -6, 1, 1, -1),  # left on it
+        (1, 1, 0, 3, 3, 2),
+        (1, 1, None, None, None, None),  # begins with the first fix
+    ]
+    rows = np.zeros(len(hours_after), dtype=layout)
+    for name, hours in zip(fields, zip(*hours_after, strict=True), strict=True):
+        rows[name] = [MISSING if n is None else edge_us + int(n * 3.6e9) for n in hours]
+    begun, ended = freezing.entered_before(rows, NOW), freezing.ended_before(rows, NOW)
+    assert begun.tolist() == [True, True, True, True, True, False, False]
+    assert ended.tolist() == [True, False, False, False, True, False, False]
+    assert not freezing.entered_before(rows, None).any()
+    assert not freezing.ended_before(rows, None).any()

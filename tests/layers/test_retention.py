@@ -232,38 +232,6 @@ def test_quarantine_is_kept_as_long_as_fixes_are(kept: Post) -> None:
     assert kept.scalar("SELECT count(*) FROM quarantine") == 1
 
 
-# What is frozen ----------------------------------------------------------------------------------
-
-
-def _breach(entered: float, before: float | None, exited: float | None, last: float | None) -> Any:
-    def at(hours: float | None) -> pd.Timestamp:
-        return pd.NaT if hours is None else pd.Timestamp(EDGE) + pd.Timedelta(hours=hours)
-
-    return {
-        "entered_fix": at(entered), "entered_at": at(entered), "entered_earliest": at(before),
-        "exited_fix": at(exited), "exited_at": at(exited), "exited_earliest": at(last),
-    }  # fmt: skip
-
-
-def test_a_moment_is_frozen_when_a_fix_that_it_rests_on_lies_before_the_edge() -> None:
-    told = pd.DataFrame(
-        [
-            _breach(-5, -6, -3, -4),  # all before
-            _breach(-5, -6, 3, 2),  # spans the edge
-            _breach(-5, -6, None, None),  # still open
-            _breach(1, -1, 3, 2),  # entered on the leg across the edge
-            _breach(-5, -6, 1, -1),  # left on it
-            _breach(1, 0, 3, 2),
-            _breach(1, None, None, None),  # begins with the first fix
-        ]
-    )
-    assert list(retention.frozen(told, EDGE)) == [
-        "whole", "entry", "entry", "entry", "whole", "free", "free",
-    ]  # fmt: skip
-    assert set(retention.frozen(told, None)) == {"free"}
-    assert retention.frozen(told.iloc[:0], EDGE).empty
-
-
 def test_the_edge_is_a_midnight_older_than_the_setting() -> None:
     late = datetime(2026, 4, 6, 0, 59, tzinfo=UTC)
     assert retention.edge_due(late, 30) == datetime(2026, 3, 6, tzinfo=UTC)
