@@ -7,7 +7,7 @@ result depends on which fixes there are, never on the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -160,28 +160,13 @@ def _walk_on(
 ) -> Written:
     """Walk units from ``starts``, tell what changed, and keep where they stand."""
     walk = replay(connection, stand, starts, law, region.timezone, came)
-    fences = law.fences
-    rows = broken(walk.found.rows, fences)
-    rows = in_order(rows[(starts.back[rows["unit"]] | _news(rows)) & (rows["breach"] >= 0)], fences)
+    rows = broken(walk.found.rows, law.fences)
+    rows = rows[(starts.back[rows["unit"]] | _news(rows)) & (rows["breach"] >= 0)]
     back = {int(k): int(starts.time_us[k]) for k in np.flatnonzero(starts.back)}
     written = Written(counts={}, by_unit={})
     if back or len(rows):
-        edge = retention.edge(connection)
-        alone = ~(starts.back[rows["unit"]] | freezing.entered_before(rows, edge))
-        breach, changes = np.full(len(rows), _NEVER), Changed()
-        units, wrote = walk.track.units, alone.copy()
-        if alone.any():
-            breach[alone], changes = tell(connection, rows[alone], units, fences, now)
-        if back or not alone.all():
-            at = np.flatnonzero(~alone)
-            was = told.read(connection, back, units, rows[at], law)
-            plan = matching.planned(was, rows[at], starts.back[rows["unit"][at]], fences)
-            done = only(freezing.spared(plan, edge))
-            opened, more = amend(connection, done, units, now)
-            changes = more + changes
-            breach[at[plan.same[:, 1]]] = was.rows["id"][plan.same[:, 0]]
-            breach[at[done.new]] = opened
-            wrote[at[done.same[:, 1]]] = wrote[at[done.new]] = True
+        rows = in_order(rows, law.fences)
+        breach, wrote, changes = _tell(connection, walk, rows, back, law, now, only)
         written = announce(connection, changes, now)
         _remember(walk, rows, breach, wrote)
     if back:
@@ -189,6 +174,39 @@ def _walk_on(
         marks.forget(connection, {int(numbers[k]): us for k, us in back.items()})
     _keep(connection, stand, walk, law)
     return written
+
+
+def _tell(
+    connection: Connection,
+    walk: Replay,
+    rows: NDArray[np.void],
+    back: Mapping[int, int],
+    law: Lawbook,
+    now: datetime,
+    only: Callable[[Plan], Plan],
+) -> tuple[Ints, NDArray[np.bool_], Changed]:
+    """Write what changed; the breach of each row, which rows are told now, and the changes.
+
+    ``back``: from when on units went back. Theirs is compared with what was told since, and so is
+    what retention froze; other rows say themselves which breach they are of.
+    """
+    edge, units = retention.edge(connection), walk.track.units
+    again = walk.starts.back[rows["unit"]]
+    alone = ~(again | freezing.entered_before(rows, edge))
+    breach, wrote, changes = np.full(len(rows), _NEVER), alone.copy(), Changed()
+    if alone.any():
+        breach[alone], changes = tell(connection, rows[alone], units, law.fences, now)
+    if back or not alone.all():
+        at = np.flatnonzero(~alone)
+        was = told.read(connection, back, units, rows[at], law)
+        plan = matching.planned(was, rows[at], again[at], law.fences)
+        done = only(freezing.spared(plan, edge))
+        opened, more = amend(connection, done, units, now)
+        changes = more + changes
+        breach[at[plan.same[:, 1]]] = was.rows["id"][plan.same[:, 0]]
+        breach[at[done.new]] = opened
+        wrote[at[done.same[:, 1]]] = wrote[at[done.new]] = True
+    return breach, wrote, changes
 
 
 def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:
