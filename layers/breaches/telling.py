@@ -25,6 +25,7 @@ from layers.db.engine import raw
 Rows = NDArray[np.void]
 Change = Literal["opened", "amended", "closed", "withdrawn"]
 Changed = list[tuple[int, Change]]  #: ids of breaches, in the order in which it is told
+
 _OPEN = (
     f"INSERT INTO breaches ({', '.join(STORED)}, opened_at, changed_at)"
     f" SELECT {', '.join(map(value, STORED))}, r.now, r.now"

@@ -51,36 +51,18 @@ def walk_on(
     """Walk units from ``starts``, tell what changed, there and where it was ``mended``, and keep
     where they stand."""
     walk = replay(connection, stand, starts, law, region.timezone, came)
-    fences, names, rows = law.fences, walk.track.units, broken(walk.found.rows, law.fences)
+    names, rows = walk.track.units, broken(walk.found.rows, law.fences)
     units = _Units.of(starts, mended)
     if mended is not None:
         names = names + stand.told("ids")[mended.place].tolist()
         more = mended.rows.copy()
         more["unit"] += len(starts.place)
         rows = np.concatenate([rows, more])
-    again = units.back[rows["unit"]]
-    rows = in_order(rows[(again | _news(rows)) & (rows["breach"] >= 0)], fences)
+    rows = rows[(units.back[rows["unit"]] | _news(rows)) & (rows["breach"] >= 0)]
     written = Written(counts={}, by_unit={})
     if units.back.any() or len(rows):
-        edge = retention.edge(connection)
-        alone = ~(units.back[rows["unit"]] | freezing.entered_before(rows, edge))
-        breach, changes = np.full(len(rows), _NEVER), Changed()
-        wrote = alone.copy()
-        if alone.any():
-            breach[alone], changes = tell(connection, rows[alone], names, fences, now)
-        if units.back.any() or not alone.all():
-            at = np.flatnonzero(~alone)
-            back = np.flatnonzero(units.back)
-            was = told.read(
-                connection, back, units.since_us[back], units.until_us[back], names, rows[at], law
-            )
-            plan = matching.planned(was, rows[at], units.back[rows["unit"][at]], fences)
-            done = only(freezing.spared(plan, edge))
-            opened, more_changes = amend(connection, done, names, now)
-            changes = more_changes + changes
-            breach[at[plan.same[:, 1]]] = was.rows["id"][plan.same[:, 0]]
-            breach[at[done.new]] = opened
-            wrote[at[done.same[:, 1]]] = wrote[at[done.new]] = True
+        rows = in_order(rows, law.fences)
+        breach, wrote, changes = _tell(connection, units, names, rows, law, now, only)
         written = announce(connection, changes, now)
         _remember(walk, rows, breach, wrote)
     _keep(connection, stand, walk, units, law, mended)
@@ -110,6 +92,40 @@ class _Units:
             since_us=np.r_[starts.time_us, mended.since_us],
             until_us=np.r_[never, mended.until_us],
         )
+
+
+def _tell(
+    connection: Connection,
+    units: _Units,
+    names: list[str],
+    rows: NDArray[np.void],
+    law: Lawbook,
+    now: datetime,
+    only: Callable[[Plan], Plan],
+) -> tuple[Ints, NDArray[np.bool_], Changed]:
+    """Write what changed; the breach of each row, which rows are told now, and the changes.
+
+    Of units that went back it is compared with what was told since, and so is what retention
+    froze; other rows say themselves which breach they are of.
+    """
+    edge, again = retention.edge(connection), units.back[rows["unit"]]
+    alone = ~(again | freezing.entered_before(rows, edge))
+    breach, wrote, changes = np.full(len(rows), _NEVER), alone.copy(), Changed()
+    if alone.any():
+        breach[alone], changes = tell(connection, rows[alone], names, law.fences, now)
+    if units.back.any() or not alone.all():
+        at, back = np.flatnonzero(~alone), np.flatnonzero(units.back)
+        was = told.read(
+            connection, back, units.since_us[back], units.until_us[back], names, rows[at], law
+        )
+        plan = matching.planned(was, rows[at], again[at], law.fences)
+        done = only(freezing.spared(plan, edge))
+        opened, more = amend(connection, done, names, now)
+        changes = more + changes
+        breach[at[plan.same[:, 1]]] = was.rows["id"][plan.same[:, 0]]
+        breach[at[done.new]] = opened
+        wrote[at[done.same[:, 1]]] = wrote[at[done.new]] = True
+    return breach, wrote, changes
 
 
 def _news(rows: NDArray[np.void]) -> NDArray[np.bool_]:

@@ -1,5 +1,5 @@
 -- Store events in the order in which they are given, and call the last of them out; their ids,
--- ascending. The numbers are drawn under the lock: it comes with the first row that is sorted.
+-- ascending. No row is there without the lock, so that the numbers are drawn under it.
 WITH alone AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(hashtext('patrolgrid events'))
 ), made AS (
