@@ -16,6 +16,10 @@ class DatabaseUnavailableError(LayersError):
     """The database does not answer: start the service, or check PATROLGRID_DATABASE_URL."""
 
 
+class HeldError(DatabaseUnavailableError):
+    """Somebody else holds these rows for long: try again shortly."""
+
+
 class TooMuchError(LayersError):
     """This asks for more than one answer can hold: ask for less time, or of a smaller place."""
 

@@ -7,6 +7,7 @@ import logging
 import re
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
@@ -220,6 +221,7 @@ def install(app: FastAPI, *, limit_mb: float) -> None:
 
     app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(DBAPIError)(_database)
+    app.exception_handler(psycopg.Error)(_database)
     app.exception_handler(PoolTimeoutError)(_database)
 
     @app.exception_handler(Exception)
@@ -247,7 +249,7 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    lost = isinstance(error, PoolTimeoutError | OperationalError) or (
+    lost = isinstance(error, PoolTimeoutError | OperationalError | psycopg.OperationalError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
     if lost:

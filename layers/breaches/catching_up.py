@@ -32,9 +32,10 @@ def catch_up(
     """
     with acting(engine, SYSTEM, "patrolgrid_read") as connection:
         rows: Any = raw(connection).execute(
-            "SELECT s.block * 16 + w.slot::int - 1 FROM standings s,"
-            " unnest(s.time, s.walked) WITH ORDINALITY AS w (time, walked, slot)"
-            " WHERE w.time > '-infinity' AND (NOT w.walked OR s.layout <> %s) ORDER BY 1",
+            "SELECT u.unit_no FROM standings s,"
+            " unnest(s.time, s.walked) WITH ORDINALITY AS w (time, walked, slot), units u"
+            " WHERE u.unit_no = s.block * 16 + w.slot::int - 1 AND w.time > '-infinity'"
+            " AND (NOT w.walked OR s.layout <> %s) ORDER BY 1",
             [LAYOUT],
         )
         units = np.array([row[0] for row in rows], dtype=np.int64)

@@ -70,6 +70,7 @@ def decide(
     law = lawbook(connection)
     heads = stand.heads[place]
     first_us = np.minimum(since_us[place], _first_edits(heads, law))
+    first_us = np.minimum(first_us, _first_ends(stand, law)[place])
     sure = heads["walked"].astype(bool) & heads["sure"].astype(bool)
     ahead = sure & (first_us > heads["time"])
     mended = None
@@ -95,7 +96,9 @@ def decide(
         return {}
     place = np.flatnonzero(since_us != NEVER_US)
     place_of = dict(zip(stand.told("ids")[place].tolist(), place.tolist(), strict=True))
-    return {place_of[unit]: count for unit, count in written.by_unit.items()}
+    # A unit may have been renamed by psql meanwhile.
+    told = {place_of.get(unit, -1): count for unit, count in written.by_unit.items()}
+    return {at: count for at, count in told.items() if at >= 0}
 
 
 def recompute(
@@ -125,6 +128,21 @@ def recompute(
     written = walk_on(connection, stand, starts, lawbook(connection), region, now, only)
     stand.save(connection)
     return Changes(**written.counts)
+
+
+def _first_ends(stand: Standings, law: Lawbook) -> Ints:
+    """By place, when the first version ended in which each unit was after that.
+
+    However long ago an edit says that it was: a stay cannot last in what was no more.
+    """
+    found = np.full(len(stand.heads), NEVER_US)
+    if not len(stand.records):
+        return found
+    at, unit = law.positions(stand.records["fence"]), stand.records["unit"]
+    ended_us = np.where(at >= 0, law.fences.to_us[at], NEVER_US)
+    over = ended_us <= stand.heads["time"][unit]
+    np.minimum.at(found, unit[over], ended_us[over])
+    return found
 
 
 def _first_edits(heads: NDArray[np.void], law: Lawbook) -> Ints:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from geo.tracks.columns import Bools, Ints
 from layers import frames
 from layers.db.engine import raw
 from layers.standings import Standings
+from layers.standings.block import Roster
 
 
 @dataclass(kw_only=True, eq=False)
@@ -25,11 +28,13 @@ class Lawbook:
     fences: Fences
     version: int  #: of the layer of fences
     numbers: Ints  #: of each version, the number that records know it by
-    asked: Bools  #: (kinds of units, fences) which speaks of which, as far as asked
+    _asked: Bools = field(init=False)
     _order: Ints = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._order = np.argsort(self.numbers)
+        self._asked = np.empty((0, len(self.numbers)), dtype=bool)
 
     def positions(self, numbers: NDArray[Any]) -> Ints:
         """Where versions stand; -1 of what is there no longer."""
@@ -39,23 +44,31 @@ class Lawbook:
         at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
         return np.where(known[at] == numbers, self._order[at], -1)
 
-    def kinds(self, stand: Standings) -> Ints:
-        """The row of ``asked`` for each unit, by place."""
+    def kinds(self, stand: Standings) -> tuple[Bools, Ints]:
+        """Which version speaks of which kind of unit (kinds, fences), and each unit's kind, by
+        place."""
         rosters = [block.roster for block in stand.blocks]
-        strange = [roster for roster in rosters if roster.noted.get("kinds", _NO)[0] is not self]
-        if strange:
-            names, kinds, teams = (
-                [word for roster in strange for word in getattr(roster, column).tolist()]
-                for column in ("ids", "kind", "team")
-            )
-            self.asked, codes = kinds_of(self.fences, names, kinds, teams)
-            for roster, own in zip(strange, np.split(codes, len(strange)), strict=True):
-                roster.noted["kinds"] = self, own
-        parts = [roster.noted["kinds"][1] for roster in rosters]
-        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+        with self._lock:
+            strange = [roster for roster in rosters if _noted(roster)[0]() is not self]
+            if strange:
+                names, kinds, teams = (
+                    [word for roster in strange for word in getattr(roster, column).tolist()]
+                    for column in ("ids", "kind", "team")
+                )
+                self._asked, codes = kinds_of(self.fences, names, kinds, teams)
+                for roster, own in zip(strange, np.split(codes, len(strange)), strict=True):
+                    # Weakly: a block that is quiet must not hold fences that are no more.
+                    roster.noted["kinds"] = weakref.ref(self), own
+            parts = [_noted(roster)[1] for roster in rosters]
+            return self._asked, np.concatenate([np.empty(0, dtype=np.int64), *parts])
 
 
-_NO = (None, None)
+def _noted(roster: Roster) -> tuple[Callable[[], Lawbook | None], Ints]:
+    found: tuple[Callable[[], Lawbook | None], Ints] = roster.noted.get("kinds", _NONE)
+    return found
+
+
+_NONE = (lambda: None), np.empty(0, dtype=np.int64)
 _READY: weakref.WeakKeyDictionary[Engine, Lawbook] = weakref.WeakKeyDictionary()
 
 
@@ -73,7 +86,6 @@ def lawbook(connection: Connection) -> Lawbook:
         fences=Fences.of(frame),
         version=version,
         numbers=frame["number"].to_numpy(dtype=np.int64),
-        asked=np.empty((0, 0), dtype=bool),
     )
     _READY[connection.engine] = made
     return made

@@ -126,11 +126,12 @@ def replay(
 
 def walk_of(stand: Standings, place: Ints, law: Lawbook, zone: ZoneInfo) -> Walk:
     """How units at ``place`` are walked."""
-    kind, typical_m = law.kinds(stand)[place], stand.told("accuracy_m")[place]
+    asked, kinds = law.kinds(stand)
+    kind, typical_m = kinds[place], stand.told("accuracy_m")[place]
 
     def walk(track: Track, lasting: NDArray[np.void], going: NDArray[np.bool_]) -> Walked:
         return walked_by(
-            track, law.fences, asked=law.asked, kind=kind, typical_m=typical_m, zone=zone,
+            track, law.fences, asked=asked, kind=kind, typical_m=typical_m, zone=zone,
             lasting=lasting, going=going,
         )  # fmt: skip
 

@@ -32,3 +32,8 @@ def make(connection: Connection, days: Iterable[int]) -> None:
 def note(engine: Engine, days: Iterable[int]) -> None:
     """Remember that these are made, and committed."""
     _MADE.setdefault(engine, set()).update(days)
+
+
+def forget(engine: Engine) -> None:
+    """Nothing is known of this database any more."""
+    _MADE.pop(engine, None)

@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from layers import breaches, versions
 from layers.db.engine import Principal, acting
-from layers.errors import DatabaseUnavailableError
+from layers.errors import DatabaseUnavailableError, HeldError
 from layers.fixes import days, placing, store
 from layers.fixes.batch import Batch
 from layers.fixes.placing import Placed
@@ -27,6 +29,9 @@ from layers.standings import MovedError
 
 #: How often a transaction begins again: a day has no partition, or a name means another unit.
 _TRIES = 5
+#: How long a batch waits for who changes its units.
+PATIENCE_S = 10.0
+_WAIT = text("SELECT set_config('lock_timeout', :wait, true)")
 #: What a fix may carry; anything else is dropped at the door.
 COLUMNS = (
     "unit", "time", "lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery",
@@ -87,8 +92,12 @@ def store_together(
     clock_skew_s: float = 60,
     retention_days: float | None = None,
     believed: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> list[Receipt]:
-    """The same of several batches in one transaction, as if they came after one another."""
+    """The same of several batches in one transaction, as if they came after one another.
+
+    Raises HeldError where others hold their units for longer than ``patience_s``.
+    """
     moment = now or datetime.now(UTC)
     whole = Batch.joined(batches)
 
@@ -100,19 +109,38 @@ def store_together(
     for _ in range(_TRIES):
         try:
             with acting(engine, principal, "patrolgrid_write") as connection:
+                connection.execute(_WAIT, {"wait": f"{round(patience_s * 1000)}ms"})
                 given = sorted_out(connection)
                 unmade = days.unmade(engine, given.days)
                 if not unmade:
                     receipts = _stored(connection, batches, given, region, moment)
         except MovedError:
             continue
+        except (DBAPIError, psycopg.Error) as error:
+            if _passes(error, engine):
+                continue
+            raise
         if not unmade:
             given.standings.keep()
             return receipts
         with acting(engine, principal, "patrolgrid_write") as connection:
             days.make(connection, unmade)
         days.note(engine, unmade)
-    raise DatabaseUnavailableError("units are being enrolled anew all the time: send it again")
+    raise DatabaseUnavailableError("too much is being changed at once: send it again shortly")
+
+
+def _passes(error: DBAPIError | psycopg.Error, engine: Engine) -> bool:
+    """Whether another try may do; raises HeldError where somebody holds the units for too long."""
+    beneath = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(beneath, psycopg.errors.LockNotAvailable):
+        raise HeldError(
+            "units of these fixes are being changed by somebody else: send them again shortly"
+        ) from error
+    if isinstance(beneath, psycopg.errors.CheckViolation) and "partition" in str(beneath):
+        # Another database than the one that this process knew, such as a backup's.
+        days.forget(engine)
+        return True
+    return isinstance(beneath, psycopg.errors.DeadlockDetected)
 
 
 def _stored(
@@ -167,7 +195,8 @@ def _receipts(
     ]
     moved = np.zeros(len(batches), dtype=np.int64)
     if changed:
-        last = dict(zip(given.place.tolist(), of(given.sound).tolist(), strict=True))
+        told = np.isin(given.sound, placed.accepted)
+        last = dict(zip(given.place[told].tolist(), of(given.sound[told]).tolist(), strict=True))
         for place, breaches_moved in changed.items():
             moved[last[place]] += breaches_moved
     doubts: list[list[Quarantined]] = [[] for _ in batches]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from layers.db.engine import Principal
-from layers.errors import DatabaseUnavailableError
+from layers.errors import DatabaseUnavailableError, HeldError
 from layers.fixes.batch import Batch
 from layers.fixes.intake import Receipt, store_together
 from layers.region import Region
@@ -27,6 +27,8 @@ from layers.region import Region
 MOST_FIXES = 24_000
 #: A writer that had nothing to do for so long ends; the next batch starts another.
 _IDLE_S = 1.0
+#: How long all wait for who holds units of some of them, and then each of them alone.
+_PATIENCE_S, _SINGLE_PATIENCE_S = 3.0, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +118,16 @@ class Group:
         self._waiting = deque(job for job in self._waiting if id(job) not in gone)
         return taken
 
-    def _store(self, jobs: Sequence[_Job]) -> None:
+    def _store(self, jobs: Sequence[_Job], patience_s: float = _PATIENCE_S) -> None:
         """Store jobs together, or one by one where that fails; each is told, whatever happens."""
         try:
-            receipts = self._put(jobs)
+            receipts = self._put(jobs, patience_s)
         except DatabaseUnavailableError as error:
+            if isinstance(error, HeldError) and len(jobs) > 1:
+                # Only those whose units are held are to wait for whoever holds them.
+                for job in jobs:
+                    self._store([job], _SINGLE_PATIENCE_S)
+                return
             _fail(jobs, error)
         except BaseException as error:  # noqa: BLE001  it is raised by whom it concerns
             if len(jobs) == 1 or not isinstance(error, Exception):
@@ -133,11 +140,12 @@ class Group:
             for job, receipt in zip(jobs, receipts, strict=True):
                 job.told.set_result(receipt)
 
-    def _put(self, jobs: Sequence[_Job]) -> list[Receipt]:
+    def _put(self, jobs: Sequence[_Job], patience_s: float) -> list[Receipt]:
         terms = jobs[0].terms
         receipts = store_together(
             jobs[0].engine, terms.principal, [job.batch for job in jobs], self._region,
             clock_skew_s=terms.clock_skew_s, retention_days=terms.retention_days,
+            patience_s=patience_s,
         )  # fmt: skip
         assert len(receipts) == len(jobs)
         return receipts

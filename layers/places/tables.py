@@ -121,7 +121,7 @@ fence_versions = Table(
     Column("version", Integer, primary_key=True),
     Column("valid_from", DateTime(timezone=True)),
     Column("valid_to", DateTime(timezone=True)),
-    Column("number", Integer),
+    Column("number", Integer, nullable=False),
     Column("name", Text),
     *(Column(name, fences.c[name].type, nullable=fences.c[name].nullable) for name in _RULES),
     Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),

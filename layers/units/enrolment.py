@@ -59,7 +59,8 @@ def enrol(
     lock(connection, _numbers(connection, [e.unit for e in enrolments]))
     # Deferred, the reference to the team would be looked at only at the commit.
     connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-    for row in rows:
+    # In one order, so that who enrols the same ones waits.
+    for row in sorted(rows, key=lambda row: str(row["unit"])):
         try:
             done = connection.execute(statement, row).one_or_none()
         except IntegrityError as error:
@@ -90,6 +91,7 @@ def change(connection: Connection, enrolment: Enrolment, region: Region) -> dict
 
 def disenrol(connection: Connection, unit: str) -> None:
     """End an enrolment now: later fixes are refused, the unit's history stays."""
+    lock(connection, _numbers(connection, [unit]))
     done = connection.execute(
         text(
             "UPDATE units SET disenrolled_at = clock_timestamp()"

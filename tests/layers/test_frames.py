@@ -80,8 +80,8 @@ def test_the_versions_of_a_fence_are_what_breaches_are_judged_by(connection: Con
     put(connection, "fences", "E", square(106), rule="presence", valid_from="2026-01-01T00:00:00Z")
     found = frames.fence_versions(connection)
     assert list(found.columns) == [
-        "fence", "version", "valid_from", "valid_to", "name", "rule", "direction", "margin_m",
-        "dwell_s", "active", "applies_to", "severity", "geometry",
+        "fence", "version", "valid_from", "valid_to", "number", "name", "rule", "direction",
+        "margin_m", "dwell_s", "active", "applies_to", "severity", "geometry",
     ]  # fmt: skip
     assert found[["fence", "version"]].to_numpy().tolist() == [["E", 1], ["F", 1], ["F", 2]]
     assert found["active"].to_list() == [None, weekly, weekly]

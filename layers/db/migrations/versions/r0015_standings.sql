@@ -86,8 +86,8 @@ SET search_path = patrolgrid, public, pg_temp AS $$
 BEGIN
     WITH other AS (
         SELECT unit_no FROM was JOIN changed USING (unit_no)
-        WHERE (was.kind, was.team, was.max_gap_s, was.top_speed_ms, was.accuracy_m)
-            IS DISTINCT FROM (changed.kind, changed.team, changed.max_gap_s,
+        WHERE (was.id, was.kind, was.team, was.max_gap_s, was.top_speed_ms, was.accuracy_m)
+            IS DISTINCT FROM (changed.id, changed.kind, changed.team, changed.max_gap_s,
                 changed.top_speed_ms, changed.accuracy_m)
     ), forgotten AS (
         DELETE FROM walk_marks m USING other WHERE m.unit_no = other.unit_no
