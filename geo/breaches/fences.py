@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from geo import antimeridian
 from geo.breaches.edges import Edges
 from geo.breaches.hours import Hours, plain
 from geo.breaches.tree import Tree, grow
@@ -78,7 +79,8 @@ class Fences:
             raise NoCrsError(f"fences: in {frame.crs.to_string()}; convert to EPSG:4326")
         ids = [str(name) for name in frame["fence"]]
         rules = _words(frame, "rule", RULES, "keep_out", ids)
-        given = np.asarray(frame.geometry.array, dtype=object)
+        given = np.empty(len(frame), dtype=object)
+        given[:] = [_without_jumps(shape) for shape in frame.geometry.array]
         is_line = np.asarray([rule == "line" for rule in rules], dtype=bool)
         _check(given, is_line, ids)
         geometry = np.asarray([_within_world(shape) for shape in given], dtype=object)
@@ -199,6 +201,21 @@ def _heirs(ids: list[str], from_us: Ints, to_us: Ints) -> Ints:
         [ends.get((name, int(begun)), -1) for name, begun in zip(ids, from_us, strict=True)],
         dtype=np.int64,
     )
+
+
+def _without_jumps(shape: shapely.Geometry | None) -> shapely.Geometry | None:
+    """The geometry cut where it jumps by more than 180° from a vertex to the next.
+
+    That is how many write a fence across the antimeridian; nothing that is watched is so wide.
+    """
+    if shape is None or shape.is_empty or not np.isfinite(shape.bounds).all():
+        return shape
+    west, _, east, _ = shape.bounds
+    if east - west <= 180:
+        return shape
+    home = shapely.transform(shape, lambda xy: np.c_[(xy[:, :1] + 540) % 360 - 180, xy[:, 1:]])
+    crossing = antimeridian.cut(np.asarray([home], dtype=object))
+    return crossing.geometries[0] if crossing.cut else shape
 
 
 def _within_world(shape: shapely.Geometry) -> shapely.Geometry:

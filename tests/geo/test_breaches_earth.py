@@ -67,3 +67,30 @@ def test_the_seam_is_no_edge_of_a_fence_that_spans_it():
     )
     walked = walk(GATE, GATE).assign(lon=[179.9, 179.99999], lat=[10.05] * 2)  # 1 m from the seam
     assert breaches(walked, fence(shape), units(top_speed_ms=500)).loc[0, "evidence"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [(179.838, 66.9494), (-179.8496, 66.9508), (-180.0014, 66.8406)],
+        [(179.838, 66.9494), (-179.8496, 66.9508), (179.9986, 66.8406)],
+        [(179.838, 66.9494), (180.1504, 66.9508), (179.9986, 66.8406)],
+        [(-180.162, 66.9494), (-179.8496, 66.9508), (-180.0014, 66.8406)],
+    ],
+)
+def test_a_fence_across_the_antimeridian_is_there_however_it_is_written(ring):
+    across = fence(shapely.Polygon(ring))
+    for lon, lat, inside in (
+        (-179.9904, 66.9015, True),
+        (179.991, 66.9015, True),
+        (-179.8792, 66.8368, False),
+        (0.0, 66.9, False),
+    ):
+        walked = walk((0, 0), (0, 0)).assign(lon=lon, lat=lat)
+        assert len(breaches(walked, across)) == inside
+
+
+def test_a_fence_round_the_earth_is_not_turned_inside_out():
+    belt = fence(shapely.box(-180, 60, 180, 70))
+    walked = walk((0, 0), (0, 0)).assign(lon=0.0, lat=66.9)
+    assert len(breaches(walked, belt)) == 1
