@@ -15,13 +15,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from types import FrameType
+from typing import TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from api import processes
 from api.database import database
@@ -32,10 +34,11 @@ from layers.access import tokens
 from layers.db import migrate
 from layers.db.cluster import Cluster
 from layers.db.engine import SYSTEM, acting, make_engine
-from layers.errors import LayersError
+from layers.errors import DatabaseUnavailableError, LayersError
 from layers.region import Region
 
 logger = logging.getLogger("patrolgrid.run")
+Done = TypeVar("Done")
 STOP_WITHIN_S = 10
 #: On a machine that compiles everything for the first time, with a demo to load beside.
 READY_WITHIN_S = 300
@@ -134,7 +137,7 @@ def run(settings: Settings, *, demo: bool) -> None:
 
 def _run(settings: Settings, region: Region, url: str, stop: Stop, *, demo: bool) -> None:
     engine = make_engine(url, pool_size=3)
-    migrate.upgrade(engine)
+    patiently(settings, partial(migrate.upgrade, engine))
     wanted = demo and demonstration.wanted(engine)
     http = _child("HTTP", ["serve", *(["--demo"] if wanted else [])], url)
     children = [http, _child("worker", ["worker"], url)]
@@ -143,19 +146,37 @@ def _run(settings: Settings, region: Region, url: str, stop: Stop, *, demo: bool
         if wanted:
             _load_demo(settings, engine, region)
         _await_http(settings, http)
-        _greet(settings, engine)
+        patiently(settings, partial(_greet, settings, engine))
         if wanted:
             # Not before: who waits for /readyz then finds the link on the terminal.
-            demonstration.note_ready(engine)
+            patiently(settings, partial(demonstration.note_ready, engine))
         # Not before: they would take the cores on which HTTP starts.
         children[1].start()
         if wanted:
-            children.append(_replay(settings, engine, url))
+            children.append(patiently(settings, partial(_replay, settings, engine, url)))
         stop.starting = False
         _watch(settings, engine, children, stop)
     finally:
         _stop(children)
         engine.dispose()
+
+
+def patiently(settings: Settings, work: Callable[[], Done]) -> Done:
+    """What ``work`` says; while the private database is down it is put up and asked again.
+
+    Raises what ``work`` does where the database is another's, or stays away.
+    """
+    until = time.monotonic() + READY_WITHIN_S
+    while True:
+        try:
+            return work()
+        except (DatabaseUnavailableError, OperationalError):
+            if settings.database_url or time.monotonic() > until:
+                raise
+        logger.warning("the private database is down; it is started again")
+        with contextlib.suppress(LayersError):
+            Cluster(data_dir=settings.data_dir).ensure_running()
+        time.sleep(0.5)
 
 
 def _load_demo(settings: Settings, engine: Engine, region: Region) -> None:
