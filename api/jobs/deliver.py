@@ -45,8 +45,9 @@ class Courier:
     allowed: Sequence[Network] = ()  #: networks that are not public and may be sent to
     pauses_s: Sequence[float] = PAUSES_S  #: a delivery fails when they are used up
     timeout_s: float = TIMEOUT_S
-    #: Threads that use the database, and others: a resolver that hangs must not take those.
-    clerks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "clerk"))
+    #: Threads that use the database, one of them at times for long (what is too old is dropped),
+    #: and others: a resolver that hangs must not take those.
+    clerks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(5, "clerk"))
     resolvers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "resolver"))
 
     async def carry(self, delivery: int) -> None:
@@ -69,11 +70,15 @@ class Courier:
     async def ask(self, work: Callable[[Connection], T]) -> T:
         """Do ``work`` in one transaction of the service's own, in another thread."""
 
-        def transaction() -> T:
-            with acting(self.engine, SYSTEM, "patrolgrid_write") as connection:
+        def transaction(engine: Engine) -> T:
+            with acting(engine, SYSTEM, "patrolgrid_write") as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self.clerks, transaction)
+        return await self.clerk(transaction)
+
+    async def clerk(self, work: Callable[[Engine], T]) -> T:
+        """Do ``work`` in another thread; the engine is there until it is done, whoever stops."""
+        return await asyncio.get_running_loop().run_in_executor(self.clerks, work, self.engine)
 
     def close(self) -> None:
         """Let what is being recorded finish; it uses the engine, so before that is disposed."""

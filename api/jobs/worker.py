@@ -10,6 +10,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
@@ -99,7 +100,7 @@ async def run_worker(
 async def _courier(
     url: str, allowed: Sequence[Network], pace: Pace, tls: ssl.SSLContext | None
 ) -> AsyncIterator[Courier]:
-    engine = make_engine(url, pool_size=4)
+    engine = make_engine(url, pool_size=5)
     async with make_client(tls) as client:
         courier = Courier(
             engine=engine,
@@ -165,7 +166,7 @@ async def _tidy_regularly(app: App, courier: Courier, pace: Pace) -> None:
 async def _drop_regularly(courier: Courier, pace: Pace, retention_days: float) -> None:
     """Drop what is too old, once a day; that a run was broken off is seen within the hour."""
     while True:
-        await asyncio.to_thread(dropping.drop, courier.engine, retention_days=retention_days)
+        await courier.clerk(partial(dropping.drop, retention_days=retention_days))
         await asyncio.sleep(pace.retention_s)
 
 

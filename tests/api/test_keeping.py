@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from api.jobs.worker import run_worker
 from layers.fixes import dropping
@@ -324,6 +325,37 @@ def test_the_worker_drops_by_itself(admin: httpx.Client, engine: Engine, databas
 
     asyncio.run(until_dropped())
     assert _partitions(engine) == [f"fixes_{today:%Y%m%d}"]
+
+
+def test_a_worker_that_is_stopped_ends_its_run_and_leaves_no_connection(
+    admin: httpx.Client, engine: Engine, database_url: str
+) -> None:
+    enrol(admin, "v")
+    today = datetime.now(UTC)
+    old = [today - timedelta(days=n) for n in (10, 20, 0)]
+    send(admin, [{**fix("v", 0, 100.01), "time": one.isoformat()} for one in old])
+    detaching = text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
+
+    async def stopped_while_it_waits(reader: Connection) -> None:
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run_worker(database_url, stop=stop, retention_days=5))
+        async with asyncio.timeout(60):
+            while True:
+                with engine.connect() as other:
+                    if other.execute(detaching).scalar_one():
+                        break
+                await asyncio.sleep(0.05)
+        stop.set()
+        await asyncio.sleep(0.5)
+        assert not worker.done()
+        reader.rollback()
+        await worker
+
+    with engine.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM fixes"))
+        asyncio.run(stopped_while_it_waits(reader))
+    assert _partitions(engine) == [f"fixes_{today:%Y%m%d}"]
+    gc.collect()  # a connection that was left open is a warning here, and so an error
 
 
 def test_a_run_that_is_killed_while_it_waits_for_a_reader_is_taken_up(
