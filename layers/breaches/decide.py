@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from geo.breaches.fences import LONG_AGO_US
 from layers.breaches import marks
+from layers.breaches.adopting import adopt
 from layers.breaches.lawbook import Lawbook, lawbook
 from layers.breaches.marks import Mark
 from layers.breaches.matching import Plan
@@ -90,6 +91,8 @@ def decide(
         gone = np.flatnonzero(~ahead).tolist()
         found = marks.before(connection, {int(numbers[k]): int(first_us[k]) for k in gone})
         back = {int(place[k]): found.get(int(numbers[k])) for k in gone}
+        if came is not None:
+            came = came.without(np.array(list(back), dtype=np.int64))
     starts = Starts.of(stand, place, back)
     written = walk_on(connection, stand, starts, law, region, now, came=came, mended=mended)
     if not written.by_unit:
@@ -111,9 +114,9 @@ def recompute(
 ) -> Changes:
     """Judge the whole history of units again (all of them without ``units``).
 
-    For fences that were made after their fixes, and to prove that what is told is what the fixes
-    say. ``only`` says which of the changes are made. Locks the units that it judges. Raises
-    NoSuchUnitError.
+    For fences that were made after their fixes, for fixes that were stored by hand, and to prove
+    that what is told is what the fixes say. ``only`` says which of the changes are made. Locks the
+    units that it judges. Raises NoSuchUnitError.
     """
     every = parameters(connection, units)
     strangers = sorted(set(units or ()) - set(every.index))
@@ -124,8 +127,9 @@ def recompute(
     numbers = np.sort(every["unit_no"].to_numpy(dtype=np.int64))
     stand = lock(connection, numbers)
     place = stand.places(numbers)
+    came = adopt(connection, stand, place)
     starts = Starts.of(stand, place, dict.fromkeys(place.tolist()))
-    written = walk_on(connection, stand, starts, lawbook(connection), region, now, only)
+    written = walk_on(connection, stand, starts, lawbook(connection), region, now, only, came)
     stand.save(connection)
     return Changes(**written.counts)
 

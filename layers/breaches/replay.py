@@ -28,13 +28,18 @@ NEVER_US = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Came:
-    """Fixes that were stored just now and are later than all of their units."""
+    """Stored fixes at hand: all of some units since where these are walked from."""
 
     place: Ints  #: of the unit; sorted, then by time
     time_us: Ints
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     accuracy_m: NDArray[np.float32]
+
+    def without(self, places: Ints) -> Came:
+        """But for those of units at ``places``."""
+        kept = ~np.isin(self.place, places)
+        return Came(**{name: column[kept] for name, column in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,7 +162,6 @@ def track_of(
     if came is not None and len(came.place):
         row = row_of[came.place]
         ours = row >= 0
-        ours[ours] = ~starts.back[row[ours]]
         units.append(row[ours])
         times.append(came.time_us[ours])
         lons.append(came.lon[ours])

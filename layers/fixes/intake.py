@@ -25,7 +25,7 @@ from layers.fixes.batch import Batch
 from layers.fixes.placing import Placed
 from layers.fixes.sorting import SortedOut, sort_out
 from layers.region import Region
-from layers.standings import MovedError
+from layers.standings import NOBODY, MovedError, enlist
 
 #: How often a transaction begins again: a day has no partition, or a name means another unit.
 _TRIES = 5
@@ -117,9 +117,11 @@ def store_together(
         except MovedError:
             continue
         except (DBAPIError, psycopg.Error) as error:
-            if _passes(error, engine):
-                continue
-            raise
+            if _by_hand(error):
+                _judge_anew(engine, principal, whole.unit.names, region, moment)
+            elif not _passes(error, engine):
+                raise
+            continue
         if not unmade:
             given.standings.keep()
             return receipts
@@ -127,6 +129,23 @@ def store_together(
             days.make(connection, unmade)
         days.note(engine, unmade)
     raise DatabaseUnavailableError("too much is being changed at once: send it again shortly")
+
+
+def _by_hand(error: DBAPIError | psycopg.Error) -> bool:
+    """Whether there are fixes later than where their units stand: somebody copied them in."""
+    beneath = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(beneath, psycopg.errors.UniqueViolation):
+        return False
+    return (beneath.diag.table_name or "").startswith("fixes_")
+
+
+def _judge_anew(
+    engine: Engine, principal: Principal, names: Sequence[str], region: Region, moment: datetime
+) -> None:
+    with acting(engine, principal, "patrolgrid_write") as connection:
+        _, places = enlist(connection, names)
+        known = [name for name, at in zip(names, places.tolist(), strict=True) if at != NOBODY]
+        breaches.recompute(connection, region, now=moment, units=known)
 
 
 def _passes(error: DBAPIError | psycopg.Error, engine: Engine) -> bool:

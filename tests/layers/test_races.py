@@ -18,7 +18,7 @@ from layers.breaches import lawbook as lawbooks
 from layers.breaches.catching_up import catch_up
 from layers.db.engine import SYSTEM, acting
 from layers.errors import HeldError
-from layers.fixes import intake
+from layers.fixes import boxes, intake
 from layers.fixes.batch import Batch
 from layers.fixes.intake import store_together
 from layers.fixes.together import Terms, group
@@ -299,3 +299,49 @@ def test_a_database_that_was_restored_beneath_gets_its_partitions_again(post: Po
         " walked = array_fill(false, ARRAY[16]), stamp = stamp + 1",
     )
     assert post.send(along([(1, 100.0)])).accepted == 1
+
+
+# Fixes that somebody copies into the table ---------------------------------------------------
+
+
+COPIED = """
+INSERT INTO fixes (unit_no, time, lon, lat, accuracy_m, received_at)
+SELECT u.unit_no, timestamptz '{noon}' + n * interval '1 minute', 100.04 + n * 0.01, 40, 5, now()
+FROM units u, generate_series(1, 10) n WHERE u.id = 'v'
+"""
+
+
+@pytest.fixture
+def copied(post: Post) -> Post:
+    """A unit that was sent of once, and copied in from there on: into a fence and out."""
+    post.enrol("v")
+    post.fence("B", BOX)
+    post.send(along([(0, 100.04)]))
+    sql(post, COPIED.format(noon=NOON.isoformat()))
+    return post
+
+
+def _whole(post: Post) -> None:
+    """The copied fixes are judged, stood at and found, as if they had been sent."""
+    (told,) = post.told("closed")
+    assert told.told["entered_at"] == NOON + MINUTE
+    assert told.told["exited_at"] == NOON + 6 * MINUTE
+    with acting(post.engine, SYSTEM, "patrolgrid_write") as connection:
+        assert breaches.recompute(connection, post.region, now=datetime.now(UTC)).total == 0
+        where = boxes.read(connection, 0, 10**7)
+        newest = connection.execute(text("SELECT max(time) FROM fixes")).scalar_one()
+        assert connection.execute(text("SELECT time FROM latest_fixes")).scalars().all() == [newest]
+    assert where.west.min() <= 100.04
+    assert where.east.max() >= 100.14
+
+
+def test_fixes_that_were_copied_in_are_judged_by_recompute(copied: Post) -> None:
+    with acting(copied.engine, SYSTEM, "patrolgrid_write") as connection:
+        assert breaches.recompute(connection, copied.region, now=datetime.now(UTC)).opened == 1
+    _whole(copied)
+
+
+def test_a_fix_that_meets_copied_ones_has_them_judged(copied: Post) -> None:
+    receipt = copied.send(along([(5, 100.09), (11, 100.15)]))
+    assert (receipt.accepted, receipt.duplicate) == (1, 1)
+    _whole(copied)
