@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, text
 
+from layers.db.engine import raw
+
 #: The layers that a computed layer is read from: their versions are its own.
 SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType({"unattended": ("grids", "post_areas")})
 
@@ -28,14 +30,11 @@ class DataVersion:
 
 def bump(connection: Connection, *layers: str, shard: int = 0) -> None:
     """Move the versions of ``layers``; call it last, as its row lock is held until commit."""
-    connection.execute(
-        text(
-            "INSERT INTO layer_versions AS v (layer, shard, version)"
-            " SELECT unnest(CAST(:layers AS text[])), :shard, 1"
-            " ON CONFLICT (layer, shard) DO UPDATE"
-            " SET version = v.version + 1, changed_at = clock_timestamp()"
-        ),
-        {"layers": sorted(layers), "shard": shard},
+    raw(connection).execute(
+        "INSERT INTO layer_versions AS v (layer, shard, version)"
+        " SELECT unnest(%s::text[]), %s, 1 ON CONFLICT (layer, shard) DO UPDATE"
+        " SET version = v.version + 1, changed_at = clock_timestamp()",
+        [sorted(layers), shard],
     )
 
 

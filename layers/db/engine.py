@@ -93,12 +93,14 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 
 @contextlib.contextmanager
-def acting(engine: Engine, principal: Principal, role: Role) -> Iterator[Connection]:
+def acting(
+    engine: Engine, principal: Principal, role: Role, *, patience_s: float | None = None
+) -> Iterator[Connection]:
     """A transaction on behalf of ``principal`` under the unprivileged ``role``.
 
     Every transaction that answers or changes something comes through here; row-level security
     reads ``patrolgrid.principal``, ``.area`` and ``.team``. Commits at the end, rolls back on
-    any exception. Raises DatabaseUnavailableError when no connection can be had, or it is lost on
+    any exception. ``patience_s``: how long it waits for a lock; None: as the server says. Raises DatabaseUnavailableError when no connection can be had, or it is lost on
     the way: whether the transaction was committed is then unknown.
     """
     try:
@@ -106,7 +108,7 @@ def acting(engine: Engine, principal: Principal, role: Role) -> Iterator[Connect
     except OperationalError as error:
         raise DatabaseUnavailableError(_AWAY) from error
     try:
-        with _transaction(connection, principal, role):
+        with _transaction(connection, principal, role, patience_s):
             yield connection
     except (DBAPIError, psycopg.Error) as error:
         if _lost(error):
@@ -123,27 +125,27 @@ def _lost(error: DBAPIError | psycopg.Error) -> bool:
 
 
 @contextlib.contextmanager
-def _transaction(connection: Connection, principal: Principal, role: Role) -> Iterator[None]:
+def _transaction(
+    connection: Connection, principal: Principal, role: Role, patience_s: float | None
+) -> Iterator[None]:
     # A reader sees one state of the data from its first statement to its last.
     isolation = "REPEATABLE READ" if role == "patrolgrid_read" else "READ COMMITTED"
     with connection.execution_options(isolation_level=isolation), connection.begin():
-        connection.execute(
-            text(
-                "SELECT set_config('role', :role, true),"
-                " set_config('patrolgrid.principal', :name, true),"
-                " set_config('patrolgrid.area', :area, true),"
-                " set_config('patrolgrid.team', :team, true),"
-                # What is answered is durable, whatever the server's own setting.
-                " set_config('synchronous_commit', 'on', true)"
-            ),
-            {
-                "role": role,
-                "name": principal.name,
-                "area": principal.area or "",
-                "team": principal.team or "",
-            },
-        )
+        told = [role, principal.name, principal.area or "", principal.team or ""]
+        if patience_s is None:
+            raw(connection).execute(_AS, told)
+        else:
+            raw(connection).execute(_AS_PATIENT, [*told, f"{round(patience_s * 1000)}ms"])
         yield
+
+
+_AS = (
+    "SELECT set_config('role', %s, true), set_config('patrolgrid.principal', %s, true),"
+    " set_config('patrolgrid.area', %s, true), set_config('patrolgrid.team', %s, true),"
+    # What is answered is durable, whatever the server's own setting.
+    " set_config('synchronous_commit', 'on', true)"
+)
+_AS_PATIENT = f"{_AS}, set_config('lock_timeout', %s, true)"
 
 
 def raw(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:

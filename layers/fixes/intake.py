@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from layers import breaches, versions
@@ -31,7 +31,6 @@ from layers.standings import NOBODY, MovedError, enlist
 _TRIES = 5
 #: How long a batch waits for who changes its units.
 PATIENCE_S = 10.0
-_WAIT = text("SELECT set_config('lock_timeout', :wait, true)")
 #: What a fix may carry; anything else is dropped at the door.
 COLUMNS = (
     "unit", "time", "lon", "lat", "accuracy_m", "speed_ms", "heading_deg", "altitude_m", "battery",
@@ -108,8 +107,9 @@ def store_together(
 
     for _ in range(_TRIES):
         try:
-            with acting(engine, principal, "patrolgrid_write") as connection:
-                connection.execute(_WAIT, {"wait": f"{round(patience_s * 1000)}ms"})
+            with acting(
+                engine, principal, "patrolgrid_write", patience_s=patience_s
+            ) as connection:
                 given = sorted_out(connection)
                 unmade = days.unmade(engine, given.days)
                 if not unmade:

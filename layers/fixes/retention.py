@@ -13,8 +13,11 @@ all, and neither is withdrawn, merged or given another entry.
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, text
+
+from layers.db.engine import raw
 
 #: A batch that was judged before the edge moved is stored by then.
 GRACE = timedelta(hours=1)
@@ -22,10 +25,8 @@ GRACE = timedelta(hours=1)
 
 def edge(connection: Connection) -> datetime | None:
     """The stored edge: fixes before it are gone or frozen; None where none was ever dropped."""
-    found: datetime | None = connection.execute(
-        text("SELECT edge FROM fix_retention")
-    ).scalar_one_or_none()
-    return found
+    row: Any = raw(connection).execute("SELECT edge FROM fix_retention").fetchone()
+    return None if row is None else row[0]
 
 
 def oldest(
