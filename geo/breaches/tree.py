@@ -130,7 +130,7 @@ def _wasted(pool, first, last, edges, x, y, half):
     return most > 0.7 * (last - first) and total > 1.3 * (last - first)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _grown(edges, fences):  # noqa: C901, PLR0912, PLR0915  one loop over the squares left to cut
     nodes = np.zeros(1024, NODE)
     covers = np.empty(1024, np.int32)

@@ -28,7 +28,7 @@ from geo.breaches.steps import (
 from geo.breaches.ways import ABSENCES, CROSSINGS, INSIDES, heard, inlined
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def walk(tree, law, path, room, before, before_starts, rows, lasting, pairs):
     """Walk all units; how many rows, lasting visits and pairs of step and line edge there are.
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
@@ -100,8 +100,9 @@ def acting(
 
     Every transaction that answers or changes something comes through here; row-level security
     reads ``patrolgrid.principal``, ``.area`` and ``.team``. Commits at the end, rolls back on
-    any exception. ``patience_s``: how long it waits for a lock; None: as the server says. Raises DatabaseUnavailableError when no connection can be had, or it is lost on
-    the way: whether the transaction was committed is then unknown.
+    any exception. ``patience_s``: how long it waits for a lock; None: as the server says. Raises
+    DatabaseUnavailableError when no connection can be had, or it is lost on the way: whether the
+    transaction was committed is then unknown.
     """
     try:
         connection = engine.connect()

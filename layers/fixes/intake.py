@@ -19,11 +19,12 @@ from sqlalchemy.exc import DBAPIError
 
 from layers import breaches, versions
 from layers.db.engine import Principal, acting
-from layers.errors import DatabaseUnavailableError, HeldError
+from layers.errors import DatabaseUnavailableError, HeldError, LayersError
 from layers.fixes import days, placing, store
+from layers.fixes.ahead import arrived_ahead
 from layers.fixes.batch import Batch
-from layers.fixes.placing import Placed
-from layers.fixes.sorting import SortedOut, sort_out
+from layers.fixes.placing import Arrived, Placed
+from layers.fixes.sorting import Rules, SortedOut, sort_out
 from layers.region import Region
 from layers.standings import NOBODY, MovedError, enlist
 
@@ -97,55 +98,70 @@ def store_together(
 
     Raises HeldError where others hold their units for longer than ``patience_s``.
     """
-    moment = now or datetime.now(UTC)
+    rules = Rules(
+        region=region, moment=now or datetime.now(UTC), clock_skew_s=clock_skew_s,
+        retention_days=retention_days, believed=believed,
+    )  # fmt: skip
     whole = Batch.joined(batches)
-
-    def sorted_out(connection: Connection) -> SortedOut:
-        return sort_out(
-            connection, whole, region, moment, clock_skew_s, retention_days, believed=believed
-        )
-
+    ahead = True
     for _ in range(_TRIES):
         try:
-            with acting(
-                engine, principal, "patrolgrid_write", patience_s=patience_s
-            ) as connection:
-                given = sorted_out(connection)
-                unmade = days.unmade(engine, given.days)
-                if not unmade:
-                    receipts = _stored(connection, batches, given, region, moment)
+            with acting(engine, principal, "patrolgrid_write", patience_s=patience_s) as connection:
+                arrived = _arrived(connection, whole, rules, ahead=ahead)
+                receipts = _stored(connection, batches, arrived, rules)
+        except _NoPartitionError as error:
+            with acting(engine, principal, "patrolgrid_write") as connection:
+                days.make(connection, error.days)
+            days.note(engine, error.days)
         except MovedError:
-            continue
+            ahead = False
         except (DBAPIError, psycopg.Error) as error:
-            if _by_hand(error):
-                _judge_anew(engine, principal, whole.unit.names, region, moment)
+            if _is_there(error):
+                if not ahead:
+                    _judge_anew(engine, principal, whole.unit.names, rules)
             elif not _passes(error, engine):
                 raise
-            continue
-        if not unmade:
-            given.standings.keep()
+            ahead = False
+        else:
+            arrived.given.standings.keep()
             return receipts
-        with acting(engine, principal, "patrolgrid_write") as connection:
-            days.make(connection, unmade)
-        days.note(engine, unmade)
     raise DatabaseUnavailableError("too much is being changed at once: send it again shortly")
 
 
-def _by_hand(error: DBAPIError | psycopg.Error) -> bool:
-    """Whether there are fixes later than where their units stand: somebody copied them in."""
+class _NoPartitionError(LayersError):
+    """Days of fixes have no partition yet."""
+
+    def __init__(self, days: Sequence[int]) -> None:
+        super().__init__(f"{len(days)} days have no partition")
+        self.days = days
+
+
+def _arrived(connection: Connection, whole: Batch, rules: Rules, *, ahead: bool) -> Arrived:
+    """A batch whose units are locked, and of which some may be stored."""
+    arrived = arrived_ahead(connection, whole, rules) if ahead else None
+    if arrived is not None:
+        return arrived
+    given = sort_out(connection, whole, *enlist(connection, whole.unit.names), rules)
+    unmade = days.unmade(connection.engine, given.days)
+    if unmade:
+        raise _NoPartitionError(unmade)
+    return placing.arrive(given, store.patrol_numbers(connection, placing.patrols_of(given)))
+
+
+def _is_there(error: DBAPIError | psycopg.Error) -> bool:
+    """Whether a fix was taken for new and is stored: another was quicker, or, where its unit is
+    locked, somebody copied it in."""
     beneath = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(beneath, psycopg.errors.UniqueViolation):
         return False
     return (beneath.diag.table_name or "").startswith("fixes_")
 
 
-def _judge_anew(
-    engine: Engine, principal: Principal, names: Sequence[str], region: Region, moment: datetime
-) -> None:
+def _judge_anew(engine: Engine, principal: Principal, names: Sequence[str], rules: Rules) -> None:
     with acting(engine, principal, "patrolgrid_write") as connection:
         _, places = enlist(connection, names)
         known = [name for name, at in zip(names, places.tolist(), strict=True) if at != NOBODY]
-        breaches.recompute(connection, region, now=moment, units=known)
+        breaches.recompute(connection, rules.region, now=rules.moment, units=known)
 
 
 def _passes(error: DBAPIError | psycopg.Error, engine: Engine) -> bool:
@@ -165,13 +181,13 @@ def _passes(error: DBAPIError | psycopg.Error, engine: Engine) -> bool:
 def _stored(
     connection: Connection,
     batches: Sequence[Batch],
-    given: SortedOut,
-    region: Region,
-    moment: datetime,
+    arrived: Arrived,
+    rules: Rules,
 ) -> list[Receipt]:
+    given, moment = arrived.given, rules.moment
     if len(given.strangers):
         store.count_strangers(connection, len(given.strangers), moment)
-    placed = placing.place(connection, given, moment)
+    placed = placing.place(connection, arrived, moment)
     quarantined = pd.concat([given.doubts, placed.conflicts])
     if len(given.doubts):
         rows = given.doubts.index.to_numpy()
@@ -183,7 +199,7 @@ def _stored(
             connection,
             stand,
             placed.since_us,
-            region,
+            rules.region,
             now=moment,
             until_us=placed.until_us,
             came=placed.came,

@@ -52,13 +52,35 @@ class Placed:
         )  # fmt: skip
 
 
-def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """A batch on its way into the store."""
+
+    given: SortedOut
+    rows: Rows  #: the sound fixes by unit and time
+    order: Ints  #: of each, its place in ``given.sound``
+    crowd: NDArray[np.bool_]  #: which share unit and time with others of the batch
+    copied: NDArray[np.bool_]  #: which are in the store already
+
+    @property
+    def new(self) -> NDArray[np.bool_]:
+        """Which are later than all of their unit that its standing tells of, one a time."""
+        heads = self.given.standings.heads["time"]
+        return (self.rows.time_us > heads[self.rows.place]) & ~self.crowd
+
+
+def copy_new(connection: Connection, arrived: Arrived, moment: datetime) -> Arrived:
+    """Store those that are new and not stored yet."""
+    new = arrived.new & ~arrived.copied
+    plain.put_new(connection, arrived.rows.take(new), moment)
+    return replace(arrived, copied=arrived.copied | new)
+
+
+def place(connection: Connection, arrived: Arrived, moment: datetime) -> Placed:
     """Store the sound fixes of units that are locked."""
-    rows, order, crowd = _rows(connection, given)
-    new = (rows.time_us > given.standings.heads["time"][rows.place]) & ~crowd
-    plain.put_new(connection, rows.take(new), moment)
-    fresh = new.copy()
-    late = ~new & ~crowd
+    given, rows, new = arrived.given, arrived.rows, arrived.new
+    fresh = copy_new(connection, arrived, moment).copied
+    late = ~fresh & ~arrived.crowd
     if late.any():
         fresh[late] = plain.put_late(connection, rows.take(late), moment)
     boxes.grow(connection, rows.unit_no, rows.time_us, rows.lon, rows.lat)
@@ -68,7 +90,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
     np.maximum.at(until_us, rows.place[fresh], rows.time_us[fresh])
     none = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
     placed = Placed(
-        accepted=given.sound[order[fresh]],
+        accepted=given.sound[arrived.order[fresh]],
         duplicates=np.empty(0, dtype=np.int64),
         retold=0,
         conflicts=none,
@@ -81,7 +103,7 @@ def place(connection: Connection, given: SortedOut, moment: datetime) -> Placed:
     if fresh.all():
         return placed
     placed.compared[rows.place[~fresh]] = True
-    return _compared(connection, given, np.sort(given.sound[order[~fresh]]), moment, placed)
+    return _compared(connection, given, np.sort(given.sound[arrived.order[~fresh]]), moment, placed)
 
 
 def note_newest(stand: Standings, rows: Rows, noted: pd.DataFrame, moment: datetime) -> None:
@@ -108,8 +130,8 @@ def note_newest(stand: Standings, rows: Rows, noted: pd.DataFrame, moment: datet
                 heads[name][at] = value
 
 
-def _rows(connection: Connection, given: SortedOut) -> tuple[Rows, Ints, NDArray[np.bool_]]:
-    """The sound fixes by unit and time, their order, and which share unit and time."""
+def arrive(given: SortedOut, patrols: Mapping[str, int]) -> Arrived:
+    """The sound fixes of a batch by unit and time; ``patrols`` by name, those it tells of."""
     whole, at = given.whole, given.sound
     order = np.lexsort((whole.time_us[at], given.place))
     at, place = at[order], given.place[order]
@@ -120,23 +142,31 @@ def _rows(connection: Connection, given: SortedOut) -> tuple[Rows, Ints, NDArray
         lon=whole.lon[at],
         lat=whole.lat[at],
         told={name: kept(name, getattr(whole, name)[at]) for name in VALUES},
-        patrol_no=_patrols(connection, given, at),
+        patrol_no=_patrols(given, patrols, at),
     )
     pair = (place[1:] == place[:-1]) & (rows.time_us[1:] == rows.time_us[:-1])
     crowd = np.zeros(len(at), dtype=bool)
     crowd[1:] |= pair
     crowd[:-1] |= pair
-    return rows, order, crowd
+    return Arrived(
+        given=given, rows=rows, order=order, crowd=crowd, copied=np.zeros(len(at), dtype=bool)
+    )
 
 
-def _patrols(connection: Connection, given: SortedOut, at: Ints) -> Ints:
+def patrols_of(given: SortedOut) -> list[str]:
+    """The names of the patrols that the sound fixes tell of, sorted."""
+    patrol = given.whole.patrol_id
+    if not patrol.names:
+        return []
+    named = np.unique(patrol.codes[given.sound])
+    return sorted(patrol.names[code] for code in named if code != NOBODY)
+
+
+def _patrols(given: SortedOut, numbers: Mapping[str, int], at: Ints) -> Ints:
     """The number of each row's patrol; 0 where there is none."""
     patrol = given.whole.patrol_id
     if not patrol.names:
         return np.zeros(len(at), dtype=np.int64)
-    named = np.unique(patrol.codes[at])
-    wanted = [patrol.names[code] for code in named if code != NOBODY]
-    numbers: Mapping[str, int] = store.patrol_numbers(connection, sorted(wanted))
     return np.array([*(numbers.get(n, 0) for n in patrol.names), 0], dtype=np.int64)[
         patrol.codes[at]
     ]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo import tracks
-from layers import standings
 from layers.db import arrays
 from layers.db.engine import raw
 from layers.fixes import quarantine, retention
@@ -36,7 +35,7 @@ class SortedOut:
     """A batch sorted out; rows are positions in ``whole``."""
 
     whole: Batch
-    standings: Standings  #: of the units that are named and enrolled; locked
+    standings: Standings  #: of the units that are named and enrolled
     strangers: Ints  #: rows of units that are not enrolled
     doubts: pd.Series  #: by row, why it is not believed
     sound: Ints  #: rows of the others
@@ -49,24 +48,25 @@ class SortedOut:
         return found
 
 
-def sort_out(
-    connection: Connection,
-    whole: Batch,
-    region: Region,
-    moment: datetime,
-    clock_skew_s: float,
-    retention_days: float | None,
-    *,
-    believed: bool,
-) -> SortedOut:
-    """Lock the units of a batch and judge each fix alone. Raises MovedError.
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a fix is held against beside its unit."""
 
-    ``believed``: RELEASABLE doubts do not count.
-    """
-    stand, places = standings.enlist(connection, whole.unit.names)
+    region: Region
+    moment: datetime
+    clock_skew_s: float
+    retention_days: float | None
+    believed: bool  #: RELEASABLE doubts do not count
+
+
+def sort_out(
+    connection: Connection, whole: Batch, stand: Standings, places: Ints, rules: Rules
+) -> SortedOut:
+    """Judge each fix of a batch alone; ``places``: where those stand whom it names, or NOBODY."""
+    region, moment, clock_skew_s = rules.region, rules.moment, rules.clock_skew_s
     place = np.r_[places, NOBODY][whole.unit.codes]
     known = np.flatnonzero(place != NOBODY)
-    oldest = max(FIRST_DAY, retention.oldest(connection, moment, retention_days) or FIRST_DAY)
+    oldest = max(FIRST_DAY, retention.oldest(connection, moment, rules.retention_days) or FIRST_DAY)
     found = tracks.faults(
         whole.time_us[known], whole.lon[known], whole.lat[known], whole.accuracy_m[known],
         limit_m=_worst_m(stand, region)[place[known]], oldest_us=micros(oldest),
@@ -80,7 +80,9 @@ def sort_out(
     if len(doubtful):
         frame = whole.take(doubtful).frame().set_axis(doubtful)
         units = stand.frame(np.unique(place[doubtful]))
-        doubts = _doubts(connection, frame, units, region, moment, clock_skew_s, oldest, believed)
+        doubts = _doubts(
+            connection, frame, units, region, moment, clock_skew_s, oldest, rules.believed
+        )
     sound = known if not len(doubts) else known[~np.isin(known, doubts.index.to_numpy())]
     return SortedOut(
         whole=whole,

@@ -142,6 +142,13 @@ def patrol_numbers(connection: Connection, wanted: Sequence[str]) -> dict[str, i
         ),
         {"wanted": list(wanted)},
     )
+    return known_patrols(connection, wanted)
+
+
+def known_patrols(connection: Connection, wanted: Sequence[str]) -> dict[str, int]:
+    """The number of each patrol that has one."""
+    if not wanted:
+        return {}
     rows = connection.execute(
         text("SELECT id, patrol_no FROM patrols WHERE id = ANY(:wanted)"), {"wanted": list(wanted)}
     )

@@ -13,7 +13,7 @@ from layers.db import arrays
 from layers.db.engine import raw
 from layers.errors import LayersError
 from layers.standings.block import Ints
-from layers.standings.store import Standings, lock
+from layers.standings.store import Standings, lock, remembered
 
 #: The place of who is not enrolled.
 NOBODY = -1
@@ -46,6 +46,25 @@ def enlist(connection: Connection, names: Sequence[str]) -> tuple[Standings, Int
         for k in wrong:
             held.pop(names[k], None)
         raise MovedError(f"{names[wrong[0]]} is another unit now")
+    return standings, places
+
+
+def peek(engine: Engine, names: Sequence[str]) -> tuple[Standings, Ints] | None:
+    """What this process remembers of units: as ``enlist``, but nothing is locked or read.
+
+    Others may have changed them since. None where it does not remember all that are known by name,
+    or of half of the names does not know whose they are.
+    """
+    held = _NUMBERS.get(engine, {})
+    numbers = np.array([held.get(name, NOBODY) for name in names], dtype=np.int64)
+    known = np.flatnonzero(numbers != NOBODY)
+    if 2 * len(known) < len(names):
+        return None
+    standings = remembered(engine, numbers[known])
+    if standings is None:
+        return None
+    places = np.full(len(names), NOBODY, dtype=np.int64)
+    places[known] = standings.places(numbers[known])
     return standings, places
 
 

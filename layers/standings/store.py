@@ -83,6 +83,13 @@ class Standings:
         joined = np.concatenate([kept, records]) if len(kept) else records
         self.records = joined[np.argsort(joined["unit"], kind="stable")]
 
+    def same_units(self, other: Standings) -> bool:
+        """Whether both are of the same units, and these what they were."""
+        return np.array_equal(self.numbers, other.numbers) and all(
+            one.units_stamp == two.units_stamp
+            for one, two in zip(self.blocks, other.blocks, strict=True)
+        )
+
     def save(self, connection: Connection) -> None:
         """Write all of the blocks; remember them with ``keep`` once that is committed."""
         count = len(self.blocks)
@@ -140,12 +147,23 @@ def lock(connection: Connection, unit_no: Ints) -> Standings:
         own |= _read(connection, own, changed)
         known.update(own)
     numbers = np.array([row[0] for row in found], dtype=np.int64)
-    blocks = [own[number] for number in numbers.tolist()]
+    return _standings(connection.engine, numbers, [own[number] for number in numbers.tolist()])
+
+
+def remembered(engine: Engine, unit_no: Ints) -> Standings | None:
+    """The blocks of units as this process last knew them, not locked; None if it knows not all."""
+    numbers, known = np.unique(unit_no // SLOTS), _KNOWN.get(engine, {})
+    blocks = [known.get(number) for number in numbers.tolist()]
+    held = [block for block in blocks if block is not None]
+    return _standings(engine, numbers, held) if len(held) == len(blocks) else None
+
+
+def _standings(engine: Engine, numbers: Ints, blocks: list[Block]) -> Standings:
     counts = [len(block.records) // RECORD.itemsize for block in blocks]
     records = np.frombuffer(b"".join(block.records for block in blocks), RECORD).copy()
     records["unit"] += np.repeat(np.arange(len(blocks)) * SLOTS, counts).astype(np.int32)
     return Standings(
-        engine=connection.engine,
+        engine=engine,
         numbers=numbers,
         blocks=blocks,
         heads=np.frombuffer(b"".join(block.heads for block in blocks), HEAD).copy(),
