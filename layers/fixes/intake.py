@@ -24,7 +24,7 @@ from layers.fixes import days, placing, store
 from layers.fixes.ahead import arrived_ahead
 from layers.fixes.batch import Batch
 from layers.fixes.placing import Arrived, Placed
-from layers.fixes.sorting import Rules, SortedOut, sort_out
+from layers.fixes.sorting import NO_REASONS, Rules, SortedOut, sort_out
 from layers.region import Region
 from layers.standings import NOBODY, MovedError, enlist
 
@@ -188,7 +188,8 @@ def _stored(
     if len(given.strangers):
         store.count_strangers(connection, len(given.strangers), moment)
     placed = placing.place(connection, arrived, moment)
-    quarantined = pd.concat([given.doubts, placed.conflicts])
+    told = [reasons for reasons in (given.doubts, placed.conflicts) if len(reasons)]
+    quarantined = pd.concat(told) if told else NO_REASONS
     if len(given.doubts):
         rows = given.doubts.index.to_numpy()
         doubtful = given.whole.take(rows).frame().set_axis(rows)

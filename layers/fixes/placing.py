@@ -17,10 +17,11 @@ from layers.fixes import boxes, plain, store
 from layers.fixes.batch import NO_TIME, NOBODY
 from layers.fixes.columns import VALUES, kept
 from layers.fixes.plain import Rows, micros
-from layers.fixes.sorting import SortedOut
+from layers.fixes.sorting import NO_REASONS, SortedOut
 from layers.standings import Standings
 
 Ints = NDArray[np.int64]
+_NOTHING = pd.DataFrame()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,17 +89,16 @@ def place(connection: Connection, arrived: Arrived, moment: datetime) -> Placed:
     until_us = np.full(len(given.standings.heads), NO_TIME)
     np.minimum.at(since_us, rows.place[fresh], rows.time_us[fresh])
     np.maximum.at(until_us, rows.place[fresh], rows.time_us[fresh])
-    none = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
     placed = Placed(
         accepted=given.sound[arrived.order[fresh]],
         duplicates=np.empty(0, dtype=np.int64),
         retold=0,
-        conflicts=none,
+        conflicts=NO_REASONS,
         since_us=since_us,
         until_us=until_us,
         new=rows.take(new),
         compared=np.zeros(len(given.standings.heads), dtype=bool),
-        noted=pd.DataFrame(),
+        noted=_NOTHING,
     )
     if fresh.all():
         return placed

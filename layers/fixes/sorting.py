@@ -28,6 +28,8 @@ RELEASABLE = ("zero_zero", "negative_accuracy", "too_inaccurate")
 _UNIT = ("id", "unit_no", "kind", "team", "max_gap_s", "top_speed_ms", "accuracy_m")
 _DAY_US = 86_400_000_000
 Ints = NDArray[np.int64]
+#: By row, why a fix is set aside: none is. To make it anew takes longer than to judge a fix.
+NO_REASONS = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ def sort_out(
     if whole.fault.names:
         wrong |= whole.fault.codes[known] != NOBODY
     doubtful = known[wrong]
-    doubts = pd.Series(dtype="str", index=pd.Index([], dtype=np.int64))
+    doubts = NO_REASONS
     if len(doubtful):
         frame = whole.take(doubtful).frame().set_axis(doubtful)
         units = stand.frame(np.unique(place[doubtful]))
