@@ -33,7 +33,7 @@ def adopt(connection: Connection, stand: Standings, place: Ints) -> Came:
     last = np.flatnonzero(np.r_[of[1:] != of[:-1], np.ones(min(len(of), 1), dtype=bool)])
     ahead = last[rows.time_us[last] > stand.heads["time"][of[last]]]
     if len(ahead):
-        _stand_at_newest(connection, stand, rows.unit_no[ahead])
+        stand_at_newest(connection, stand, rows.unit_no[ahead])
         versions.bump(connection, "fixes")
     return Came(
         place=of, time_us=rows.time_us, lon=rows.lon, lat=rows.lat,
@@ -41,7 +41,8 @@ def adopt(connection: Connection, stand: Standings, place: Ints) -> Came:
     )  # fmt: skip
 
 
-def _stand_at_newest(connection: Connection, stand: Standings, numbers: Ints) -> None:
+def stand_at_newest(connection: Connection, stand: Standings, numbers: Ints) -> None:
+    """Let units stand at the newest of their stored fixes."""
     sent = [
         f"(extract(epoch FROM f.{name}) * 1000000)::bigint"
         if name in TIMES

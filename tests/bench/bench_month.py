@@ -15,9 +15,12 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import psycopg
 
-from layers.db.engine import conninfo
+from layers.breaches import adopting
+from layers.db.engine import SYSTEM, acting, conninfo, make_engine
+from layers.standings import lock
 from tests.bench import answers
 from tests.bench.answers import ALONE_US, DAY_US, Day, fill_day
 from tests.bench.running import Machine, machine, serving
@@ -81,6 +84,19 @@ def sizes(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     )
 
 
+def stand_at_newest(url: str) -> None:
+    """Let units stand at their newest fix, walked: there is no fence that they could have met."""
+    engine = make_engine(url)
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+        numbers = np.arange(1, UNITS + 1)
+        stand = lock(connection, numbers)
+        adopting.stand_at_newest(connection, stand, numbers)
+        places = stand.places(numbers)
+        stand.heads["walked"][places] = stand.heads["sure"][places] = 1
+        stand.save(connection)
+    engine.dispose()
+
+
 def ask(host: Machine, port: int, token: str, day: Day) -> None:
     """Print what single requests take, medians."""
     door = Door(port=port, token=token, media_type=JSON)
@@ -136,6 +152,7 @@ def main() -> None:
             day = fill(connection, fixes, options.days)
             sizes(connection)
             connection.commit()
+            stand_at_newest(host.database("month"))
             ask(host, http.ports[0], token, day)
             drop_oldest(connection)
 
