@@ -86,7 +86,7 @@ def template_database(cluster_url: str) -> str:
 
 
 @contextmanager
-def _clone(cluster_url: str, template: str) -> Iterator[str]:
+def clone(cluster_url: str, template: str) -> Iterator[str]:
     """URL of a fresh clone of the template, for as long as it is needed."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     with _server(cluster_url) as server:
@@ -99,7 +99,7 @@ def _clone(cluster_url: str, template: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
     """URL of a fresh, migrated, empty database."""
-    with _clone(cluster_url, template_database) as url:
+    with clone(cluster_url, template_database) as url:
         yield url
 
 
@@ -114,7 +114,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def file_database_url(cluster_url: str, template_database: str) -> Iterator[str]:
     """URL of one database for a file, where a clone for each test would take most of the time."""
-    with _clone(cluster_url, template_database) as url:
+    with clone(cluster_url, template_database) as url:
         yield url
 
 
