@@ -90,7 +90,8 @@ def clone(cluster_url: str, template: str) -> Iterator[str]:
     """URL of a fresh clone of the template, for as long as it is needed."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     with _server(cluster_url) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        # By copying files: through the log, as by default, it takes six times as long.
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
     yield _in_database(cluster_url, name)
     with _server(cluster_url) as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
