@@ -327,13 +327,19 @@ def test_the_worker_drops_by_itself(admin: httpx.Client, engine: Engine, databas
     assert _partitions(engine) == [f"fixes_{today:%Y%m%d}"]
 
 
+def _aged(admin: httpx.Client) -> datetime:
+    """Now, the time of a unit's newest fix; it has others of ten and twenty days ago."""
+    enrol(admin, "v")
+    today = datetime.now(UTC)
+    times = [today - timedelta(days=n) for n in (10, 20, 0)]
+    send(admin, [{**fix("v", 0, 100.01), "time": one.isoformat()} for one in times])
+    return today
+
+
 def test_a_worker_that_is_stopped_ends_its_run_and_leaves_no_connection(
     admin: httpx.Client, engine: Engine, database_url: str
 ) -> None:
-    enrol(admin, "v")
-    today = datetime.now(UTC)
-    old = [today - timedelta(days=n) for n in (10, 20, 0)]
-    send(admin, [{**fix("v", 0, 100.01), "time": one.isoformat()} for one in old])
+    today = _aged(admin)
     detaching = text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
 
     async def stopped_while_it_waits(reader: Connection) -> None:
@@ -361,10 +367,7 @@ def test_a_worker_that_is_stopped_ends_its_run_and_leaves_no_connection(
 def test_a_run_that_is_killed_while_it_waits_for_a_reader_is_taken_up(
     admin: httpx.Client, engine: Engine, database_url: str
 ) -> None:
-    enrol(admin, "v")
-    today = datetime.now(UTC)
-    old = [today - timedelta(days=n) for n in (10, 20, 0)]
-    send(admin, [{**fix("v", 0, 100.01), "time": one.isoformat()} for one in old])
+    today = _aged(admin)
     program = (
         "import sys; from layers.db.engine import make_engine; from layers.fixes import dropping;"
         " dropping.drop(make_engine(sys.argv[1]), retention_days=5)"
