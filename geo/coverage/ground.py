@@ -4,8 +4,11 @@ All of it happens in longitude and latitude, where the cells' edges are straight
 share their very numbers. A bucket without an edge belongs to one cell (or none); elsewhere the
 parity of the edges between a point and the bucket's centre, whose cells are known, tells.
 
-A point within ``NEAR_DEG`` of an edge is on it; what is on the edge of several cells, or inside
-several that overlap, belongs to the first of them in the order given.
+A point within ``NEAR_DEG`` of an edge is on it. Cells may lie in others: whose a point is, is
+asked from the top down. Of the cells without a parent that hold it the first has it, of the
+children of that one that hold it again the first, and so on: so what a cell has, its parent has,
+and what of a parent's no child has is its rest. The place of a point is the lowest cell that has
+it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+#: The place of a bucket that has several; outside all cells it is -1.
+MIXED = -2
 #: Within this of an edge (1 cm) a point is on it.
 NEAR_DEG = 1e-7
 #: Where in a bucket its centre is taken: off the round numbers on which drawn grids lie.
@@ -49,8 +54,11 @@ class Ground(NamedTuple):
     owner: Ints  #: edge → cell
     first: Ints  #: bucket → where its edges begin in ``order``
     order: Ints  #: → edge; ascending within a bucket
-    full: Ints  #: bucket → the first cell that holds all of it, or -1
     inside: Flags  #: beside ``order``: whether the edge's cell holds the centre
+    full_first: Ints  #: bucket → where the cells that hold all of it begin in ``full``
+    full: Ints  #: cells; ascending within a bucket
+    parent: Ints  #: cell → the cell that it lies in, which comes before it; -1 without
+    place: Ints  #: bucket → the place of all of it; ``MIXED`` with an edge
 
 
 @njit(cache=True, nogil=True)
@@ -139,38 +147,61 @@ def _row_crossings(edges: Floats, y: float, xs: Floats) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _mark(
-    k: int, cell: int, first: Ints, order: Ints, owner: Ints, full: Ints, inside: Flags
-) -> None:
-    """Notes that ``cell`` holds the centre of bucket ``k``."""
+def _mark(k: int, cell: int, first: Ints, order: Ints, owner: Ints, inside: Flags) -> bool:
+    """Notes that ``cell`` holds the centre of bucket ``k``; whether it has no edge there."""
     touched = False
     for p in range(first[k], first[k + 1]):
         if owner[order[p]] == cell:
             inside[p] = True
             touched = True
-    if not touched and full[k] < 0:
-        full[k] = cell
+    return not touched
 
 
 @njit(cache=True, nogil=True)
 def centres(
     edges: Floats, cell_first: Ints, first: Ints, order: Ints, owner: Ints, b: Buckets
-) -> tuple[Ints, Flags]:
-    """``full`` and ``inside`` of Ground; cell c has the edges ``cell_first[c:c + 2]``."""
-    full = np.full(b.nx * b.ny, -1, np.int64)
+) -> tuple[Flags, Ints, Ints]:
+    """``inside``, ``full_first`` and ``full`` of Ground; cell c has the edges
+    ``cell_first[c:c + 2]``."""
     inside = np.zeros(len(order), np.bool_)
-    for cell in range(len(cell_first) - 1):
-        own = edges[cell_first[cell] : cell_first[cell + 1]]
-        xs = np.empty(len(own))
-        low, high = _span(own[:, 1].min(), own[:, 1].max(), b.oy, b.height, b.ny)
-        for j in range(low, high + 1):
-            n = _row_crossings(own, b.oy + (j + _CENTRE_Y) * b.height, xs)
-            for c in range(0, n - 1, 2):
-                i = max(0, int(math.ceil((xs[c] - b.ox) / b.width - _CENTRE_X)))
-                while i < b.nx and b.ox + (i + _CENTRE_X) * b.width < xs[c + 1]:
-                    _mark(j * b.nx + i, cell, first, order, owner, full, inside)
-                    i += 1
-    return full, inside
+    full_first, full = np.zeros(b.nx * b.ny + 1, np.int64), np.empty(0, np.int64)
+    at = full_first[:-1].copy()
+    for filling in range(2):
+        if filling:
+            full_first = np.cumsum(full_first)
+            full = np.empty(full_first[-1], np.int64)
+            at = full_first[:-1].copy()
+        for cell in range(len(cell_first) - 1):
+            own = edges[cell_first[cell] : cell_first[cell + 1]]
+            xs = np.empty(len(own))
+            low, high = _span(own[:, 1].min(), own[:, 1].max(), b.oy, b.height, b.ny)
+            for j in range(low, high + 1):
+                n = _row_crossings(own, b.oy + (j + _CENTRE_Y) * b.height, xs)
+                for c in range(0, n - 1, 2):
+                    i = max(0, int(math.ceil((xs[c] - b.ox) / b.width - _CENTRE_X)))
+                    while i < b.nx and b.ox + (i + _CENTRE_X) * b.width < xs[c + 1]:
+                        k = j * b.nx + i
+                        if _mark(k, cell, first, order, owner, inside):
+                            if filling:
+                                full[at[k]] = cell
+                                at[k] += 1
+                            else:
+                                full_first[k + 1] += 1
+                        i += 1
+    return inside, full_first, full
+
+
+@njit(cache=True, nogil=True)
+def places(first: Ints, full_first: Ints, full: Ints, parent: Ints) -> Ints:
+    """``place`` of Ground."""
+    out = np.empty(len(first) - 1, np.int64)
+    for k in range(len(out)):
+        out[k] = MIXED if first[k] < first[k + 1] else -1
+        if out[k] == -1:
+            for q in range(full_first[k], full_first[k + 1]):
+                if parent[full[q]] == out[k]:
+                    out[k] = full[q]
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -192,28 +223,50 @@ def _left(ax: float, ay: float, bx: float, by: float, px: float, py: float) -> b
 
 
 @njit(cache=True, nogil=True)
-def locate(px: float, py: float, ground: Ground) -> int:
-    """The first cell that holds a point, its edge included; -1 outside all of them."""
-    b, edges, first, order = ground.buckets, ground.edges, ground.first, ground.order
+def bucket(px: float, py: float, b: Buckets) -> int:
+    """The bucket of a point; -1 outside all of them."""
     i, j = int(math.floor((px - b.ox) / b.width)), int(math.floor((py - b.oy) / b.height))
-    if not (0 <= i < b.nx and 0 <= j < b.ny):
+    return j * b.nx + i if 0 <= i < b.nx and 0 <= j < b.ny else -1
+
+
+@njit(cache=True, nogil=True)
+def _holds(px: float, py: float, k: int, p: int, ground: Ground) -> tuple[bool, int]:
+    """Whether the cell of entry ``p`` of bucket ``k`` holds a point, its edge included; and the
+    entry of the next cell."""
+    b, edges, order = ground.buckets, ground.edges, ground.order
+    cell, held, on_edge = ground.owner[order[p]], ground.inside[p], False
+    cx = b.ox + (k % b.nx + _CENTRE_X) * b.width
+    cy = b.oy + (k // b.nx + _CENTRE_Y) * b.height
+    while p < ground.first[k + 1] and ground.owner[order[p]] == cell:
+        x0, y0, x1, y1 = corners(edges, order[p])
+        on_edge = on_edge or _on_edge(px, py, x0, y0, x1, y1)
+        if _left(cx, cy, px, py, x0, y0) != _left(cx, cy, px, py, x1, y1):
+            held ^= _left(x0, y0, x1, y1, cx, cy) != _left(x0, y0, x1, y1, px, py)
+        p += 1
+    return held or on_edge, p
+
+
+@njit(cache=True, nogil=True)
+def locate(px: float, py: float, ground: Ground) -> int:
+    """The place of a point, the lowest cell that has it; -1 outside all of them."""
+    k = bucket(px, py, ground.buckets)
+    if k < 0:
         return -1
-    k = j * b.nx + i
-    cx, cy = b.ox + (i + _CENTRE_X) * b.width, b.oy + (j + _CENTRE_Y) * b.height
-    p = first[k]
-    while p < first[k + 1]:
-        cell, held, on_edge = ground.owner[order[p]], ground.inside[p], False
-        if 0 <= ground.full[k] < cell:
-            break
-        while p < first[k + 1] and ground.owner[order[p]] == cell:
-            x0, y0, x1, y1 = corners(edges, order[p])
-            on_edge = on_edge or _on_edge(px, py, x0, y0, x1, y1)
-            if _left(cx, cy, px, py, x0, y0) != _left(cx, cy, px, py, x1, y1):
-                held ^= _left(x0, y0, x1, y1, cx, cy) != _left(x0, y0, x1, y1, px, py)
-            p += 1
-        if held or on_edge:
-            return cell
-    return ground.full[k]
+    if ground.place[k] != MIXED:
+        return ground.place[k]
+    place, p, q = -1, ground.first[k], ground.full_first[k]
+    while p < ground.first[k + 1] or q < ground.full_first[k + 1]:
+        # ascending: the cells with edges here and those that hold all of the bucket
+        edged = ground.owner[ground.order[p]] if p < ground.first[k + 1] else len(ground.parent)
+        if q < ground.full_first[k + 1] and ground.full[q] < edged:
+            cell, holds = ground.full[q], True
+            q += 1
+        else:
+            cell = edged
+            holds, p = _holds(px, py, k, p, ground)
+        if holds and ground.parent[cell] == place:
+            place = cell
+    return place
 
 
 @njit(cache=True, nogil=True)
@@ -249,11 +302,18 @@ def _buckets(edges: Floats) -> Buckets:
     return Buckets(west - 0.37 * width, south - 0.41 * height, width, height, nx, ny)
 
 
-def lay(polygons: Geometries) -> Ground:
-    """The ground of (multi)polygons in degrees; of two that claim a place the first has it."""
+def lay(polygons: Geometries, parent: Ints | None = None) -> Ground:
+    """The ground of (multi)polygons in degrees; of two that claim a place the first has it.
+
+    ``parent``: for each the polygon that it lies in, which comes before it; -1 without.
+    """
     edges, owner = polygon_edges(polygons)
     buckets = _buckets(edges)
     first, order = sort_edges(edges, buckets)
     cell_first = np.searchsorted(owner, np.arange(len(polygons) + 1)).astype(np.int64)
-    full, inside = centres(edges, cell_first, first, order, owner, buckets)
-    return Ground(buckets, edges, owner, first, order, full, inside)
+    inside, full_first, full = centres(edges, cell_first, first, order, owner, buckets)
+    above = np.full(len(polygons), -1, np.int64) if parent is None else parent
+    return Ground(
+        buckets, edges, owner, first, order, inside, full_first, full, above,
+        places(first, full_first, full, above),
+    )  # fmt: skip

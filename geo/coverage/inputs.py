@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from geo import earth
 from geo.errors import (
@@ -47,6 +48,31 @@ def checked_cells(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         )
     order = np.argsort(cells.index.astype(str).to_numpy(dtype=object), kind="stable")
     return gpd.GeoDataFrame(geometry=degrees.iloc[order])
+
+
+def parents_of(
+    ordered: gpd.GeoDataFrame, cells: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
+    """Checked cells, each after the one that it lies in, and the number of that one (-1: none).
+
+    By the column ``parent`` of ``cells``, where there is one; a parent that is not among them is
+    none. Raises OutOfRangeError for parents that go in a circle.
+    """
+    if "parent" not in cells.columns:
+        return ordered, np.full(len(ordered), -1, dtype=np.int64)
+    parent = ordered.index.get_indexer(cells["parent"].reindex(ordered.index)).astype(np.int64)
+    parent[cells["parent"].reindex(ordered.index).isna().to_numpy()] = -1
+    depth, above = np.zeros(len(parent), dtype=np.int64), parent
+    while (above >= 0).any():
+        depth += above >= 0
+        above = np.where(above >= 0, parent[above], -1)
+        if depth.max() > len(parent):
+            name = ordered.index[int(np.flatnonzero(above >= 0)[0])]
+            raise OutOfRangeError(f"cell {name!r}: its parents go in a circle; mend them")
+    order = np.argsort(depth, kind="stable")
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    return ordered.iloc[order], np.where(parent >= 0, number[parent], -1)[order]
 
 
 def checked_legs(legs: pd.DataFrame) -> pd.DataFrame:

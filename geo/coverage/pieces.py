@@ -1,17 +1,73 @@
-"""Time and metres of legs, split over cells by exact geometry."""
+"""Time and metres of paths, split over cells by exact geometry."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from geo.coverage.ground import Floats, Ground, Ints, lay, locate_all
-from geo.coverage.inputs import checked_cells, checked_legs, lines_near
-from geo.coverage.walk import chords, split_chords
+from geo.coverage import paths
+from geo.coverage.ground import Ground, Ints, lay
+from geo.coverage.inputs import checked_cells, checked_legs, parents_of
+from geo.coverage.paths import LEG, Path
+from geo.coverage.walk import Pieces, walk
+from geo.tracks.columns import as_times, instant
+
+#: A window without an end.
+FOREVER_US = 1 << 62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terrain:
+    """Cells ready for a walk, each after the one that it lies in."""
+
+    ids: pd.Index  #: of the cells, by number
+    frame: gpd.GeoDataFrame  #: in degrees, in that order
+    parent: Ints  #: cell → the cell that it lies in; -1 without
+    ground: Ground
+    lon: float  #: about which paths are laid out
+
+    @classmethod
+    def of(cls, cells: gpd.GeoDataFrame) -> Terrain:
+        """Cells of one level, or of a hierarchy by their column ``parent`` (see ``coverage``)."""
+        ordered = checked_cells(cells)
+        ordered, parent = parents_of(ordered, cells)
+        return cls(
+            ids=ordered.index, frame=ordered, parent=parent, lon=_middle_lon(ordered),
+            ground=lay(ordered.geometry.to_numpy(), parent),
+        )  # fmt: skip
+
+    @property
+    def holders(self) -> pd.Index:
+        """The cells that others lie in."""
+        return self.ids[np.unique(self.parent[self.parent >= 0])]
+
+    def levels(self) -> Iterator[tuple[Ints, Ints]]:
+        """Level by level from the lowest: its cells, and for each place which of them (by position)
+        has it, -1 for none; the last item is of what is outside all cells."""
+        depth = np.zeros(len(self.ids), dtype=np.int64)
+        for cell in np.flatnonzero(self.parent >= 0):  # parents come before their children
+            depth[cell] = depth[self.parent[cell]] + 1
+        above = np.arange(len(self.ids))
+        for level in range(depth.max(initial=0), -1, -1):
+            cells = np.flatnonzero(depth == level)
+            position = np.full(len(self.ids) + 1, -1)
+            position[cells] = np.arange(len(cells))
+            yield cells, position[np.r_[np.where(depth[above] == level, above, -1), -1]]
+            above = np.where(depth[above] == level, self.parent[above], above)
+
+    def pieces(self, path: Path, slots: Ints) -> Pieces:
+        """What units did in each place without a break, by unit and time, cut at the slots."""
+        laid = paths.near(path, self.lon)
+        bends = paths.bends(laid)
+        parts = paths.by_threads(
+            laid, lambda begin, end: walk(laid, begin, end, bends, self.ground, slots)
+        )
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def split(cells: gpd.GeoDataFrame, legs: pd.DataFrame) -> pd.DataFrame:
@@ -21,83 +77,42 @@ def split(cells: gpd.GeoDataFrame, legs: pd.DataFrame) -> pd.DataFrame:
     ----------
     cells : index = id; polygons, any declared CRS. Edges are straight in lon/lat. Each instant
         is one cell's: on a shared edge (within 1 cm), or where cells overlap, the lower id (as
-        text) has it.
+        text) has it. Of cells that lie in others (by a column ``parent``) the lowest has it.
     legs : the frame of ``geo.tracks.legs``.
 
     Returns
     -------
-    Columns unit, patrol, cell (missing: outside all cells), start, end, patrol_s, patrol_m, stay
-    (number of the stay of its unit in the cell; -1 outside). Standing legs have seconds and no
-    metres. Seconds and metres of a leg's stretches sum to the leg's own.
+    Columns unit, patrol, cell (missing: outside all cells), start, end, patrol_s, patrol_m: one row
+    for all that a unit did without a break in a cell, on one patrol. Standing legs have seconds and
+    no metres. Seconds and metres of the stretches sum to the legs' own, to the last digit.
     """
-    grounds, rows = checked_cells(cells), checked_legs(legs)
-    pieces = stretches(lay(grounds.geometry.to_numpy()), rows, middle_lon(grounds))
-    leg = rows.iloc[pieces["leg"].to_numpy()].reset_index(drop=True)
-    ids = pd.Series(grounds.index)
-    span = leg["end"] - leg["start"]
-    return pd.DataFrame({
-        "unit": leg["unit"], "patrol": leg["patrol"],
-        "cell": ids.reindex(pieces["cell"].where(pieces["cell"] >= 0)).reset_index(drop=True),
-        "start": leg["start"] + span * pieces["from"], "end": leg["start"] + span * pieces["to"],
-        "patrol_s": pieces["patrol_s"], "patrol_m": pieces["patrol_m"], "stay": pieces["stay"],
+    terrain, rows = Terrain.of(cells), checked_legs(legs)
+    pieces = terrain.pieces(paths.of_legs(rows), slots_of(None, None))
+    pieces = pieces[pieces["kind"] == LEG]
+    units = pd.Series(pd.factorize(rows["unit"])[1], dtype=rows["unit"].dtype)
+    patrols = pd.Series(pd.factorize(rows["patrol"])[1], dtype=rows["patrol"].dtype)
+    named = {
+        "unit": units.reindex(pieces["unit"]), "patrol": patrols.reindex(pieces["patrol"]),
+        "cell": pd.Series(terrain.ids).reindex(pieces["place"]),
+    }  # fmt: skip
+    return pd.DataFrame({name: values.reset_index(drop=True) for name, values in named.items()} | {
+        "start": as_times(pieces["start_us"].copy()), "end": as_times(pieces["end_us"].copy()),
+        "patrol_s": (pieces["end_us"] - pieces["start_us"]) / 1e6,
+        "patrol_m": pieces["length_um"] / 1e6,
     })  # fmt: skip
 
 
-def middle_lon(cells: gpd.GeoDataFrame) -> float:
+def slots_of(start: datetime | None, end: datetime | None) -> Ints:
+    """A window as the one slot of a walk."""
+    return np.array([
+        -FOREVER_US if start is None else instant(start, "start"),
+        FOREVER_US if end is None else instant(end, "end"),
+    ])  # fmt: skip
+
+
+def _middle_lon(cells: gpd.GeoDataFrame) -> float:
     """The longitude about which legs are laid out."""
     if cells.empty:
         return 0.0
     west, _, east, _ = cells.total_bounds
     return float(west + east) / 2
-
-
-def stretches(ground: Ground, rows: pd.DataFrame, lon: float) -> pd.DataFrame:
-    """Pieces of the legs of ``rows`` (as ``checked_legs`` gives them), cells by number.
-
-    Columns leg (row), cell (-1 outside), from, to (fractions), patrol_s, patrol_m, stay.
-    """
-    at = np.flatnonzero(rows["is_leg"].to_numpy(dtype=bool))
-    length_m = rows["length_m"].to_numpy(dtype=float)
-    lines = lines_near(rows, lon)
-    pieces, line, parts = chords(lines[at], length_m[at])
-    leg, cell, begin, end = split_chords(pieces, at[line], parts, ground)
-    share = end - begin
-    return pd.DataFrame({
-        "leg": leg, "cell": cell, "from": begin, "to": end,
-        "patrol_s": share * rows["duration_s"].to_numpy(dtype=float)[leg],
-        "patrol_m": share * length_m[leg],
-        "stay": _stays(rows, leg, cell, gap_cells(ground, rows, lines)),
-    })  # fmt: skip
-
-
-def gap_cells(ground: Ground, rows: pd.DataFrame, lines: Floats) -> Ints:
-    """For each row that is a gap, the one cell that holds both its ends; else -1."""
-    out = np.full(len(rows), -1, dtype=np.int64)
-    at = np.flatnonzero(~rows["is_leg"].to_numpy(dtype=bool))
-    begin = locate_all(lines[at, 0].copy(), lines[at, 1].copy(), ground)
-    end = locate_all(lines[at, 2].copy(), lines[at, 3].copy(), ground)
-    out[at] = np.where(begin == end, begin, -1)
-    return out
-
-
-def _stays(rows: pd.DataFrame, leg: Ints, cell: Ints, gap_cell: Ints) -> Ints:
-    """Numbers the stays: one ends when its unit is elsewhere, is in a gap that does not begin
-    and end in the cell, or is not in the frame at all."""
-    unit = pd.factorize(rows["unit"])[0]
-    begin, end = _microseconds(rows["start"]), _microseconds(rows["end"])
-    is_leg = rows["is_leg"].to_numpy(dtype=bool)
-    # a row goes on from the one before when it is the same unit's and no time is missing
-    goes_on = np.r_[False, (unit[1:] == unit[:-1]) & (begin[1:] == end[:-1])][: len(rows)]
-    breaks = np.cumsum(~goes_on | (~is_leg & (gap_cell < 0)))
-    gaps_before = np.cumsum(~is_leg)
-    same = np.r_[False, (cell[1:] == cell[:-1]) & (breaks[leg[1:]] == breaks[leg[:-1]])]
-    same = same[: len(leg)] & (cell >= 0)
-    after_gap = np.flatnonzero(same & (np.diff(gaps_before[leg], prepend=0) > 0))
-    for piece in after_gap:  # few: the gaps between must all be held by this very cell
-        between = gap_cell[leg[piece - 1] + 1 : leg[piece]]
-        same[piece] = bool((between == cell[piece]).all())
-    return np.where(cell >= 0, np.cumsum(~same) - 1, -1)
-
-
-def _microseconds(times: pd.Series[Any]) -> NDArray[np.int64]:
-    return times.dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy()

@@ -9,12 +9,13 @@ import pandas as pd
 import shapely
 
 from geo import earth
-from geo.coverage.ground import Floats
+from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import lines_near
-from geo.coverage.walk import chords
 
 #: Edges within so many degrees of longitude are measured on one plane.
 _BLOCK_DEG = 4.0
+#: How far a chord may leave its geodesic.
+_SAGITTA_M = 0.001
 
 
 def _within(p: Floats, q: Floats, r: float) -> tuple[Floats, Floats]:
@@ -102,3 +103,26 @@ def _flat(plane: earth.Plane, lines: Floats) -> Floats:
     """Lines (n, 4) in degrees onto a plane."""
     ends = [np.column_stack(plane.forward(lines[:, c], lines[:, c + 1])) for c in (0, 2)]
     return np.hstack(ends)
+
+
+def chords(lines: Floats, length_m: Floats) -> tuple[Floats, Ints, Floats]:
+    """Geodesics (n, 4: lon0, lat0, lon1, lat1) as chords straight in lon/lat.
+
+    Returns the chords (m, 4), which line each is of, and its two fractions (m, 2) of the line.
+    A chord of length L leaves its geodesic by about L² tan(lat) / 8R.
+    """
+    steep = np.tan(np.radians(np.minimum(np.abs(lines[:, [1, 3]]).max(axis=1, initial=0), 89.0)))
+    longest_m = np.sqrt(8 * 6.371e6 * _SAGITTA_M / np.maximum(steep, 0.1))
+    count = np.maximum(np.ceil(length_m / longest_m), 1).astype(np.int64)
+    line = np.repeat(np.arange(len(lines)), count)
+    step = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
+    parts = np.column_stack((step, step + 1)) / count[line][:, None]
+    out = lines[line]
+    for at, column in ((0, 0), (1, 2)):
+        inner = (parts[:, at] > 0) & (parts[:, at] < 1)
+        lon0, lat0, lon1, lat1 = lines[line[inner]].T
+        lon, lat = earth.interpolate(lon0, lat0, lon1, lat1, parts[inner, at])
+        # a chord is in the turn of longitude that its line begins in
+        out[inner, column] = lon + 360 * np.round((lon0 - lon) / 360)
+        out[inner, column + 1] = lat
+    return out, line, parts

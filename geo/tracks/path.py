@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from geo.earth import geodesic_m
 from geo.errors import OutOfRangeError, UnknownUnitError
 from geo.tracks.columns import Bools, Floats, Ints, check_places, micros, need, numbers
+from geo.tracks.lengths import steps_m
 from geo.tracks.settling import first_of_each
 from geo.tracks.steps import Ends, within
 
@@ -130,11 +130,7 @@ class Track:
     @cached_property
     def step_m(self) -> Floats:
         """The length of each step's geodesic, 0 where there is none; measured when asked for."""
-        at = np.flatnonzero(self.follows)
-        at = at[(self.lon[at] != self.lon[at - 1]) | (self.lat[at] != self.lat[at - 1])]
-        step_m = np.zeros(len(self.lon))
-        step_m[at] = geodesic_m(*_ends(self.lon, self.lat, at - 1, at))
-        return step_m
+        return steps_m(self.lon, self.lat, self.follows)
 
     def between(self, first: Ints, last: Ints) -> Track:
         """Of each unit the fixes ``first[u]:last[u]`` (positions); the first follows none."""

@@ -1,0 +1,165 @@
+"""Lattices: evenly spaced points on equal-area planes, by which ground is measured.
+
+A cell's share is that of its points. Which plane and how fine is a matter of the cell and the
+swath alone, so that a cell has one figure whatever else is asked for beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numba import njit
+
+from geo.coverage.ground import Floats, Ints
+from geo.earth import Geometries, Plane
+
+#: Points to the side of a tile: 2^8, four words of 64 bits.
+TILE_BITS = 8
+TILE = 1 << TILE_BITS
+#: Turn of the planes' axes, so that straight roads and section lines do not lie along rows.
+TURN_RAD = 0.5
+#: Planes are about the middles of blocks of so many degrees: 0.05 % of scale at their corners.
+_BLOCK_DEG = 6.0
+#: The coarsest lattice, and how much finer the next is.
+_COARSEST_M, _FINER, _FINEST = 25.0, 4.0, 6
+#: Tiles side by side in a group of cells, about.
+_MOST_TILES = 2_048
+#: Points across a cell, and across a swath, at least.
+_ACROSS_CELL, _ACROSS_SWATH = 100, 8
+#: Metres in a degree of latitude.
+_DEGREE_M = 111_000.0
+#: Of the WGS 84 ellipsoid.
+_A_M, _F = 6378137.0, 1 / 298.257223563
+_E2 = _F * (2 - _F)
+_E = math.sqrt(_E2)
+
+
+class Disc(NamedTuple):
+    """Lambert's azimuthal equal-area projection of the ellipsoid (Snyder 1987, p. 187), turned."""
+
+    lon: float  #: of the middle, radians
+    sin_b: float  #: of the authalic latitude of the middle
+    cos_b: float
+    radius_m: float  #: of the sphere of equal area
+    stretch: float  #: Snyder's D
+    cos_turn: float
+    sin_turn: float
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Lattice:
+    """Points ``step_m`` apart on the plane of a block; point (i, j) is at (i + 0.5, j + 0.5)
+    steps from the plane's middle."""
+
+    lon_block: int
+    lat_block: int
+    step_m: float
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Longitude and latitude of the plane's middle."""
+        return (self.lon_block + 0.5) * _BLOCK_DEG, (self.lat_block + 0.5) * _BLOCK_DEG
+
+    @property
+    def plane(self) -> Plane:
+        """For polygons."""
+        return _plane(*self.middle)
+
+    @property
+    def disc(self) -> Disc:
+        """The same plane, for compiled code."""
+        return _disc(*self.middle)
+
+
+@lru_cache(maxsize=64)
+def _plane(lon: float, lat: float) -> Plane:
+    return Plane.equal_area((lon, lat, lon, lat), rotation_rad=TURN_RAD)
+
+
+@lru_cache(maxsize=64)
+def _disc(lon: float, lat: float) -> Disc:
+    sin_lat = math.sin(math.radians(lat))
+    most = _q(1.0)
+    sin_b = _q(sin_lat) / most
+    radius_m = _A_M * math.sqrt(most / 2)
+    cos_b = math.sqrt(1 - sin_b**2)
+    parallel = math.cos(math.radians(lat)) / math.sqrt(1 - _E2 * sin_lat**2)
+    return Disc(
+        math.radians(lon), sin_b, cos_b, radius_m, _A_M * parallel / (radius_m * cos_b),
+        math.cos(TURN_RAD), math.sin(TURN_RAD),
+    )  # fmt: skip
+
+
+def _q(sin_lat: float) -> float:
+    """Snyder's q (eq. 3-12)."""
+    x = _E * sin_lat
+    return (1 - _E2) * (sin_lat / (1 - x * x) + math.atanh(x) / _E)
+
+
+@njit(cache=True, nogil=True)
+def forward(lon_deg: float, lat_deg: float, disc: Disc) -> tuple[float, float]:
+    """Degrees to metres on a turned plane."""
+    turn = math.radians(lon_deg) - disc.lon
+    # the authalic latitude as its series (eq. 3-18): to 1e-11 on the earth
+    two = 2 * math.radians(lat_deg)
+    s2, c2 = math.sin(two), math.cos(two)
+    s4 = 2 * s2 * c2
+    s6 = s4 * c2 + (1 - 2 * s2 * s2) * s2
+    e4, e6 = _E2 * _E2, _E2 * _E2 * _E2
+    b = two / 2 - (_E2 / 3 + 31 * e4 / 180 + 59 * e6 / 560) * s2
+    b += (17 * e4 / 360 + 61 * e6 / 1260) * s4 - 383 * e6 / 45360 * s6
+    sin_b, cos_b, cos_t = math.sin(b), math.cos(b), math.cos(turn)
+    k = disc.radius_m * math.sqrt(2 / (1 + disc.sin_b * sin_b + disc.cos_b * cos_b * cos_t))
+    x = k * disc.stretch * cos_b * math.sin(turn)
+    y = k / disc.stretch * (disc.cos_b * sin_b - disc.sin_b * cos_b * cos_t)
+    return disc.cos_turn * x + disc.sin_turn * y, disc.cos_turn * y - disc.sin_turn * x
+
+
+def lattices(polygons: Geometries, swath_m: float) -> list[tuple[Lattice, Ints]]:
+    """The lattice by which each polygon (in degrees) is measured: groups, each with its polygons.
+
+    A group is never so wide that its tiles are too many to be laid out side by side.
+    """
+    bounds = _turned(polygons)
+    middle = (bounds[:, :2] + bounds[:, 2:]) / 2
+    block = np.floor(middle / _BLOCK_DEG)
+    step_m = np.minimum(_breadth_m(polygons, middle[:, 1]) / _ACROSS_CELL, swath_m / _ACROSS_SWATH)
+    extent_m = (bounds[:, 2:] - bounds[:, :2]).max(axis=1) * _DEGREE_M
+    step_m = np.maximum(step_m, extent_m / (_MOST_TILES * TILE))
+    finer = np.clip(np.ceil(np.log(_COARSEST_M / step_m) / math.log(_FINER)), 0, _FINEST)
+    near = np.floor(
+        middle * (_DEGREE_M / (_MOST_TILES * TILE * _COARSEST_M)) * _FINER ** finer[:, None]
+    )
+    keys = np.column_stack((block, finer, near))
+    found, group = np.unique(keys, axis=0, return_inverse=True)
+    return [
+        (
+            Lattice(lon_block=int(i), lat_block=int(j), step_m=_COARSEST_M / _FINER**k),
+            np.flatnonzero(group.ravel() == n),
+        )
+        for n, (i, j, k, _, _) in enumerate(found)
+    ]
+
+
+def _turned(polygons: Geometries) -> Floats:
+    """Bounds; of what reaches over the date line in two parts, those beyond 180° east."""
+    bounds = shapely.bounds(polygons)
+    for n in np.flatnonzero(bounds[:, 2] - bounds[:, 0] > 180):
+        lon = shapely.get_coordinates(polygons[n])[:, 0]
+        if (lon > 0).any() and (lon < 0).any():
+            bounds[n, 0], bounds[n, 2] = lon[lon > 0].min(), lon[lon < 0].max() + 360
+    return np.asarray(bounds)
+
+
+def _breadth_m(polygons: Geometries, lat: Floats) -> Floats:
+    """About how broad polygons are: the side, of a square."""
+    squeeze = np.cos(np.radians(np.clip(lat, -89, 89)))
+    area = shapely.area(polygons) * squeeze * _DEGREE_M**2
+    # lengths in degrees overstate: about the mean of both axes' scales is enough here
+    around = shapely.length(polygons) * np.sqrt(squeeze) * _DEGREE_M
+    return np.maximum(np.maximum(4 * area / around, np.sqrt(area) / 4), 1e-3)
