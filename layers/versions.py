@@ -7,7 +7,7 @@ several layers carries all of their versions, so that equal ``data_version`` mea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -36,6 +36,42 @@ def bump(connection: Connection, *layers: str, shard: int = 0) -> None:
         " SET version = v.version + 1, changed_at = clock_timestamp()",
         [sorted(layers), shard],
     )
+
+
+def bump_fixes(connection: Connection, days: Iterable[int]) -> None:
+    """Move the version of fixes, and those of the days (since 1970, UTC) that they are of.
+
+    Whoever moves that of fixes alone, by ``bump`` or by a trigger, says that any day may have
+    changed. Call it last, as ``bump``.
+    """
+    shards = [0, _EVERY_DAY, *sorted(set(days))]
+    raw(connection).execute(
+        "INSERT INTO layer_versions AS v (layer, shard, version)"
+        " SELECT CASE nth WHEN 1 THEN 'fixes' ELSE 'fix_days' END, shard, 1"
+        " FROM unnest(%s::int[]) WITH ORDINALITY AS w (shard, nth) ORDER BY nth"
+        " ON CONFLICT (layer, shard) DO UPDATE"
+        " SET version = v.version + 1, changed_at = clock_timestamp()",
+        [shards],
+    )
+
+
+#: The shard that counts how often ``bump_fixes`` was called.
+_EVERY_DAY = -(1 << 31)
+
+
+def of_days(connection: Connection, first: int, last: int) -> str:
+    """The version of the fixes from one day to another (since 1970, UTC), as a text."""
+    rows = connection.execute(
+        text(
+            "SELECT layer, shard, version FROM layer_versions WHERE layer = 'fixes'"
+            " OR layer = 'fix_days' AND (shard = :every OR shard BETWEEN :first AND :last)"
+            " ORDER BY layer, shard"
+        ),
+        {"every": _EVERY_DAY, "first": first, "last": last},
+    ).all()
+    days = {shard: version for layer, shard, version in rows if layer == "fix_days"}
+    moved = sum(version for layer, _, version in rows if layer == "fixes")
+    return repr((moved - days.pop(_EVERY_DAY, 0), days))
 
 
 def read(connection: Connection, layers: Sequence[str]) -> DataVersion:

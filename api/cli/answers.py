@@ -41,10 +41,10 @@ def show_coverage(
     if since >= until:
         raise typer.BadParameter("it lies after --to", param_hint="--from")
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_read") as connection:
-        found = coverage.measure(
-            connection, region, start=since, end=until, level=level or region.lowest_level,
-            swath_m=swath_m or region.swath_m,
-        )  # fmt: skip
+        asked = coverage.Question(
+            start=since, end=until, level=level or region.lowest_level, swath_m=swath_m
+        )
+        found = coverage.measure(connection, region, asked)
         edge = retention.edge(connection)
     if edge is not None and since < edge:
         typer.echo(f"fixes before {edge.date()} were dropped, but for held days: figures of that"

@@ -74,7 +74,7 @@ def coverage(
     return Coverage(
         by_cell=by_cell.reindex(cells.index),
         rest=_rest(terrain, pieces).reindex([i for i in cells.index if i in terrain.holders]),
-        totals=_totals(pieces),
+        totals=totals(pieces, pieces["place"]),
     )
 
 
@@ -90,19 +90,25 @@ def _whole(window: Ints, pieces: Pieces) -> Ints:
 
 def _by_cell(terrain: Terrain, pieces: Pieces, window: Ints) -> pd.DataFrame:
     """All figures but the share, level by level: a cell has what its children have."""
-    found = []
-    for cells, of_place in terrain.levels():
-        tally = Tally(pieces, of_place[pieces["place"]], len(cells))
-        first, last = tally.first_and_last()
-        sums = tally.sums()
-        found.append(pd.DataFrame({
-            "patrol_s": sums["patrol_us"] / 1e6, "patrol_m": sums["patrol_um"] / 1e6,
-            "unknown_s": sums["unknown_us"] / 1e6, **tally.counts(),
-            "first_visit": as_times(first), "last_visit": as_times(last),
-            "days_since_visit": np.where(last == NEVER, np.nan, (window[1] - last) / 86_400e6),
-            "longest_unvisited_s": tally.longest_without(int(window[0]), int(window[1])) / 1e6,
-        }, index=terrain.ids[cells]))  # fmt: skip
-    return pd.concat(found)
+    return pd.concat([
+        figures(
+            Tally(pieces, of_place[pieces["place"]], len(cells)), int(window[0]), int(window[1])
+        ).set_axis(terrain.ids[cells])
+        for cells, of_place in terrain.levels()
+    ])  # fmt: skip
+
+
+def figures(tally: Tally, start_us: int, end_us: int) -> pd.DataFrame:
+    """The figures of groups over a window, but for their share."""
+    first, last = tally.first_and_last()
+    sums = tally.sums()
+    return pd.DataFrame({
+        "patrol_s": sums["patrol_us"] / 1e6, "patrol_m": sums["patrol_um"] / 1e6,
+        "unknown_s": sums["unknown_us"] / 1e6, **tally.counts(),
+        "first_visit": as_times(first), "last_visit": as_times(last),
+        "days_since_visit": np.where(last == NEVER, np.nan, (end_us - last) / 86_400e6),
+        "longest_unvisited_s": tally.longest_without(start_us, end_us) / 1e6,
+    })  # fmt: skip
 
 
 def _rest(terrain: Terrain, pieces: Pieces) -> pd.DataFrame:
@@ -116,8 +122,9 @@ def _rest(terrain: Terrain, pieces: Pieces) -> pd.DataFrame:
     return frame.loc[terrain.holders]
 
 
-def _totals(pieces: Pieces) -> dict[str, float | int]:
-    leg, inside = pieces["kind"] == LEG, pieces["place"] >= 0
+def totals(pieces: Pieces, group: Ints) -> dict[str, float | int]:
+    """The totals of pieces, each in a group (-1: none)."""
+    leg, inside = pieces["kind"] == LEG, group >= 0
     span_us = pieces["end_us"] - pieces["start_us"]
     return {
         "patrol_s": int(span_us[leg & inside].sum()) / 1e6,
@@ -127,5 +134,5 @@ def _totals(pieces: Pieces) -> dict[str, float | int]:
         "outside_m": int(pieces["length_um"][leg & ~inside].sum()) / 1e6,
         "tracks_s": int(span_us.sum()) / 1e6,
         "units": len(np.unique(pieces["unit"][leg])),
-        "patrols": len(np.unique(pieces["patrol"][leg & (pieces["patrol"] >= 0)])),
+        "patrols": len(np.unique(pieces["patrol"][leg & (pieces["patrol"] > 0)])),
     }

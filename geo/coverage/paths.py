@@ -40,7 +40,7 @@ class Path(NamedTuple):
     lat: Floats
     kind: NDArray[np.uint8]  #: of the step to this place: BEGIN, LEG or GAP
     length_um: Ints  #: of that leg, in micrometres: sums of them are exact; 0 of gaps
-    patrol: NDArray[np.int32]  #: of that step; -1 without
+    patrol: NDArray[np.int32]  #: of that step; 0 without
 
 
 class Bends(NamedTuple):
@@ -77,12 +77,12 @@ def of_legs(rows: pd.DataFrame) -> Path:
         lat=np.where(opens, ends[row, 1], ends[row, 3]),
         kind=np.where(opens, BEGIN, np.where(is_leg, LEG, GAP)[row]).astype(np.uint8),
         length_um=np.where(opens, 0, length_um[row]).astype(np.int64),
-        patrol=np.where(opens, -1, pd.factorize(rows["patrol"])[0][row]).astype(np.int32),
+        patrol=np.where(opens, 0, 1 + pd.factorize(rows["patrol"])[0][row]).astype(np.int32),
     )
 
 
 def of_track(track: Track, patrol: NDArray[np.int32]) -> Path:
-    """The path of a track; ``patrol``: of the step to each of its fixes, -1 without."""
+    """The path of a track; ``patrol``: of the step to each of its fixes, 0 without."""
     return Path(
         unit=track.unit.astype(np.int32), time_us=track.time_us, lon=track.lon, lat=track.lat,
         kind=np.where(track.is_leg, LEG, np.where(track.follows, GAP, BEGIN)).astype(np.uint8),
@@ -93,6 +93,25 @@ def of_track(track: Track, patrol: NDArray[np.int32]) -> Path:
 
 def _micros(times: pd.Series) -> Ints:
     return times.dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy()
+
+
+def some(path: Path, wanted: NDArray[np.generic]) -> Path:
+    """Some places of a path, of whole units or runs of them."""
+    return Path(*(column[wanted] for column in path))
+
+
+def during(path: Path, spans: Ints) -> Path:
+    """The steps of a path that lie, at least in part, in spans of time (n, 2; ascending)."""
+    step = np.flatnonzero(path.kind != BEGIN)
+    # Of a step that ends in no span the next one that begins may still begin before it does.
+    after = np.searchsorted(spans[:, 1], path.time_us[step - 1], side="right")
+    begins = np.r_[spans[:, 0], np.iinfo(np.int64).max][after]
+    kept = step[begins < path.time_us[step]]
+    at = np.unique(np.r_[kept - 1, kept])
+    found = some(path, at)
+    follows = np.zeros(len(path.kind), dtype=bool)
+    follows[kept] = True
+    return found._replace(kind=np.where(follows[at], found.kind, BEGIN).astype(np.uint8))
 
 
 def near(path: Path, lon: float) -> Path:

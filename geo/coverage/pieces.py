@@ -92,7 +92,7 @@ def split(cells: gpd.GeoDataFrame, legs: pd.DataFrame) -> pd.DataFrame:
     units = pd.Series(pd.factorize(rows["unit"])[1], dtype=rows["unit"].dtype)
     patrols = pd.Series(pd.factorize(rows["patrol"])[1], dtype=rows["patrol"].dtype)
     named = {
-        "unit": units.reindex(pieces["unit"]), "patrol": patrols.reindex(pieces["patrol"]),
+        "unit": units.reindex(pieces["unit"]), "patrol": patrols.reindex(pieces["patrol"] - 1),
         "cell": pd.Series(terrain.ids).reindex(pieces["place"]),
     }  # fmt: skip
     return pd.DataFrame({name: values.reset_index(drop=True) for name, values in named.items()} | {

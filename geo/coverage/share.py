@@ -11,10 +11,9 @@ import pandas as pd
 from geo.coverage import paths
 from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import checked_cells, checked_legs, checked_swath
-from geo.coverage.lattice import lattices
 from geo.coverage.paths import Path
 from geo.coverage.pieces import slots_of
-from geo.coverage.swept import Plots, Swept
+from geo.coverage.swept import Swept, plots_of
 from geo.earth import Geometries
 
 
@@ -41,8 +40,8 @@ def shares(polygons: Geometries, swept_by: Sequence[tuple[Path, float]], cuts: I
     some = [(path, swath_m) for path, swath_m in swept_by if len(path.lon)]
     if not some or not len(polygons):
         return out
-    for lattice, own in lattices(polygons, min(swath_m for _, swath_m in some)):
-        plots = Plots.of(lattice, polygons[own])
-        swept = Swept.union(lattice, [plots.sweep(path, swath, cuts) for path, swath in some])
+    for plots, own in plots_of(polygons, min(swath_m for _, swath_m in some)):
+        parts = [plots.sweep(path, swath, cuts) for path, swath in some]
+        swept = Swept.union(plots.lattice, parts)
         out[own] = np.nan_to_num(plots.shares(swept))
     return out

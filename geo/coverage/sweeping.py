@@ -83,12 +83,21 @@ def _seen(path: Path, begin: int, end: int, cuts: Ints, sight: Sight) -> Ints:
 
 @njit(cache=True, nogil=True)
 def _add(
-    lines: Floats, m: int, ends: tuple[float, float, float, float], t0: float, t1: float, cuts: Ints
+    lines: Floats,
+    m: int,
+    ends: tuple[float, float, float, float],
+    t0: float,
+    t1: float,
+    cuts: Ints,
+    taken: Flags,
 ) -> tuple[Floats, int]:
     """Adds a segment from ``t0`` to ``t1`` to ``lines``, cut."""
     ax, ay, bx, by = ends
     slot = max(int(np.searchsorted(cuts, t0, side="right")) - 1, 0)
     while slot < len(cuts) - 1 and (cuts[slot] < t1 or t0 == t1):
+        if not taken[slot]:
+            slot += 1
+            continue
         f = (cuts[slot] - t0) / (t1 - t0) if cuts[slot] > t0 else 0.0
         g = (cuts[slot + 1] - t0) / (t1 - t0) if cuts[slot + 1] < t1 else 1.0
         if m == len(lines):
@@ -104,7 +113,14 @@ def _add(
 
 @njit(cache=True, nogil=True)
 def _lines(
-    path: Path, legs: Ints, bends: Bends, cuts: Ints, disc: Disc, step_m: float, lines: Floats
+    path: Path,
+    legs: Ints,
+    bends: Bends,
+    cuts: Ints,
+    taken: Flags,
+    disc: Disc,
+    step_m: float,
+    lines: Floats,
 ) -> tuple[Floats, int]:
     """Legs as segments (n, 4) in steps of a lattice, into ``lines`` (which may grow); how many."""
     time_us, lon, lat = path.time_us, path.lon, path.lat
@@ -128,7 +144,7 @@ def _lines(
                 bx, by = _on_lattice(lon[n], lat[n], disc, step_m)
             t0 = start_us + span_us * (c / (inner + 1))
             t1 = start_us + span_us * ((c + 1) / (inner + 1))
-            lines, m = _add(lines, m, (ax, ay, bx, by), t0, t1, cuts)
+            lines, m = _add(lines, m, (ax, ay, bx, by), t0, t1, cuts, taken)
         known = n
     return lines, m
 
@@ -141,13 +157,14 @@ def _on_lattice(lon: float, lat: float, disc: Disc, step_m: float) -> tuple[floa
 
 @njit(cache=True, nogil=True)
 def sweep(
-    path: Path, begin: int, end: int, bends: Bends, cuts: Ints, disc: Disc, step_m: float, r: float,
-    area: Area, sight: Sight,
+    path: Path, begin: int, end: int, bends: Bends, cuts: Ints, taken: Flags, disc: Disc,
+    step_m: float, r: float, area: Area, sight: Sight,
 ) -> tuple[Ints, Words]:  # fmt: skip
     """Which points of an area are within ``r`` steps of the legs of ``path[begin:end]``.
 
     ``bends``: of legs that bend on the plane; ``cuts``: ascending microseconds at which legs are
-    cut, what is before the first and after the last left out; the slots of ``area`` are to be
+    cut, what is before the first and after the last left out, and what is between two that
+    are not ``taken``; the slots of ``area`` are to be
     -2 - n of its n-th tile, and come back as those of the bits. Returns which of the tiles have
     bits, and these.
     """
@@ -159,7 +176,7 @@ def sweep(
     lines = np.empty((_CHUNK, 4))
     for a in range(begin, end, _CHUNK):
         legs = _seen(path, a, min(a + _CHUNK, end), cuts, sight)
-        lines, m = _lines(path, legs, bends, cuts, disc, step_m, lines)
+        lines, m = _lines(path, legs, bends, cuts, taken, disc, step_m, lines)
         m, bits = _room(lines[:m], r, area, tiles, bits)
         first, last = stamp(lines[:m], r, area, bits, held, work)
         low, high = min(low, first), max(high, last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo.coverage import paths
-from geo.coverage.ground import Floats, Ints, corners, polygon_edges, sort_few
-from geo.coverage.lattice import TILE, Lattice
+from geo.coverage.ground import Flags, Floats, Ints, corners, polygon_edges, sort_few
+from geo.coverage.lattice import TILE, Lattice, lattices
 from geo.coverage.paths import Path
 from geo.coverage.stamping import NONE, WORDS, Area, Words, count_between
 from geo.coverage.sweeping import SHORT_M, Sight, sweep
@@ -82,6 +82,7 @@ class Plots:
     edges: Floats  #: (n, 4) in steps of the lattice; each cell's edges together
     cell_first: Ints  #: cell c has the edges ``cell_first[c:c + 2]``
     tile: NDArray[np.int64]  #: the tiles that the cells meet, as those of ``Swept``
+    _sights: dict[float, Sight] = field(default_factory=dict)  #: by swath in metres
 
     @classmethod
     def of(cls, lattice: Lattice, polygons: Geometries) -> Plots:
@@ -98,23 +99,28 @@ class Plots:
             lattice=lattice, edges=edges, cell_first=cell_first, tile=_met(edges, cell_first)
         )
 
-    def sweep(self, path: Path, swath_m: float, cuts: Ints) -> Swept:
+    def sweep(self, path: Path, swath_m: float, cuts: Ints, taken: Flags | None = None) -> Swept:
         """The ground of these cells' tiles within ``swath_m / 2`` of the legs of a path.
 
         ``cuts``: ascending microseconds; legs are cut at each of them, and what is before the
-        first or after the last is left out.
+        first or after the last is left out, as is what is between two that are not ``taken``.
         """
         if not len(path.lon):
             return Swept.none(self.lattice)
         bends, disc = paths.bends(path, on_plane=True), self.lattice.disc
-        area, sight = _area(self.tile), self._sight(swath_m / 2)
+        area = _area(self.tile)
+        if swath_m not in self._sights:
+            self._sights[swath_m] = self._sight(swath_m / 2)
+        sight = self._sights[swath_m]
         r = swath_m / 2 / self.lattice.step_m
         numbered = np.where(area.slot < 0, area.slot, -2 - area.slot)
+
+        taken = np.ones(len(cuts), dtype=bool) if taken is None else taken
 
         def part(begin: int, end: int) -> Swept:
             own = area._replace(slot=numbered.copy())
             which, bits = sweep(
-                path, begin, end, bends, cuts, disc, self.lattice.step_m, r, own, sight
+                path, begin, end, bends, cuts, taken, disc, self.lattice.step_m, r, own, sight
             )
             order = np.argsort(which)
             order = order[bits[order].any(axis=(1, 2))]
@@ -152,6 +158,11 @@ class Plots:
         inside, found = _counts(self.edges, self.cell_first, swept.area, swept.bits).T
         with np.errstate(invalid="ignore"):
             return np.asarray(found / inside)
+
+
+def plots_of(polygons: Geometries, swath_m: float) -> list[tuple[Plots, Ints]]:
+    """Polygons in degrees on the lattices for a swath (or wider): each with its polygons."""
+    return [(Plots.of(lattice, polygons[own]), own) for lattice, own in lattices(polygons, swath_m)]
 
 
 def _torn(polygons: Geometries, flat: Geometries) -> bool:

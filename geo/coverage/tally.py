@@ -28,6 +28,19 @@ def runs(pieces: Pieces, group: Ints, bin_of: Ints | None = None) -> Ints:
     return np.cumsum(new) - 1
 
 
+def named(pieces: Pieces) -> Pieces:
+    """The pieces (by unit and time) with a patrol for each leg: where none is stated, the run of
+    legs without a gap that it belongs to."""
+    leg = pieces["kind"] == LEG
+    new = np.ones(len(pieces), dtype=bool)
+    new[1:] = (pieces["unit"][1:] != pieces["unit"][:-1]) | ~leg[1:] | ~leg[:-1]
+    new[1:] |= pieces["start_us"][1:] != pieces["end_us"][:-1]
+    run = np.cumsum(new) + int(pieces["patrol"].max(initial=0))
+    out = pieces.copy()
+    out["patrol"] = np.where(leg & (out["patrol"] == 0), run, out["patrol"])
+    return out
+
+
 class Tally:
     """Figures of ``count`` groups from pieces (by unit and time), each in ``group`` (-1: none)."""
 
@@ -64,7 +77,7 @@ class Tally:
         """visits (stays with a leg), patrols and units."""
         return {
             "visits": self._distinct(self._stay[self._leg]),
-            "patrols": self._distinct(self._legs["patrol"].astype(np.int64)),
+            "patrols": self._distinct(self._legs["patrol"].astype(np.int64) - 1),
             "units": self._distinct(self._legs["unit"].astype(np.int64)),
         }
 

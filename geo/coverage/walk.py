@@ -34,7 +34,7 @@ PIECE = np.dtype(
         ("start_us", "i8"), ("end_us", "i8"), ("length_um", "i8"),
         ("unit", "i4"),
         ("place", "i4"),  # the lowest cell that has it (of a gap: both of its ends); -1 outside
-        ("patrol", "i4"),  # -1 without
+        ("patrol", "i4"),  # 0 without
         ("kind", "i4"),  # LEG or GAP
     ],
     align=True,

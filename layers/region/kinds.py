@@ -23,6 +23,7 @@ class Kind:
     fresh_s: float
     stale_s: float
     silent_s: float
+    swath_m: float | None  #: full width that one is taken to see; None: the region's
     mode: str | None  #: how it travels; None: it does not answer calls
     title: Titles
 
@@ -76,6 +77,9 @@ def _kind(table: Table, word: str, languages: tuple[str, ...], modes: Mapping[st
         fresh_s=table.number("fresh_s", least=0, above=True),
         stale_s=table.number("stale_s", least=0, above=True),
         silent_s=table.number("silent_s", least=0, above=True),
+        swath_m=table.number("swath_m", least=0, above=True)
+        if "swath_m" in table.content
+        else None,
         mode=mode,
         title=table.titles("title", languages),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -23,6 +24,8 @@ FIGURES = (
     "visits",
     "patrols",
     "units",
+    "days_since_visit",
+    "longest_unvisited_s",
 )
 #: Part of a tile's bytes that the cells' values may be before others make room for them.
 _LARGE = 0.05
@@ -40,9 +43,9 @@ class Cells:
     @classmethod
     def of(cls, grids: gpd.GeoDataFrame) -> Cells:
         """``grids`` is as ``layers.coverage.measure`` gives it."""
-        columns = {
+        columns: dict[str, Sequence[object]] = {
             **{name: _texts(grids[name]) for name in _TEXTS},
-            **{name: grids[name].tolist() for name in FIGURES},
+            **{name: _numbers(grids[name]) for name in FIGURES},
             **{name: _moments(grids[name]) for name in _TIMES},
         }
         ids = [str(one) for one in grids.index]
@@ -74,6 +77,10 @@ class Cells:
 
 def _texts(values: pd.Series) -> list[str | None]:
     return [None if pd.isna(value) else str(value) for value in values]
+
+
+def _numbers(values: pd.Series) -> list[float | None]:
+    return [None if one != one else one for one in values.tolist()]  # noqa: PLR0124
 
 
 def _moments(values: pd.Series) -> list[str | None]:

@@ -26,6 +26,7 @@ from api.http.answers import (
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from layers import coverage, versions
+from layers.coverage import Part, Question
 from layers.db.engine import Principal
 from layers.fixes import retention
 from layers.versions import DataVersion
@@ -35,7 +36,12 @@ router = APIRouter(route_class=Guarded, tags=["coverage"])
 DEFAULT_DAYS = 7
 Swath = Annotated[
     float | None,
-    Query(gt=0, le=100_000, allow_inf_nan=False, description="full width seen, m; the region's"),
+    Query(
+        gt=0,
+        le=100_000,
+        allow_inf_nan=False,
+        description="full width seen, m; the region's, by kind",
+    ),
 ]
 
 
@@ -64,65 +70,58 @@ def _plain(row: dict[str, object]) -> dict[str, object]:
 
 
 Level = Annotated[str | None, Query(max_length=100, description="the region's lowest")]
+By = Annotated[
+    Part | None,
+    Query(description="the figures once more by how units travel, by team or by local hour"),
+]
+
+
+def question(
+    service: Service,
+    window: Window,
+    level: str | None,
+    swath_m: float | None,
+    by: Part | None = None,
+) -> Question:
+    """The last 7 days and the region's lowest level, where nothing else is said."""
+    start, end = last_days(window, DEFAULT_DAYS)
+    return Question(
+        start=start, end=end, level=level or service.region.lowest_level, swath_m=swath_m, by=by
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What coverage is asked for, with what was left out filled in."""
+class Told:
+    """Coverage, and by what it is known."""
 
-    start: datetime
-    end: datetime
-    level: str
-    swath_m: float
-
-    @classmethod
-    def of(
-        cls, service: Service, window: Window, level: str | None, swath_m: float | None
-    ) -> Asked:
-        """The last 7 days, the region's lowest level and its swath, where nothing else is said."""
-        start, end = last_days(window, DEFAULT_DAYS)
-        return cls(
-            start=start,
-            end=end,
-            level=level or service.region.lowest_level,
-            swath_m=swath_m or service.region.swath_m,
-        )
+    digest: str
+    measured: coverage.Measured
+    version: DataVersion
 
 
 def measured(
-    service: Service,
-    principal: Principal,
-    connection: Connection,
-    asked: Asked,
-    version: DataVersion,
-) -> coverage.Measured:
-    """Coverage at that version of the data, computed once for all who ask with one right.
+    service: Service, principal: Principal, connection: Connection, asked: Question
+) -> Told:
+    """Coverage as the data is, computed once for all who ask with one right.
 
     Where the version moved by fixes that say nothing of the window, nothing is computed again.
     """
-    right = right_of(principal)
+    right, version = right_of(principal), versions.read(connection, coverage.READS)
 
-    def measure() -> tuple[coverage.Measured, DataVersion]:
-        read = coverage.tracks(connection, start=asked.start, end=asked.end)
+    def measure() -> Told:
+        digest = coverage.known(connection, asked)
         found = service.kept.get(
-            ("coverage of", right, read.digest, asked),
-            lambda: coverage.measure(
-                connection, service.region, start=asked.start, end=asked.end, level=asked.level,
-                swath_m=asked.swath_m, read=read,
-            ),
-        )  # fmt: skip
-        return found, version
+            ("coverage of", right, digest, asked),
+            lambda: coverage.measure(connection, service.region, asked),
+        )
+        return Told(digest=digest, measured=found, version=version)
 
-    return service.kept.get(("coverage", right, version.data_version, asked), measure)[0]
+    return service.kept.get(("coverage", right, version.data_version, asked), measure)
 
 
-def told(
-    service: Service, principal: Principal, asked: Asked, data_version: str
-) -> tuple[coverage.Measured, DataVersion] | None:
+def told(service: Service, principal: Principal, asked: Question, data_version: str) -> Told | None:
     """What was told somebody of that right at that version of the data, while it is kept here."""
-    found: tuple[coverage.Measured, DataVersion] | None = service.kept.peek(
-        ("coverage", right_of(principal), data_version, asked)
-    )
+    found: Told | None = service.kept.peek(("coverage", right_of(principal), data_version, asked))
     return found
 
 
@@ -136,26 +135,54 @@ def get_coverage(
     window: Between,
     level: Level = None,
     swath_m: Swath = None,
+    by: By = None,
     geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
 ) -> Response:
     """Every grid of a level with its figures over a window (default: the last 7 days).
 
     With `outside_s` and `unknown_s` of `totals`, which are what no grid of this level has, Σ over
-    these grids of `patrol_s` and `unknown_s` is the tracks' own time. Grids of several levels are
-    to be summed only where none lies in another, whether it has a parent or not. `fixes_from` is
-    there where the window begins before it: older fixes were dropped by retention, but for days
-    that a hold keeps, so that what the figures say of the time before is less than was patrolled.
+    these grids of `patrol_s` and `unknown_s` is the tracks' own time, to the last microsecond; a
+    grid that others lie in is these plus its `rest`. Grids of several levels are to be summed only
+    where none lies in another, whether it has a parent or not. `parts`, where asked for `by` one,
+    has the same figures part by part. `fixes_from` is there where the window begins before it:
+    older fixes were dropped by retention, but for days that a hold keeps, so that what the figures
+    say of the time before is less than was patrolled.
     """
-    asked = Asked.of(service, window, level, swath_m)
-    version = versions.read(connection, coverage.READS)
-    found = measured(service, principal, connection, asked, version)
+    asked = question(service, window, level, swath_m, by)
+    told = measured(service, principal, connection, asked)
+    found = told.measured
     shown = features(found.grids, geometry=geometry)
+    for one, own in zip(shown, _beside(found), strict=True):
+        properties = one["properties"]
+        assert isinstance(properties, dict)
+        properties |= own
     payload = collection(
-        shown, totals=found.totals, level=asked.level, swath_m=asked.swath_m,
+        shown, totals=found.totals, level=asked.level, **swaths(service, asked),
         **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
         **_missing(connection, asked.start),
     )  # fmt: skip
-    return answer(request, payload, version)
+    return answer(request, payload, told.version)
+
+
+def swaths(service: Service, asked: Question) -> dict[str, object]:
+    """The swath; where kinds of unit have their own, each of them."""
+    of_kind = asked.swaths_m(service.region)
+    one = set(of_kind.values())
+    return {"swath_m": one.pop()} if len(one) == 1 else {"swath_m": None, "swaths_m": of_kind}
+
+
+def _beside(found: coverage.Measured) -> list[dict[str, object]]:
+    """What grids say beside their figures: the rest of those that others lie in, and parts."""
+    rest = {i: _plain(row) for i, row in found.rest.to_dict("index").items()}
+    parts = {
+        word: [_plain(row) for row in frame.to_dict("records")]
+        for word, frame in found.parts.items()
+    }
+    beside: list[dict[str, object]] = []
+    for n, i in enumerate(found.grids.index):
+        own: dict[str, object] = {"rest": rest[i]} if i in rest else {}
+        beside.append(own | ({"parts": {w: rows[n] for w, rows in parts.items()}} if parts else {}))
+    return beside
 
 
 def _missing(connection: Connection, start: datetime) -> dict[str, object]:

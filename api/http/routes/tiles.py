@@ -14,9 +14,10 @@ from api.http import schemas
 from api.http.answers import JSON, MVT, Between, answer, rfc3339, right_of, tagged
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from api.http.routes.coverage import Asked, Level, Swath, measured, told
+from api.http.routes.coverage import Level, Swath, measured, question, swaths, told
 from api.http.tiledoor import cache_status, tile_answer
 from layers import coverage, places, tiles, versions
+from layers.coverage import Question
 from layers.db.engine import Principal, acting
 from layers.places import hierarchy
 from layers.tiles import Key
@@ -79,7 +80,7 @@ async def tile(
     if not with_coverage:
         return await tile_answer(request, service, principal, named, z, x, y)
     tiles.check(named, z, x, y)
-    asked = Asked.of(service, window, level, swath_m)
+    asked = question(service, window, level, swath_m)
     cells, version, kept = await to_thread.run_sync(_cells, service, principal, asked, v)
     key = Key(right=right_of(principal), layers=named, z=z, x=x, y=y, beside=cells.beside(z))
     stored, drawn_before = await service.tiles.ask(principal, key)
@@ -95,7 +96,7 @@ async def tile(
 
 
 def _cells(
-    service: Service, principal: Principal, asked: Asked, v: str | None
+    service: Service, principal: Principal, asked: Question, v: str | None
 ) -> tuple[tiles.Cells, DataVersion, bool]:
     """The cells with their figures over a window, ready for tiles; whether these were kept.
 
@@ -105,12 +106,11 @@ def _cells(
     held = told(service, principal, asked, v) if v else None
     if held is None:
         with acting(service.engine, principal, "patrolgrid_read") as connection:
-            version = versions.read(connection, coverage.READS)
-            held = measured(service, principal, connection, asked, version), version
-    found, version = held
-    key = ("tiles", right_of(principal), found.digest, asked)
+            held = measured(service, principal, connection, asked)
+    grids = held.measured.grids
+    key = ("tiles", right_of(principal), held.digest, asked)
     kept = service.kept.peek(key) is not None
-    return service.kept.get(key, lambda: tiles.Cells.of(found.grids)), version, kept
+    return service.kept.get(key, lambda: tiles.Cells.of(grids)), held.version, kept
 
 
 def _type(layer: str, field: str) -> str:
@@ -139,12 +139,14 @@ def tilejson(
     query = {"layers": ",".join(shown)}
     if with_coverage:
         # Named here, so that all tiles of a map are of one window.
-        asked = Asked.of(service, window, level, swath_m)
+        asked = question(service, window, level, swath_m)
         hierarchy.check_level(connection, asked.level, service.region.level_names)
         query |= {
             "from": rfc3339(asked.start) or "", "to": rfc3339(asked.end) or "",
-            "level": asked.level, "swath_m": f"{asked.swath_m:g}",
+            "level": asked.level,
         }  # fmt: skip
+        swath = swaths(service, asked)["swath_m"]
+        query |= {"swath_m": f"{swath:g}"} if swath is not None else {}
     base = (service.settings.public_url or str(request.base_url)).rstrip("/")
     bounds = tiles.extent(connection, [*named, *(["grids"] if with_coverage else [])])
     payload = {

@@ -1,0 +1,217 @@
+"""Spells: what units did for some time, kept so that those that follow each other make one.
+
+Whether a fix is an outlier, and what lies between two, is said by the fixes on both sides. So a
+spell holds what its fixes alone decide (steps between fixes that have others on both sides), and
+at its edges the few fixes themselves: what these did is decided when a spell is joined with its
+neighbours. Joined in any order, cut anywhere, the same fixes give the same to the last digit, so
+a spell that is kept is good for as long as no fix within it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.coverage.ground import Flags, Floats, Ints
+from geo.coverage.lattice import Lattice
+from geo.coverage.paths import BEGIN, GAP, LEG, Path
+from geo.coverage.swept import Swept
+from geo.coverage.walk import PIECE, Pieces
+from geo.tracks import Track
+
+#: What a fix at an edge is: one of all that its unit has in the spell, or of those at its
+#: beginning or end.
+ALL, HEAD, TAIL = 0, 1, 2
+
+
+class Fixes(NamedTuple):
+    """Fixes, by unit and time, each column one array."""
+
+    unit: NDArray[np.int32]  #: by number
+    time_us: Ints  #: microseconds since 1970, UTC
+    lon: Floats
+    lat: Floats
+    patrol: NDArray[np.int32]  #: by number; 0 without
+
+    def take(self, at: NDArray[np.generic]) -> Fixes:
+        """Some of them."""
+        return Fixes(*(column[at] for column in self))
+
+    @classmethod
+    def none(cls) -> Fixes:
+        """No fix at all."""
+        return cls(
+            np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0),
+            np.empty(0, np.int32),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pace:
+    """What tells legs from gaps, by unit."""
+
+    number: Ints  #: ascending
+    max_gap_s: Floats
+    top_speed_ms: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What paths come to."""
+
+    pieces: Pieces  #: by unit and time
+    swept: Mapping[tuple[str, Lattice], Swept]  #: by who swept it
+
+    @classmethod
+    def together(cls, several: Sequence[Seen]) -> Seen:
+        """What all of them come to."""
+        pieces = np.concatenate([np.empty(0, PIECE), *(one.pieces for one in several)])
+        keys = {key for one in several for key in one.swept}
+        return cls(
+            pieces=pieces[np.lexsort((pieces["start_us"], pieces["unit"]))],
+            swept={
+                key: Swept.union(key[1], [one.swept[key] for one in several if key in one.swept])
+                for key in sorted(keys)
+            },
+        )  # fmt: skip
+
+
+#: What turns a path into pieces and swept ground.
+See = Callable[[Path], Seen]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spell:
+    """What units did for some time."""
+
+    seen: Seen  #: what its fixes alone decide
+    edges: Fixes  #: by unit and time
+    part: NDArray[np.uint8]  #: of each edge: ALL, HEAD or TAIL
+
+    @classmethod
+    def of(cls, fixes: Fixes, pace: Pace, see: See) -> Spell:
+        """The spell of fixes, all of one time, one a unit and moment."""
+        whole = cls(
+            seen=Seen.together([]), edges=fixes, part=np.full(len(fixes.unit), ALL, np.uint8)
+        )
+        return whole if not len(fixes.unit) else cls.joined([whole], pace, see)
+
+    @classmethod
+    def joined(cls, spells: Sequence[Spell], pace: Pace, see: See) -> Spell:
+        """Spells of which none has fixes within another."""
+        if not any(len(one.edges.unit) for one in spells):
+            return cls(seen=Seen.together([]), edges=Fixes.none(), part=np.empty(0, np.uint8))
+        runs = _Runs.of(spells)
+        steps = runs.decided(pace)
+        found = [see(steps.path)] if (steps.path.kind != BEGIN).any() else []
+        return cls(
+            seen=Seen.together([*(one.seen for one in spells), *found]),
+            edges=runs.fixes.take(steps.edge), part=steps.part,
+        )  # fmt: skip
+
+    def ended(self, pace: Pace, see: See) -> Seen:
+        """All that the fixes come to: the first and the last of a unit always count."""
+        if not len(self.edges.unit):
+            return self.seen
+        left = see(_Runs.ends(self).decided(pace).path)
+        return Seen.together([self.seen, left])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Steps:
+    path: Path  #: the steps that are decided
+    edge: Ints  #: the fixes that decide others
+    part: NDArray[np.uint8]  #: of each of these
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Runs:
+    """Fixes of one unit each, after one another, with nothing known of what is between them."""
+
+    fixes: Fixes
+    run: Ints  #: of each fix
+    open_left: Flags  #: of each run: whether there may be fixes before it
+    open_right: Flags  #: and after it
+
+    @classmethod
+    def of(cls, spells: Sequence[Spell]) -> _Runs:
+        """The edges of spells as they meet: a spell's own inside parts its head and its tail."""
+        fixes = Fixes(*map(np.concatenate, zip(*(one.edges for one in spells), strict=True)))
+        part = np.concatenate([one.part for one in spells])
+        order = np.lexsort((fixes.time_us, fixes.unit))
+        fixes, part = fixes.take(order), part[order]
+        new = np.ones(len(part), dtype=bool)
+        new[1:] = (fixes.unit[1:] != fixes.unit[:-1]) | ((part[1:] == TAIL) & (part[:-1] == HEAD))
+        first = np.flatnonzero(new)
+        last = np.r_[first[1:], len(part)] - 1
+        return cls(
+            fixes=fixes, run=np.cumsum(new) - 1, open_left=part[first] != TAIL,
+            open_right=part[last] != HEAD,
+        )  # fmt: skip
+
+    @classmethod
+    def ends(cls, spell: Spell) -> _Runs:
+        """The edges of a spell that no other follows."""
+        runs = cls.of([spell])
+        shut = np.zeros(len(runs.open_left), dtype=bool)
+        return cls(fixes=runs.fixes, run=runs.run, open_left=shut, open_right=shut)
+
+    def decided(self, pace: Pace) -> _Steps:
+        """The steps between fixes of which is known whether they are outliers."""
+        fixes, count = self.fixes, len(self.open_left)
+        first = np.searchsorted(self.run, np.arange(count))
+        last = np.searchsorted(self.run, np.arange(count), side="right") - 1
+        own = np.searchsorted(pace.number, fixes.unit[first])
+        track = Track.of_arrays(
+            [""] * count, self.run, fixes.time_us, fixes.lon, fixes.lat,
+            np.full(len(self.run), np.nan),
+            max_gap_s=pace.max_gap_s[own], top_speed_ms=pace.top_speed_ms[own],
+        )  # fmt: skip
+        # The ends of a run that others may lie beyond are not known yet.
+        known = ~(self.open_left[track.unit] & (track.row == first[track.unit]))
+        known &= ~(self.open_right[track.unit] & (track.row == last[track.unit]))
+        some = np.unique(track.unit[known])
+        begin, end = np.full(count, -1), np.full(count, -1)
+        begin[some] = track.row[known][np.searchsorted(track.unit[known], some)]
+        end[some] = track.row[known][np.searchsorted(track.unit[known], some, side="right") - 1]
+        at = np.flatnonzero(known)
+        edge, part = self._edges(first, last, begin, end)
+        return _Steps(path=self._path(track, at, begin), edge=edge, part=part)
+
+    def _path(self, track: Track, at: Ints, begin: Ints) -> Path:
+        row = track.row[at]
+        kind = np.where(track.is_leg, LEG, GAP)[at]
+        patrol = self.fixes.patrol[row]
+        before = np.r_[patrol[:1], patrol[:-1]]
+        return Path(
+            unit=self.fixes.unit[row], time_us=track.time_us[at],
+            lon=track.lon[at], lat=track.lat[at],
+            kind=np.where(row == begin[track.unit[at]], BEGIN, kind).astype(np.uint8),
+            length_um=np.where(kind == LEG, np.rint(track.step_m[at] * 1e6), 0).astype(np.int64),
+            patrol=np.where((kind == LEG) | (before == patrol), before, 0).astype(np.int32),
+        )  # fmt: skip
+
+    def _edges(
+        self, first: Ints, last: Ints, begin: Ints, end: Ints
+    ) -> tuple[Ints, NDArray[np.uint8]]:
+        """The fixes from the open ends of runs to where steps are decided; all where none is."""
+        undecided = np.flatnonzero(begin < 0)
+        left = np.flatnonzero(self.open_left & (begin >= 0))
+        right = np.flatnonzero(self.open_right & (begin >= 0))
+        spans = [
+            (first[undecided], last[undecided], ALL), (first[left], begin[left], HEAD),
+            (end[right], last[right], TAIL),
+        ]  # fmt: skip
+        begins = np.concatenate([a for a, _, _ in spans])
+        counts = np.concatenate([b for _, b, _ in spans]) - begins + 1
+        parts = np.concatenate([np.full(len(a), part, np.uint8) for a, _, part in spans])
+        offset = np.repeat(np.cumsum(counts) - counts, counts)
+        edge = np.repeat(begins, counts) + np.arange(counts.sum()) - offset
+        part = np.repeat(parts, counts)
+        # A fix may be the last of a head and the first of a tail: the head comes first.
+        order = np.lexsort((part, edge))
+        return edge[order], part[order]

@@ -1,0 +1,12 @@
+"""Coverage of the stored grids and border by the stored fixes, over a window."""
+
+from layers.coverage.border import measure_border as measure_border
+from layers.coverage.known import known as known
+from layers.coverage.measure import Measured as Measured
+from layers.coverage.measure import measure as measure
+from layers.coverage.question import Part as Part
+from layers.coverage.question import Question as Question
+
+#: The layers that a coverage answer is read from.
+READS = ("fixes", "grids", "units")
+BORDER_READS = ("border", "fixes", "units")
