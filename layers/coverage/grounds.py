@@ -67,10 +67,10 @@ class Grounds:
                 position[cell] = position[parent]
         return np.r_[position, -1]
 
-    def plots(self, level: str, swath_m: float) -> list[tuple[Plots, Ints]]:
-        """The grids of a level on their lattices, each with their positions."""
+    def plots(self, level: str | None, swath_m: float) -> list[tuple[Plots, Ints]]:
+        """The grids of a level (None: all) on their lattices, each with their positions."""
         key = (level, swath_m)
         if key not in self._plots:
-            polygons = self.of_level(level).geometry.to_numpy()
-            self._plots[key] = plots_of(polygons, swath_m)
+            grids = self.grids if level is None else self.of_level(level)
+            self._plots[key] = plots_of(grids.geometry.to_numpy(), swath_m)
         return self._plots[key]

@@ -7,11 +7,11 @@ import hashlib
 from sqlalchemy import Connection, text
 
 from layers import versions
+from layers.coverage.moments import DAY_US
 from layers.coverage.question import Question
-from layers.coverage.reading import Units, beside
+from layers.coverage.reading import beside
+from layers.coverage.units import Units
 from layers.fixes.plain import micros, moment
-
-_DAY_US = 86_400_000_000
 
 
 def known(connection: Connection, question: Question) -> str:
@@ -24,15 +24,15 @@ def known(connection: Connection, question: Question) -> str:
     told = hashlib.blake2b(digest_size=16)
     told.update(versions.read(connection, ["grids", "units"]).data_version.encode())
     # Whole days by their versions, the rest of a day by what there is of it.
-    first, last = -(-start_us // _DAY_US), end_us // _DAY_US
+    first, last = -(-start_us // DAY_US), end_us // DAY_US
     if first <= last:
         told.update(versions.of_days(connection, first, last - 1).encode())
-        told.update(_sum(connection, start_us, first * _DAY_US).encode())
-        told.update(_sum(connection, last * _DAY_US, end_us).encode())
+        told.update(_sum(connection, start_us, first * DAY_US).encode())
+        told.update(_sum(connection, last * DAY_US, end_us).encode())
     else:
         told.update(_sum(connection, start_us, end_us).encode())
-    units = Units.read(connection)
-    for number, rows in sorted(beside(connection, units.number, start_us, end_us).items()):
+    around = beside(connection, Units.read(connection).number, start_us, end_us)
+    for number, rows in sorted(zip(around.units, around.rows, strict=True)):
         told.update(number.to_bytes(4, "big") + len(rows).to_bytes(4, "big") + rows)
     return told.hexdigest()
 

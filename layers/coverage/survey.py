@@ -1,0 +1,98 @@
+"""The survey: what paths come to, piece by piece and by who swept the ground."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.coverage import paths
+from geo.coverage.ground import Flags, Ints
+from geo.coverage.lattice import Lattice
+from geo.coverage.paths import Path
+from geo.coverage.spells import Pace, Seen
+from geo.coverage.swept import Plots, Swept
+from geo.tracks.columns import as_times
+from layers.coverage.grounds import Grounds
+from layers.coverage.moments import hours, midnights
+from layers.coverage.question import Part
+from layers.coverage.units import Units
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Survey:
+    """How paths of a window are looked at."""
+
+    grounds: Grounds
+    units: Units
+    zone: ZoneInfo
+    start_us: int
+    end_us: int
+    level: str | None  #: whose grids are measured; None: those of all levels
+    swaths_m: Mapping[str, float]  #: full width by kind of unit
+    by: Part | None = None  #: by what swept ground is told apart; None and "mode": by kind
+    label: str = ""  #: before the words of who swept
+
+    @property
+    def pace(self) -> Pace:
+        """What tells legs from gaps."""
+        return Pace(
+            number=self.units.number, max_gap_s=self.units.max_gap_s,
+            top_speed_ms=self.units.top_speed_ms,
+        )  # fmt: skip
+
+    @property
+    def plots(self) -> list[tuple[Plots, Ints]]:
+        """The grids on their lattices, as fine as the narrowest swath asks for."""
+        return self.grounds.plots(self.level, min(self.swaths_m.values()))
+
+    def see(self, path: Path) -> Seen:
+        """What paths come to within the window."""
+        slots = hours(self.start_us, self.end_us, self.zone)
+        swept: dict[tuple[str, Lattice], list[Swept]] = {}
+        for word, own, cuts, taken in self._parts(path, slots):
+            for swath_m, some in self._by_swath(own):
+                for plots, _ in self.plots:
+                    found = plots.sweep(some, swath_m, cuts, taken)
+                    swept.setdefault((self.label + word, plots.lattice), []).append(found)
+        return Seen(
+            pieces=self.grounds.terrain.pieces(path, slots),
+            swept={key: Swept.union(key[1], several) for key, several in swept.items()},
+        )
+
+    def words(self) -> NDArray[np.object_]:
+        """Who swept, for each unit, where that is not told by the hour."""
+        return self.units.team if self.by == "team" else self.units.kind
+
+    def _parts(self, path: Path, slots: Ints) -> Iterator[tuple[str, Path, Ints, Flags | None]]:
+        """Who swept, their paths, when these are cut, and what is taken of them."""
+        if self.by == "hour":
+            of_slot = hour_of(slots[:-1], self.zone)
+            for hour in np.unique(of_slot).tolist():
+                at = np.flatnonzero(of_slot == hour)
+                own = paths.during(path, np.column_stack((slots[at], slots[at + 1])))
+                yield f"{hour:02d}", own, slots, np.r_[of_slot == hour, False]
+            return
+        days = midnights(self.start_us, self.end_us, self.zone)
+        for word, own in self._by_unit(path, self.words()):
+            yield word, own, days, None
+
+    def _by_swath(self, path: Path) -> Iterator[tuple[float, Path]]:
+        yield from self._by_unit(path, np.array([self.swaths_m[kind] for kind in self.units.kind]))
+
+    def _by_unit(self, path: Path, of_unit: NDArray[Any]) -> Iterator[tuple[Any, Path]]:
+        """The path of the units of each word or number, by what each unit has."""
+        words, code = np.unique(of_unit, return_inverse=True)
+        own = code[np.searchsorted(self.units.number, path.unit)]
+        there = np.flatnonzero(np.bincount(own, minlength=len(words)))
+        for n in there.tolist():
+            yield words[n], path if len(there) == 1 else paths.some(path, own == n)
+
+
+def hour_of(time_us: Ints, zone: ZoneInfo) -> Ints:
+    """The local hours (0-23) of moments."""
+    return np.asarray(as_times(time_us.copy()).tz_convert(zone).hour, dtype=np.int64)

@@ -1,0 +1,42 @@
+"""Units as coverage knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from geo.coverage.ground import Floats, Ints
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Units:
+    """Who the units are; those that have left, too."""
+
+    number: Ints  #: ascending
+    kind: NDArray[np.object_]
+    team: NDArray[np.object_]  #: "" without one
+    max_gap_s: Floats
+    top_speed_ms: Floats
+
+    @classmethod
+    def read(cls, connection: Connection) -> Units:
+        """All units that there ever were."""
+        rows = connection.execute(text(
+            "SELECT unit_no, kind, coalesce(team, ''), max_gap_s, top_speed_ms FROM units"
+            " ORDER BY unit_no"
+        )).all()  # fmt: skip
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 5
+        return cls(
+            number=np.array(columns[0], dtype=np.int64), kind=np.array(columns[1], dtype=object),
+            team=np.array(columns[2], dtype=object), max_gap_s=np.array(columns[3], dtype=float),
+            top_speed_ms=np.array(columns[4], dtype=float),
+        )  # fmt: skip
+
+    def take(self, at: NDArray[Any]) -> Units:
+        """Some of them."""
+        return Units(**{name: column[at] for name, column in vars(self).items()})
