@@ -47,8 +47,8 @@ clean:  ## remove what was built, and nothing of the data
 	.venv/bin/uv pip install --system-certs --quiet --compile-bytecode --python $(PYTHON) --require-hashes -r requirements.lock
 	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@$(PYTHON) -m compileall -q api geo layers
-	@echo "compiling what makes tiles, response areas and breaches (a minute or two, once)"
-	@$(PYTHON) -c "from geo import breaches, response, tiles; tiles.warm(); response.warm(); breaches.warm()"
+	@echo "compiling what makes tiles, response areas, breaches and coverage (a minute or two, once)"
+	@$(PYTHON) -c "from geo import breaches, coverage, response, tiles; tiles.warm(); response.warm(); breaches.warm(); coverage.warm()"
 	@touch $@
 
 $(PAGE): .venv/.installed $(PAGE_SOURCES)

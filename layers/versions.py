@@ -38,40 +38,48 @@ def bump(connection: Connection, *layers: str, shard: int = 0) -> None:
     )
 
 
-def bump_fixes(connection: Connection, days: Iterable[int]) -> None:
-    """Move the version of fixes, and those of the days (since 1970, UTC) that they are of.
+def bump_fixes(connection: Connection, hours: Iterable[int]) -> None:
+    """Move the version of fixes, and those of the hours (since 1970, UTC) that they are of.
 
-    Whoever moves that of fixes alone, by ``bump`` or by a trigger, says that any day may have
+    Whoever moves that of fixes alone, by ``bump`` or by a trigger, says that any hour may have
     changed. Call it last, as ``bump``.
     """
-    shards = [0, _EVERY_DAY, *sorted(set(days))]
     raw(connection).execute(
         "INSERT INTO layer_versions AS v (layer, shard, version)"
-        " SELECT CASE nth WHEN 1 THEN 'fixes' ELSE 'fix_days' END, shard, 1"
+        " SELECT CASE nth WHEN 1 THEN 'fixes' ELSE 'fix_hours' END, shard, 1"
         " FROM unnest(%s::int[]) WITH ORDINALITY AS w (shard, nth) ORDER BY nth"
         " ON CONFLICT (layer, shard) DO UPDATE"
         " SET version = v.version + 1, changed_at = clock_timestamp()",
-        [shards],
+        [[0, _EVERY_HOUR, *sorted(set(hours))]],
     )
 
 
 #: The shard that counts how often ``bump_fixes`` was called.
-_EVERY_DAY = -(1 << 31)
+_EVERY_HOUR = -(1 << 31)
 
 
-def of_days(connection: Connection, first: int, last: int) -> str:
-    """The version of the fixes from one day to another (since 1970, UTC), as a text."""
-    rows = connection.execute(
+def of_hours(connection: Connection, first: int, last: int) -> str:
+    """The version of the fixes from one hour to another (since 1970, UTC)."""
+    return connection.execute(
         text(
-            "SELECT layer, shard, version FROM layer_versions WHERE layer = 'fixes'"
-            " OR layer = 'fix_days' AND (shard = :every OR shard BETWEEN :first AND :last)"
-            " ORDER BY layer, shard"
+            f"SELECT {_UNEXPLAINED} || ':' || coalesce(sum(version), 0) FROM layer_versions"
+            " WHERE layer = 'fix_hours' AND shard BETWEEN :first AND :last"
         ),
-        {"every": _EVERY_DAY, "first": first, "last": last},
-    ).all()
-    days = {shard: version for layer, shard, version in rows if layer == "fix_days"}
-    moved = sum(version for layer, _, version in rows if layer == "fixes")
-    return repr((moved - days.pop(_EVERY_DAY, 0), days))
+        {"first": first, "last": last},
+    ).scalar_one()
+
+
+#: How often something moved the version of fixes and did not say which hours.
+_UNEXPLAINED = (
+    "(SELECT coalesce(sum(CASE layer WHEN 'fixes' THEN version ELSE -version END), 0)"
+    f" FROM layer_versions WHERE layer = 'fixes' OR layer = 'fix_hours' AND shard = {_EVERY_HOUR})"
+)
+#: The same as ``of_hours``, of the hours that a row's ``begins`` and ``ends`` touch.
+OF_ROW = (
+    f"{_UNEXPLAINED} || ':' || coalesce((SELECT sum(v.version) FROM layer_versions v"
+    " WHERE v.layer = 'fix_hours' AND v.shard >= floor(extract(epoch FROM begins) / 3600)::int"
+    " AND v.shard < ceil(extract(epoch FROM ends) / 3600)::int), 0)"
+)
 
 
 def read(connection: Connection, layers: Sequence[str]) -> DataVersion:

@@ -18,7 +18,7 @@ from api.http.wire import Protocol
 from api.intake import scan
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
-from geo import breaches, response, tiles
+from geo import breaches, coverage, response, tiles
 from layers.breaches.catching_up import catch_up
 from layers.db import migrate
 from layers.db.engine import make_engine
@@ -85,3 +85,4 @@ def _warm() -> None:
     scan.warm()
     breaches.warm()
     response.warm()
+    coverage.warm()

@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False)
 def worker(
     parent: Annotated[int | None, typer.Option(hidden=True, help="end with this process")] = None,
 ) -> None:
-    """Run the worker alone: webhook deliveries, retention of fixes and housekeeping."""
+    """Run the worker alone: webhook deliveries, retention of fixes, coverage and housekeeping."""
     settings = read_settings()
     region = Region.read(settings.region_file)
     configure_logging(settings)
@@ -30,4 +30,5 @@ def worker(
             url,
             allowed=settings.webhook_allow,
             retention_days=settings.kept_days(region.retention_days),
+            region=region,
         )

@@ -1,5 +1,5 @@
 """The worker: runs the queue's jobs until it is told to stop, takes up what others dropped, and
-drops what is older than it is kept."""
+drops what is older than it is kept, and keeps up what coverage is read from."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from api.jobs.deliver import PAUSES_S, TIMEOUT_S, Courier, make_client
 from api.jobs.queue import COURIER, opened
 from api.jobs.receivers import Network
 from layers import staleness
+from layers.coverage import keeping
 from layers.db.engine import make_engine
 from layers.errors import DatabaseUnavailableError
 from layers.fixes import dropping
 from layers.outbox import deliveries
 from layers.outbox.deliveries import QUEUE
+from layers.region import Region
 
 logger = logging.getLogger("patrolgrid.worker")
 
@@ -46,6 +48,8 @@ class Pace:
     grace_s: float = TIMEOUT_S + 2  #: how long attempts may take to end at a stop
     pauses_s: Sequence[float] = PAUSES_S  #: between the attempts of a delivery
     retention_s: float = 3600.0  #: how often it is looked whether a day is over
+    coverage_s: float = 60.0  #: how often what coverage is read from is made up to date
+    coverage_at_once_s: float = 30.0  #: for how long at most, each time
 
 
 def work(
@@ -55,6 +59,7 @@ def work(
     pace: Pace | None = None,
     tls: ssl.SSLContext | None = None,
     retention_days: float | None = None,
+    region: Region | None = None,
 ) -> None:
     """Run a worker on the database at ``url`` until SIGTERM or SIGINT; attempts are let finish."""
 
@@ -63,8 +68,9 @@ def work(
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run_worker(
-            url, allowed=allowed, stop=stop, pace=pace, tls=tls, retention_days=retention_days
-        )
+            url, allowed=allowed, stop=stop, pace=pace, tls=tls, retention_days=retention_days,
+            region=region,
+        )  # fmt: skip
 
     asyncio.run(until_signalled())
 
@@ -77,18 +83,20 @@ async def run_worker(
     pace: Pace | None = None,
     tls: ssl.SSLContext | None = None,
     retention_days: float | None = None,
+    region: Region | None = None,
 ) -> None:
     """Run a worker until ``stop`` is set; it outlives the database's restarts.
 
     ``allowed``: networks that are not public and that webhooks may go to. ``tls``: the
     authorities that receivers' certificates are verified with; by default the system's.
-    ``retention_days``: for how long fixes are kept; None: for ever.
+    ``retention_days``: for how long fixes are kept; None: for ever. ``region``: for which coverage
+    is kept up; None: it is not.
     """
     pace = pace or Pace()
     async with _courier(url, allowed, pace, tls) as courier:
         while not stop.is_set():
             try:
-                await _shift(url, courier, pace, stop, retention_days)
+                await _shift(url, courier, pace, stop, retention_days, region)
             except (ConnectorException, DBAPIError, PgError, DatabaseUnavailableError) as error:
                 logger.warning("the worker lost the database: %s", type(error).__name__)
             if not stop.is_set():
@@ -117,7 +125,12 @@ async def _courier(
 
 
 async def _shift(
-    url: str, courier: Courier, pace: Pace, stop: asyncio.Event, retention_days: float | None
+    url: str,
+    courier: Courier,
+    pace: Pace,
+    stop: asyncio.Event,
+    retention_days: float | None,
+    region: Region | None,
 ) -> None:
     """Run jobs on one set of connections until ``stop`` is set or the database goes away."""
     async with opened(url) as app:
@@ -146,6 +159,12 @@ async def _shift(
                     _drop_regularly(courier, pace, retention_days), name="retention"
                 )
             )
+        if region is not None:
+            others.append(
+                asyncio.create_task(
+                    _keep_up_regularly(courier, pace, region, stop), name="coverage"
+                )
+            )
         try:
             done, _ = await asyncio.wait([jobs, *others], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -168,6 +187,20 @@ async def _drop_regularly(courier: Courier, pace: Pace, retention_days: float) -
     while True:
         await courier.clerk(partial(dropping.drop, retention_days=retention_days))
         await asyncio.sleep(pace.retention_s)
+
+
+async def _keep_up_regularly(
+    courier: Courier, pace: Pace, region: Region, stop: asyncio.Event
+) -> None:
+    """Keep up what coverage is read from; later than the start, which has enough to do."""
+    while True:
+        await asyncio.sleep(pace.coverage_s)
+        await courier.clerk(
+            partial(
+                keeping.keep_up, region=region, patience_s=pace.coverage_at_once_s,
+                stopping=stop.is_set,
+            )
+        )  # fmt: skip
 
 
 async def rescue(app: App, courier: Courier, *, stalled_s: float) -> int:

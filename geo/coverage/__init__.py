@@ -4,5 +4,6 @@ from geo.coverage.figures import Coverage, coverage
 from geo.coverage.line import border
 from geo.coverage.pieces import split
 from geo.coverage.share import visited_share
+from geo.coverage.warm import warm
 
-__all__ = ["Coverage", "border", "coverage", "split", "visited_share"]
+__all__ = ["Coverage", "border", "coverage", "split", "visited_share", "warm"]

@@ -139,7 +139,7 @@ def lattices(polygons: Geometries, swath_m: float) -> list[tuple[Lattice, Ints]]
     found, group = np.unique(keys, axis=0, return_inverse=True)
     return [
         (
-            Lattice(lon_block=int(i), lat_block=int(j), step_m=_COARSEST_M / _FINER**k),
+            Lattice(lon_block=int(i), lat_block=int(j), step_m=float(_COARSEST_M / _FINER**k)),
             np.flatnonzero(group.ravel() == n),
         )
         for n, (i, j, k, _, _) in enumerate(found)

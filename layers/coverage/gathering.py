@@ -1,46 +1,28 @@
-"""What units did over a window, gathered from the fixes and from the spells that are kept."""
+"""What units did over a window, gathered from the spells that are kept and from the fixes."""
 
 from __future__ import annotations
-
-import os
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from sqlalchemy import Connection
 
 from geo.coverage.spells import Seen, Spell
-from layers.coverage.moments import midnights
-from layers.coverage.reading import Packed, beside, inside
+from layers.coverage.keeping import kept
+from layers.coverage.making import spells_between
+from layers.coverage.reading import beside
 from layers.coverage.survey import Survey
 
-#: Batches of fixes that are worked on at once.
-_JOBS = os.cpu_count() or 1
 
-
-def gathered(connection: Connection, survey: Survey) -> Seen:
-    """All that a survey's window has."""
-    spells = list(spells_between(connection, survey, survey.start_us, survey.end_us))
+def gathered(connection: Connection, survey: Survey, basis: str | None) -> Seen:
+    """All that a survey's window has; ``basis``: of the spells that are kept for it, if any are."""
+    spells: list[Spell] = []
+    at_us = survey.start_us
+    found = [] if basis is None else kept(connection, survey, basis)
+    for one in found:
+        spells.extend(spells_between(connection, survey, at_us, one.start_us, survey.see))
+        spells.append(one.spell)
+        at_us = one.end_us
+    spells.extend(spells_between(connection, survey, at_us, survey.end_us, survey.see))
     around = beside(connection, survey.units.number, survey.start_us, survey.end_us).fixes()
     before = around.time_us < survey.start_us
-    for side in (before, ~before):
-        spells.append(Spell.of(around.take(side), survey.pace, survey.see))
+    sides = (around.take(before), around.take(~before))
+    spells.extend(Spell.of(side, survey.pace, survey.see) for side in sides)
     return Spell.joined(spells, survey.pace, survey.see).ended(survey.pace, survey.see)
-
-
-def spells_between(
-    connection: Connection, survey: Survey, start_us: int, end_us: int
-) -> Iterator[Spell]:
-    """The spells of the fixes from one moment to another; some are made while more are read."""
-
-    def spell(packed: Packed) -> Spell:
-        return Spell.of(packed.fixes(), survey.pace, survey.see)
-
-    days = midnights(start_us, end_us, survey.zone)
-    with ThreadPoolExecutor(_JOBS) as pool:
-        busy: set[Future[Spell]] = set()
-        for packed in inside(connection, survey.units, days):
-            busy.add(pool.submit(spell, packed))
-            while len(busy) > _JOBS:
-                done, busy = wait(busy, return_when=FIRST_COMPLETED)
-                yield from (one.result() for one in done)
-        yield from (one.result() for one in wait(busy).done)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
@@ -52,6 +54,12 @@ class Grounds:
             while len(kept) > _MOST:
                 kept.popitem(last=False)
         return made
+
+    @cached_property
+    def digest(self) -> str:
+        """By what places are known: equal for the same version, of the same grids."""
+        told = "\n".join([self.version, *map(str, self.terrain.ids)])
+        return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
     def of_level(self, level: str) -> gpd.GeoDataFrame:
         """The grids of a level."""

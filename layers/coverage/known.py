@@ -7,7 +7,7 @@ import hashlib
 from sqlalchemy import Connection, text
 
 from layers import versions
-from layers.coverage.moments import DAY_US
+from layers.coverage.moments import HOUR_US
 from layers.coverage.question import Question
 from layers.coverage.reading import beside
 from layers.coverage.units import Units
@@ -17,18 +17,18 @@ from layers.fixes.plain import micros, moment
 def known(connection: Connection, question: Question) -> str:
     """A digest of all that coverage of a window is computed from.
 
-    That is the fixes of its days, those beside it that decide its legs, the units and the grids: a
+    That is the fixes of its hours, those beside it that decide its legs, the units and the grids: a
     fix elsewhere moves the version of all fixes, and leaves this.
     """
     start_us, end_us = micros(question.start), micros(question.end)
     told = hashlib.blake2b(digest_size=16)
     told.update(versions.read(connection, ["grids", "units"]).data_version.encode())
-    # Whole days by their versions, the rest of a day by what there is of it.
-    first, last = -(-start_us // DAY_US), end_us // DAY_US
+    # Whole hours by their versions, the rest of an hour by what there is of it.
+    first, last = -(-start_us // HOUR_US), end_us // HOUR_US
     if first <= last:
-        told.update(versions.of_days(connection, first, last - 1).encode())
-        told.update(_sum(connection, start_us, first * DAY_US).encode())
-        told.update(_sum(connection, last * DAY_US, end_us).encode())
+        told.update(versions.of_hours(connection, first, last - 1).encode())
+        told.update(_sum(connection, start_us, first * HOUR_US).encode())
+        told.update(_sum(connection, last * HOUR_US, end_us).encode())
     else:
         told.update(_sum(connection, start_us, end_us).encode())
     around = beside(connection, Units.read(connection).number, start_us, end_us)

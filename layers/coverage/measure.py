@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from geo.coverage.spells import Seen
 from geo.coverage.swept import Swept
 from geo.coverage.tally import Tally, named
 from geo.coverage.walk import Pieces
+from layers.coverage import keeping
 from layers.coverage.gathering import gathered
 from layers.coverage.grounds import Grounds
 from layers.coverage.question import Question
@@ -29,6 +31,9 @@ from layers.region import Region
 _SHOWN = ("name", "name_zh", "name_mn", "name_en", "level", "parent", "kind", "area_m2", "geometry")
 
 
+Swath = Literal["kept", "computed"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """Every grid of a level with its figures, visited or not, and the totals."""
@@ -37,18 +42,21 @@ class Measured:
     rest: pd.DataFrame  #: of those that others lie in: what is in none of these
     totals: dict[str, float]
     parts: Mapping[str, pd.DataFrame] = field(default_factory=dict)  #: the figures, part by part
+    swept: Swath = "kept"  #: whether ground swept by that swath is kept up, or computed
 
 
 def measure(connection: Connection, region: Region, question: Question) -> Measured:
     """Coverage of the grids of a level; RegionError for no level."""
     hierarchy.check_level(connection, question.level, region.level_names)
     grounds = Grounds.read(connection)
+    label = keeping.label_of(region, question)
     survey = Survey(
         grounds=grounds, units=Units.read(connection), zone=region.timezone,
         start_us=micros(question.start), end_us=micros(question.end), level=question.level,
-        swaths_m=question.swaths_m(region), by=question.by,
+        swaths_m=question.swaths_m(region), by=question.by, label=label or "",
     )  # fmt: skip
-    seen = gathered(connection, survey)
+    basis = None if label is None else keeping.basis(region, grounds)
+    seen = gathered(connection, survey, basis)
     pieces, group = named(seen.pieces), grounds.labels(question.level)
     grids = grounds.of_level(question.level)
     whole = _figures(survey, pieces, group, list(seen.swept.items()))
@@ -56,6 +64,7 @@ def measure(connection: Connection, region: Region, question: Question) -> Measu
         grids=grids[list(_SHOWN)].join(whole), rest=_rest(grounds, question.level, pieces),
         totals=totals(pieces, group[pieces["place"]]),
         parts=_parts(survey, region, seen, pieces) if question.by else {},
+        swept="computed" if label is None else "kept",
     )  # fmt: skip
 
 

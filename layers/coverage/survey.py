@@ -53,16 +53,17 @@ class Survey:
     def see(self, path: Path) -> Seen:
         """What paths come to within the window."""
         slots = hours(self.start_us, self.end_us, self.zone)
+        return Seen(pieces=self.grounds.terrain.pieces(path, slots), swept=self.swept(path, slots))
+
+    def swept(self, path: Path, slots: Ints) -> dict[tuple[str, Lattice], Swept]:
+        """The ground that paths sweep, by who does."""
         swept: dict[tuple[str, Lattice], list[Swept]] = {}
         for word, own, cuts, taken in self._parts(path, slots):
             for swath_m, some in self._by_swath(own):
                 for plots, _ in self.plots:
                     found = plots.sweep(some, swath_m, cuts, taken)
                     swept.setdefault((self.label + word, plots.lattice), []).append(found)
-        return Seen(
-            pieces=self.grounds.terrain.pieces(path, slots),
-            swept={key: Swept.union(key[1], several) for key, several in swept.items()},
-        )
+        return {key: Swept.union(key[1], several) for key, several in swept.items()}
 
     def words(self) -> NDArray[np.object_]:
         """Who swept, for each unit, where that is not told by the hour."""

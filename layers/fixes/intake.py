@@ -208,7 +208,7 @@ def _stored(
     if placed.changed or placed.retold:
         placing.note_newest(stand, placed.new, placed.noted, moment)
         stand.save(connection)
-        versions.bump_fixes(connection, given.days)
+        versions.bump_fixes(connection, given.hours)
     return _receipts(batches, given, placed, quarantined, moved)
 
 

@@ -26,6 +26,7 @@ FIRST_DAY = datetime(1900, 1, 1, tzinfo=UTC)
 #: Doubts that somebody who knows better may overrule: the fix says where and when.
 RELEASABLE = ("zero_zero", "negative_accuracy", "too_inaccurate")
 _UNIT = ("id", "unit_no", "kind", "team", "max_gap_s", "top_speed_ms", "accuracy_m")
+_HOUR_US = 3_600_000_000
 _DAY_US = 86_400_000_000
 Ints = NDArray[np.int64]
 #: By row, why a fix is set aside: none is. To make it anew takes longer than to judge a fix.
@@ -47,6 +48,12 @@ class SortedOut:
     def days(self) -> list[int]:
         """The days (since 1970, UTC) of the sound fixes."""
         found: list[int] = np.unique(self.whole.time_us[self.sound] // _DAY_US).tolist()
+        return found
+
+    @property
+    def hours(self) -> list[int]:
+        """The hours (since 1970, UTC) of the sound fixes."""
+        found: list[int] = np.unique(self.whole.time_us[self.sound] // _HOUR_US).tolist()
         return found
 
 

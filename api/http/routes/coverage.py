@@ -144,9 +144,10 @@ def get_coverage(
     these grids of `patrol_s` and `unknown_s` is the tracks' own time, to the last microsecond; a
     grid that others lie in is these plus its `rest`. Grids of several levels are to be summed only
     where none lies in another, whether it has a parent or not. `parts`, where asked for `by` one,
-    has the same figures part by part. `fixes_from` is there where the window begins before it:
-    older fixes were dropped by retention, but for days that a hold keeps, so that what the figures
-    say of the time before is less than was patrolled.
+    has the same figures part by part. `swept` says whether ground is kept up by that swath, or
+    computed from the fixes, which takes longer. `fixes_from` is there where the window begins
+    before it: older fixes were dropped by retention, but for days that a hold keeps, so that what
+    the figures say of the time before is less than was patrolled.
     """
     asked = question(service, window, level, swath_m, by)
     told = measured(service, principal, connection, asked)
@@ -157,7 +158,7 @@ def get_coverage(
         assert isinstance(properties, dict)
         properties |= own
     payload = collection(
-        shown, totals=found.totals, level=asked.level, **swaths(service, asked),
+        shown, totals=found.totals, level=asked.level, **swaths(service, asked), swept=found.swept,
         **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
         **_missing(connection, asked.start),
     )  # fmt: skip

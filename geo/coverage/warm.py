@@ -1,0 +1,38 @@
+"""Compile ahead of the first coverage."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo import tracks
+from geo.coverage.figures import coverage
+from geo.coverage.spells import Fixes, Pace, Seen, Spell
+
+
+def warm() -> None:
+    """Run every compiled function once: half a minute on a machine that has never done it, a
+    moment where numba's cache has the result."""
+    times = pd.date_range(datetime(2026, 3, 1, tzinfo=UTC), periods=6, freq="5min")
+    # one step that is short, one that bends, and one that is a gap
+    lon = [100.0, 100.001, 100.031, 100.04, 103.0, 103.001]
+    fixes = pd.DataFrame({"unit": "u", "time": times, "lon": lon, "lat": 40.001})
+    units = pd.DataFrame(
+        {"max_gap_s": [600.0], "top_speed_ms": [50.0]}, index=pd.Index(["u"], name="unit")
+    )
+    cells = gpd.GeoDataFrame(
+        {"parent": [None, "a"]}, index=pd.Index(["a", "b"], name="id"), crs=4326,
+        geometry=[shapely.box(100, 40, 100.05, 40.05), shapely.box(100, 40, 100.02, 40.02)],
+    )  # fmt: skip
+    coverage(cells, tracks.legs(fixes, units), swath_m=500.0)
+    pace = Pace(number=np.array([1]), max_gap_s=np.array([600.0]), top_speed_ms=np.array([50.0]))
+    sent = Fixes(
+        np.ones(6, np.int32), np.arange(6) * 300_000_000, np.array(lon), np.full(6, 40.001),
+        np.zeros(6, np.int32),
+    )  # fmt: skip
+    nothing = Seen.together([])
+    Spell.of(sent, pace, lambda _: nothing).ended(pace, lambda _: nothing)

@@ -1,0 +1,228 @@
+"""Spells that are kept: of hours and local days that are over, so that a window is read.
+
+A spell is a matter of the fixes within it, so it is good for as long as their versions, the grids
+and the units are what they were; one that is not is passed over by readers, and made anew by the
+keeper. Nothing is to be told of a change: what is kept can only be late, never wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+from sqlalchemy import Connection, Engine, text
+
+from geo.coverage.paths import Path
+from geo.coverage.spells import Seen, Spell
+from layers import versions
+from layers.coverage.grounds import Grounds
+from layers.coverage.making import spells_between
+from layers.coverage.moments import HOUR_US, midnight
+from layers.coverage.packing import LAYOUT, packed, unpacked
+from layers.coverage.question import Question
+from layers.coverage.survey import Survey
+from layers.coverage.units import Units
+from layers.db.engine import SYSTEM, acting
+from layers.fixes import dropping
+from layers.fixes.plain import micros, moment
+from layers.region import Region
+
+#: Fixes that come so soon after an hour or day is over are waited for.
+_AFTER_US = 120_000_000
+#: Before any fix.
+_FIRST_US = micros(datetime(1800, 1, 1, tzinfo=UTC))
+#: Hours are kept of so many days, and those before as days.
+_HOURS_OF_DAYS = 2
+_GOOD = f"""
+SELECT begins, ends, units, ways FROM coverage_spells
+WHERE begins >= :begins AND ends <= :ends AND basis = :basis AND version = {versions.OF_ROW}
+ORDER BY begins, ends DESC
+"""
+_KEEP = text(
+    "INSERT INTO coverage_spells (begins, ends, basis, version, units, ways, content) VALUES"
+    " (:begins, :ends, :basis, :version, :units, :ways, :content)"
+    " ON CONFLICT (begins, ends) DO UPDATE SET basis = excluded.basis, version = excluded.version,"
+    " units = excluded.units, ways = excluded.ways, content = excluded.content"
+)
+
+
+def swaths_m(region: Region) -> dict[str, Mapping[str, float]]:
+    """The swaths that ground is kept for, by name: each kind's own, and those that are one for
+    all."""
+    own = {word: kind.swath_m or region.swath_m for word, kind in region.kinds.items()}
+    found: dict[str, Mapping[str, float]] = {"": own}
+    for swath_m in region.kept_swaths_m:
+        alike = dict.fromkeys(own, swath_m)
+        if alike not in found.values():
+            found[f"{swath_m:g}/"] = alike
+    return found
+
+
+def label_of(region: Region, question: Question) -> str | None:
+    """Before which words the ground that a question asks for is kept; None: it is not."""
+    if question.by not in {None, "mode"}:
+        return None
+    asked = question.swaths_m(region)
+    return next((label for label, own in swaths_m(region).items() if own == asked), None)
+
+
+def basis(region: Region, grounds: Grounds) -> str:
+    """What spells are made by, beside fixes and units."""
+    told = repr((LAYOUT, grounds.digest, str(region.timezone), swaths_m(region)))
+    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A spell and when it was."""
+
+    start_us: int
+    end_us: int
+    spell: Spell
+
+
+def kept(connection: Connection, survey: Survey, by: str) -> list[Kept]:
+    """The good spells within a survey's window, one after another; what they hold for it."""
+    chosen: list[tuple[datetime, datetime]] = []
+    for begins, ends in _good(connection, survey.units, by, survey.start_us, survey.end_us):
+        if not chosen or begins >= chosen[-1][1]:
+            chosen.append((begins, ends))
+    return [_read(connection, begins, ends, survey) for begins, ends in chosen]
+
+
+def _good(
+    connection: Connection, units: Units, by: str, start_us: int, end_us: int
+) -> list[tuple[datetime, datetime]]:
+    """When the spells of a window are that are as if they were made now, the longer ones first."""
+    asked = {"begins": moment(start_us), "ends": moment(end_us), "basis": by}
+    return [
+        (row.begins, row.ends)
+        for row in connection.execute(text(_GOOD), asked)
+        if units.ways(np.array(row.units, dtype=np.int64)) == row.ways
+    ]
+
+
+def _read(connection: Connection, begins: datetime, ends: datetime, survey: Survey) -> Kept:
+    content: bytes = connection.execute(
+        text("SELECT content FROM coverage_spells WHERE begins = :begins AND ends = :ends"),
+        {"begins": begins, "ends": ends},
+    ).scalar_one()
+    spell = unpacked(content)
+    wanted = {plots.lattice for plots, _ in survey.plots}
+    names = {survey.label + kind for kind in survey.swaths_m}
+    swept = {
+        key: one for key, one in spell.seen.swept.items() if key[0] in names and key[1] in wanted
+    }
+    return Kept(
+        start_us=micros(begins), end_us=micros(ends),
+        spell=replace(spell, seen=replace(spell.seen, swept=swept)),
+    )  # fmt: skip
+
+
+def keep_up(
+    engine: Engine,
+    region: Region,
+    *,
+    now: datetime | None = None,
+    patience_s: float = 60.0,
+    stopping: Callable[[], bool] = lambda: False,
+) -> int:
+    """Make the spells that are missing or not good any more, the newest first; how many were made.
+
+    Ends after about ``patience_s``, or when it is ``stopping``; the next run goes on. Two at once
+    do the same work twice, and harm nothing.
+    """
+    until = time.monotonic() + patience_s
+    now_us, made = micros(now or datetime.now(UTC)), 0
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+        _forget(connection, now_us, region)
+    with acting(engine, SYSTEM, "patrolgrid_read") as connection:
+        by, units = basis(region, Grounds.read(connection)), Units.read(connection)
+        good = set(_good(connection, units, by, _FIRST_US, now_us))
+        due = list(_due(connection, region, now_us))
+    for start_us, end_us in due:
+        if (moment(start_us), moment(end_us)) in good:
+            continue
+        if time.monotonic() > until or stopping():
+            break
+        with acting(engine, SYSTEM, "patrolgrid_read") as connection:
+            row = _row(connection, region, start_us, end_us)
+        with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+            connection.execute(_KEEP, row)
+        made += 1
+    return made
+
+
+def _row(connection: Connection, region: Region, start_us: int, end_us: int) -> dict[str, object]:
+    """A spell as it is kept."""
+    grounds, units = Grounds.read(connection), Units.read(connection)
+    spell = _made(connection, region, grounds, units, start_us, end_us)
+    numbers = np.unique(spell.edges.unit).astype(np.int64)  # whoever has a fix has an edge
+    hours = start_us // HOUR_US, -(-end_us // HOUR_US) - 1
+    return {
+        "begins": moment(start_us), "ends": moment(end_us), "basis": basis(region, grounds),
+        "version": versions.of_hours(connection, *hours), "units": numbers.tolist(),
+        "ways": units.ways(numbers), "content": packed(spell),
+    }  # fmt: skip
+
+
+def _made(
+    connection: Connection, region: Region, grounds: Grounds, units: Units, start_us: int,
+    end_us: int,
+) -> Spell:  # fmt: skip
+    """The spell from one moment to another, with the ground of all swaths that are kept."""
+    first, *others = (
+        Survey(
+            grounds=grounds, units=units, zone=region.timezone, start_us=start_us, end_us=end_us,
+            level=None, swaths_m=own, label=label,
+        )
+        for label, own in swaths_m(region).items()
+    )  # fmt: skip
+
+    def see(path: Path) -> Seen:
+        found = first.see(path)
+        swept = dict(found.swept)
+        for other in others:
+            swept |= other.swept(path, np.array([start_us, end_us]))
+        return replace(found, swept=swept)
+
+    spells = list(spells_between(connection, first, start_us, end_us, see))
+    return Spell.joined(spells, first.pace, see)
+
+
+def _due(connection: Connection, region: Region, now_us: int) -> Iterator[tuple[int, int]]:
+    """The hours and local days that are over and of which there may be fixes, the newest first."""
+    zone, ends_us = region.timezone, now_us - _AFTER_US
+    today = moment(now_us).astimezone(zone).date()
+    recent_us = midnight(today - timedelta(days=_HOURS_OF_DAYS - 1), zone)
+    first_hour, last_hour = -(-recent_us // HOUR_US), ends_us // HOUR_US
+    for hour in range(last_hour - 1, first_hour - 1, -1):
+        yield hour * HOUR_US, (hour + 1) * HOUR_US
+    spans = [(one.start.date(), one.end.date()) for one in dropping.partitions(connection)]
+    days: set[date] = set()
+    for begins, ends in spans:
+        # A local day may begin in the UTC day before.
+        around = (ends - begins).days + 2
+        days.update(begins - timedelta(days=1) + timedelta(days=n) for n in range(around))
+    for day in sorted(days, reverse=True):
+        start_us, end_us = midnight(day, zone), midnight(day + timedelta(days=1), zone)
+        if end_us <= ends_us:
+            yield start_us, end_us
+
+
+def _forget(connection: Connection, now_us: int, region: Region) -> None:
+    """Delete the hours of days that are kept as a whole by now."""
+    today = moment(now_us).astimezone(region.timezone).date()
+    edge_us = midnight(today - timedelta(days=_HOURS_OF_DAYS), region.timezone)
+    connection.execute(
+        text(
+            "DELETE FROM coverage_spells h WHERE h.ends < :edge AND EXISTS (SELECT FROM"
+            " coverage_spells d WHERE d.begins <= h.begins AND d.ends >= h.ends"
+            " AND (d.begins, d.ends) <> (h.begins, h.ends))"
+        ),
+        {"edge": moment(edge_us)},
+    )
