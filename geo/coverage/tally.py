@@ -28,6 +28,20 @@ def runs(pieces: Pieces, group: Ints, bin_of: Ints | None = None) -> Ints:
     return np.cumsum(new) - 1
 
 
+def coalesced(pieces: Pieces) -> Pieces:
+    """The pieces (by unit and time) with those in one that were cut by slots of time alone."""
+    new = np.ones(len(pieces), dtype=bool)
+    new[1:] = pieces["start_us"][1:] != pieces["end_us"][:-1]
+    for name in ("unit", "place", "patrol", "kind"):
+        new[1:] |= pieces[name][1:] != pieces[name][:-1]
+    first = np.flatnonzero(new)
+    out = pieces[first].copy()
+    if len(first):
+        out["end_us"] = pieces["end_us"][np.r_[first[1:], len(pieces)] - 1]
+        out["length_um"] = np.add.reduceat(pieces["length_um"], first)
+    return out
+
+
 def named(pieces: Pieces) -> Pieces:
     """The pieces (by unit and time) with a patrol for each leg: where none is stated, the run of
     legs without a gap that it belongs to."""

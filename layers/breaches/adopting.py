@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from layers import versions
 from layers.breaches.replay import Came
 from layers.db import arrays
 from layers.db.engine import raw
@@ -34,7 +33,6 @@ def adopt(connection: Connection, stand: Standings, place: Ints) -> Came:
     ahead = last[rows.time_us[last] > stand.heads["time"][of[last]]]
     if len(ahead):
         stand_at_newest(connection, stand, rows.unit_no[ahead])
-        versions.bump(connection, "fixes")
     return Came(
         place=of, time_us=rows.time_us, lon=rows.lon, lat=rows.lat,
         accuracy_m=rows.accuracy_m.astype(np.float32),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo.breaches.fences import LONG_AGO_US
+from layers import versions
 from layers.breaches import marks
 from layers.breaches.adopting import adopt
 from layers.breaches.lawbook import Lawbook, lawbook
@@ -131,6 +132,8 @@ def recompute(
     starts = Starts.of(stand, place, dict.fromkeys(place.tolist()))
     written = walk_on(connection, stand, starts, lawbook(connection), region, now, only, came)
     stand.save(connection)
+    # Of fixes that were copied in nobody knows which they are.
+    versions.bump(connection, "fixes")
     return Changes(**written.counts)
 
 

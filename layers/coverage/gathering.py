@@ -15,8 +15,7 @@ def gathered(connection: Connection, survey: Survey, basis: str | None) -> Seen:
     """All that a survey's window has; ``basis``: of the spells that are kept for it, if any are."""
     spells: list[Spell] = []
     at_us = survey.start_us
-    found = [] if basis is None else kept(connection, survey, basis)
-    for one in found:
+    for one in () if basis is None else kept(connection, survey, basis):
         spells.extend(spells_between(connection, survey, at_us, one.start_us, survey.see))
         spells.append(one.spell)
         at_us = one.end_us

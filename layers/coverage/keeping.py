@@ -1,4 +1,4 @@
-"""Spells that are kept: of hours and local days that are over, so that a window is read.
+"""Spells that are kept: of hours, local days and months that are over, so that a window is read.
 
 A spell is a matter of the fixes within it, so it is good for as long as their versions, the grids
 and the units are what they were; one that is not is passed over by readers, and made anew by the
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, text
 
 from geo.coverage.paths import Path
 from geo.coverage.spells import Seen, Spell
+from geo.coverage.tally import coalesced
 from layers import versions
 from layers.coverage.grounds import Grounds
 from layers.coverage.making import spells_between
@@ -35,6 +36,7 @@ from layers.region import Region
 _AFTER_US = 120_000_000
 #: Before any fix.
 _FIRST_US = micros(datetime(1800, 1, 1, tzinfo=UTC))
+_LONGEST_DAY_US = 26 * HOUR_US
 #: Hours are kept of so many days, and those before as days.
 _HOURS_OF_DAYS = 2
 _GOOD = f"""
@@ -85,13 +87,30 @@ class Kept:
     spell: Spell
 
 
-def kept(connection: Connection, survey: Survey, by: str) -> list[Kept]:
+def kept(connection: Connection, survey: Survey, by: str) -> Iterator[Kept]:
     """The good spells within a survey's window, one after another; what they hold for it."""
-    chosen: list[tuple[datetime, datetime]] = []
-    for begins, ends in _good(connection, survey.units, by, survey.start_us, survey.end_us):
-        if not chosen or begins >= chosen[-1][1]:
-            chosen.append((begins, ends))
-    return [_read(connection, begins, ends, survey) for begins, ends in chosen]
+    wanted = {plots.lattice for plots, _ in survey.plots}
+    names = {survey.label + kind for kind in survey.swaths_m}
+    for one in _within(connection, survey.units, by, survey.start_us, survey.end_us):
+        swept = {
+            key: swept for key, swept in one.spell.seen.swept.items()
+            if key[0] in names and key[1] in wanted
+        }  # fmt: skip
+        yield replace(one, spell=replace(one.spell, seen=replace(one.spell.seen, swept=swept)))
+
+
+def _within(
+    connection: Connection, units: Units, by: str, start_us: int, end_us: int
+) -> Iterator[Kept]:
+    """The good spells within a window, the longest of those that begin together."""
+    last = moment(start_us)
+    for begins, ends in _good(connection, units, by, start_us, end_us):
+        if begins >= last:
+            last = ends
+            yield Kept(
+                start_us=micros(begins), end_us=micros(ends),
+                spell=_read(connection, begins, ends),
+            )  # fmt: skip
 
 
 def _good(
@@ -106,21 +125,12 @@ def _good(
     ]
 
 
-def _read(connection: Connection, begins: datetime, ends: datetime, survey: Survey) -> Kept:
+def _read(connection: Connection, begins: datetime, ends: datetime) -> Spell:
     content: bytes = connection.execute(
         text("SELECT content FROM coverage_spells WHERE begins = :begins AND ends = :ends"),
         {"begins": begins, "ends": ends},
     ).scalar_one()
-    spell = unpacked(content)
-    wanted = {plots.lattice for plots, _ in survey.plots}
-    names = {survey.label + kind for kind in survey.swaths_m}
-    swept = {
-        key: one for key, one in spell.seen.swept.items() if key[0] in names and key[1] in wanted
-    }
-    return Kept(
-        start_us=micros(begins), end_us=micros(ends),
-        spell=replace(spell, seen=replace(spell.seen, swept=swept)),
-    )  # fmt: skip
+    return unpacked(content)
 
 
 def keep_up(
@@ -160,21 +170,23 @@ def keep_up(
 def _row(connection: Connection, region: Region, start_us: int, end_us: int) -> dict[str, object]:
     """A spell as it is kept."""
     grounds, units = Grounds.read(connection), Units.read(connection)
-    spell = _made(connection, region, grounds, units, start_us, end_us)
+    by = basis(region, grounds)
+    spell = _made(connection, region, grounds, units, by, start_us, end_us)
     numbers = np.unique(spell.edges.unit).astype(np.int64)  # whoever has a fix has an edge
     hours = start_us // HOUR_US, -(-end_us // HOUR_US) - 1
     return {
-        "begins": moment(start_us), "ends": moment(end_us), "basis": basis(region, grounds),
+        "begins": moment(start_us), "ends": moment(end_us), "basis": by,
         "version": versions.of_hours(connection, *hours), "units": numbers.tolist(),
         "ways": units.ways(numbers), "content": packed(spell),
     }  # fmt: skip
 
 
 def _made(
-    connection: Connection, region: Region, grounds: Grounds, units: Units, start_us: int,
-    end_us: int,
+    connection: Connection, region: Region, grounds: Grounds, units: Units, by: str,
+    start_us: int, end_us: int,
 ) -> Spell:  # fmt: skip
-    """The spell from one moment to another, with the ground of all swaths that are kept."""
+    """The spell from one moment to another, with the ground of all swaths that are kept: of the
+    shorter ones that are kept, and of the fixes where there is none."""
     first, *others = (
         Survey(
             grounds=grounds, units=units, zone=region.timezone, start_us=start_us, end_us=end_us,
@@ -190,37 +202,59 @@ def _made(
             swept |= other.swept(path, np.array([start_us, end_us]))
         return replace(found, swept=swept)
 
-    spells = list(spells_between(connection, first, start_us, end_us, see))
-    return Spell.joined(spells, first.pace, see)
+    spells: list[Spell] = []
+    at_us = start_us
+    for one in _within(connection, units, by, start_us, end_us):
+        spells.extend(spells_between(connection, first, at_us, one.start_us, see))
+        spells.append(one.spell)
+        at_us = one.end_us
+    spells.extend(spells_between(connection, first, at_us, end_us, see))
+    spell = Spell.joined(spells, first.pace, see)
+    if end_us - start_us <= _LONGEST_DAY_US:
+        return spell
+    # Nobody asks a month for its hours.
+    pieces = coalesced(spell.seen.pieces)
+    return replace(spell, seen=replace(spell.seen, pieces=pieces))
 
 
 def _due(connection: Connection, region: Region, now_us: int) -> Iterator[tuple[int, int]]:
-    """The hours and local days that are over and of which there may be fixes, the newest first."""
+    """The hours, local days and months that are over and of which there may be fixes: those of
+    which others are made first, of each the newest first."""
     zone, ends_us = region.timezone, now_us - _AFTER_US
     today = moment(now_us).astimezone(zone).date()
     recent_us = midnight(today - timedelta(days=_HOURS_OF_DAYS - 1), zone)
     first_hour, last_hour = -(-recent_us // HOUR_US), ends_us // HOUR_US
     for hour in range(last_hour - 1, first_hour - 1, -1):
         yield hour * HOUR_US, (hour + 1) * HOUR_US
-    spans = [(one.start.date(), one.end.date()) for one in dropping.partitions(connection)]
-    days: set[date] = set()
-    for begins, ends in spans:
-        # A local day may begin in the UTC day before.
-        around = (ends - begins).days + 2
-        days.update(begins - timedelta(days=1) + timedelta(days=n) for n in range(around))
+    days = _days(connection)
     for day in sorted(days, reverse=True):
         start_us, end_us = midnight(day, zone), midnight(day + timedelta(days=1), zone)
         if end_us <= ends_us:
             yield start_us, end_us
+    for first in sorted({day.replace(day=1) for day in days}, reverse=True):
+        start_us = midnight(first, zone)
+        end_us = midnight((first + timedelta(days=31)).replace(day=1), zone)
+        if end_us <= ends_us:
+            yield start_us, end_us
+
+
+def _days(connection: Connection) -> set[date]:
+    """The local days of which there may be fixes."""
+    days: set[date] = set()
+    for one in dropping.partitions(connection):
+        begins = one.start.date() - timedelta(days=1)  # a local day may begin in the UTC day before
+        days.update(begins + timedelta(days=n) for n in range((one.end - one.start).days + 2))
+    return days
 
 
 def _forget(connection: Connection, now_us: int, region: Region) -> None:
-    """Delete the hours of days that are kept as a whole by now."""
+    """Delete the hours of days that are kept as a whole by now; days are kept for short windows."""
     today = moment(now_us).astimezone(region.timezone).date()
     edge_us = midnight(today - timedelta(days=_HOURS_OF_DAYS), region.timezone)
     connection.execute(
         text(
-            "DELETE FROM coverage_spells h WHERE h.ends < :edge AND EXISTS (SELECT FROM"
+            "DELETE FROM coverage_spells h WHERE h.ends < :edge AND h.ends - h.begins <="
+            " interval '1 hour' AND EXISTS (SELECT FROM"
             " coverage_spells d WHERE d.begins <= h.begins AND d.ends >= h.ends"
             " AND (d.begins, d.ends) <> (h.begins, h.ends))"
         ),

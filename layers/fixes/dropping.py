@@ -59,6 +59,11 @@ class Plan:
     thin: list[Partition] = field(default_factory=list)  #: some of their fixes are deleted
     held: list[Partition] = field(default_factory=list)  #: kept by holds, wholly or in part
 
+    @property
+    def thinned(self) -> list[tuple[datetime, datetime]]:
+        """From when to when the partitions are that are thinned."""
+        return [(one.start, one.end) for one in self.thin]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -97,6 +102,15 @@ def _span(name: str) -> tuple[datetime, datetime]:
     else:
         past = first.replace(year=first.year + 1)
     return _midnight(first), _midnight(past)
+
+
+def _hours(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
+    """The hours (since 1970, UTC) of spans of whole days."""
+    return [
+        hour
+        for start, end in spans
+        for hour in range(int(start.timestamp()) // 3600, int(end.timestamp()) // 3600)
+    ]
 
 
 def _midnight(day: date) -> datetime:
@@ -147,14 +161,16 @@ def drop(engine: Engine, *, retention_days: float, now: datetime | None = None) 
             moved = retention.move_edge(connection, due.edge)
             quarantined = _forget_quarantined(connection, due.edge, moment)
             if moved or quarantined:
-                versions.bump(connection, "fixes")
+                versions.bump_fixes(connection, [])
         dropped, left = _drop_each(engine, turn, moment, retention_days)
         deleted = _thin(engine, due, moment)
         _forget_boxes(engine, due.edge, moment)
         if dropped or deleted:
             with acting(engine, SYSTEM, "patrolgrid_write") as connection:
                 # Again: an answer between the two was read beside the dropping.
-                versions.bump(connection, "fixes")
+                versions.bump_fixes(connection, _hours([*map(_span, dropped), *due.thinned]))
+        if moved or dropped or deleted:
+            _forget_spells(engine, due.edge)
     made = Outcome(
         edge=due.edge, moved=moved, dropped=dropped, deleted=deleted, quarantined=quarantined,
         held=len(due.held), left=left,
@@ -291,6 +307,12 @@ def _forget_boxes(engine: Engine, edge: datetime, moment: datetime) -> None:
         days = [one for one in partitions(connection) if one.end - one.start <= timedelta(days=1)]
         spans += [(one.start, one.end) for one in days]
         boxes.forget(connection, edge, spans)
+
+
+def _forget_spells(engine: Engine, edge: datetime) -> None:
+    """What coverage was read from goes with its fixes; of days that holds keep it is made anew."""
+    with acting(engine, SYSTEM, "patrolgrid_write") as connection:
+        connection.execute(text("DELETE FROM coverage_spells WHERE begins < :edge"), {"edge": edge})
 
 
 def _forget_quarantined(connection: Connection, edge: datetime, moment: datetime) -> int:

@@ -92,7 +92,7 @@ def release(
     if let_through:
         with acting(engine, principal, "patrolgrid_write") as connection:
             quarantine.note_released(connection, let_through, principal.name, moment)
-            versions.bump(connection, "fixes")
+            versions.bump_fixes(connection, [])
     faulty = dict(zip(batch["id"], faults, strict=True)) | outdone
     refused = _refusals({int(i): why for i, why in faulty.items() if isinstance(why, str)})
     return Released(

@@ -23,6 +23,7 @@ from tests.layers.conftest import NOON, Post
 EXAMPLES = int(os.environ.get("PATROLGRID_TEST_EXAMPLES", "8"))
 #: 2026-03-02 of the region, and what is around it.
 DAY = datetime.fromisoformat("2026-03-02T00:00:00+08:00")
+MONTH = (DAY - timedelta(days=1), DAY + timedelta(days=32))
 UNITS = ("a", "b", "c")
 LEVELS = st.sampled_from(["cell", "gacha"])
 _EXAMPLE = itertools.count()
@@ -109,9 +110,9 @@ def test_kept_up_in_any_order_it_is_what_is_computed_afresh(
         sent = fixes[fixes["batch"] == batch].drop(columns="batch")
         banner.send(sent, now=DAY + timedelta(days=30))
         if data.draw(st.booleans()):
-            now = DAY + timedelta(hours=data.draw(st.integers(0, 120)))
+            now = DAY + timedelta(hours=data.draw(st.one_of(st.integers(0, 120), st.just(800))))
             keeping.keep_up(banner.engine, banner.region, now=now)
-        start, end = sorted(data.draw(st.tuples(window, window)))
+        start, end = sorted(data.draw(st.one_of(st.tuples(window, window), st.just(MONTH))))
         by, level = data.draw(st.sampled_from([None, "mode"])), data.draw(LEVELS)
         question = Question(start=start, end=end + timedelta(minutes=1), by=by, level=level)
         assert_same(measured(banner, question), afresh(banner, question))
