@@ -6,6 +6,8 @@ from layers.coverage.measure import Measured as Measured
 from layers.coverage.measure import measure as measure
 from layers.coverage.question import Part as Part
 from layers.coverage.question import Question as Question
+from layers.coverage.series import Every as Every
+from layers.coverage.series import series as series
 
 #: The layers that a coverage answer is read from.
 READS = ("fixes", "grids", "units")

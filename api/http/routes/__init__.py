@@ -18,6 +18,7 @@ from api.http.routes import (
     quarantine,
     rasters,
     response,
+    series,
     subscriptions,
     tiles,
     trackers,
@@ -28,7 +29,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        trackers, quarantine, holds, breaches, presence, coverage, response, events, subscriptions,
-        ogc,
+        trackers, quarantine, holds, breaches, presence, coverage, series, response, events,
+        subscriptions, ogc,
     )
 )  # fmt: skip

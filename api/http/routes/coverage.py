@@ -55,13 +55,13 @@ def features(frame: gpd.GeoDataFrame, *, geometry: bool = True) -> list[dict[str
         feature(
             str(i),
             None if g is None else shapely.geometry.mapping(g),
-            {"id": str(i), **_plain(row)},
+            {"id": str(i), **plain(row)},
         )
         for i, g, row in zip(frame.index, frame.geometry, rows, strict=True)
     ]
 
 
-def _plain(row: dict[str, object]) -> dict[str, object]:
+def plain(row: dict[str, object]) -> dict[str, object]:
     """Missing text is null, not NaN."""
     return {
         name: (None if isinstance(value, float) and value != value else value)  # noqa: PLR0124
@@ -160,7 +160,7 @@ def get_coverage(
     payload = collection(
         shown, totals=found.totals, level=asked.level, **swaths(service, asked), swept=found.swept,
         **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
-        **_missing(connection, asked.start),
+        **missing(connection, asked.start),
     )  # fmt: skip
     return answer(request, payload, told.version)
 
@@ -174,9 +174,9 @@ def swaths(service: Service, asked: Question) -> dict[str, object]:
 
 def _beside(found: coverage.Measured) -> list[dict[str, object]]:
     """What grids say beside their figures: the rest of those that others lie in, and parts."""
-    rest = {i: _plain(row) for i, row in found.rest.to_dict("index").items()}
+    rest = {i: plain(row) for i, row in found.rest.to_dict("index").items()}
     parts = {
-        word: [_plain(row) for row in frame.to_dict("records")]
+        word: [plain(row) for row in frame.to_dict("records")]
         for word, frame in found.parts.items()
     }
     beside: list[dict[str, object]] = []
@@ -186,7 +186,7 @@ def _beside(found: coverage.Measured) -> list[dict[str, object]]:
     return beside
 
 
-def _missing(connection: Connection, start: datetime) -> dict[str, object]:
+def missing(connection: Connection, start: datetime) -> dict[str, object]:
     """Where a window begins before what is stored of its tracks: from when they are whole."""
     edge = retention.edge(connection)
     return {"fixes_from": rfc3339(edge)} if edge is not None and start < edge else {}
@@ -216,6 +216,6 @@ def get_border(
         features(found), segment_m=segment_m, swath_m=swath,
         totals={"length_km": float(length_km.sum()), "visited_km": visited_km},
         **{"from": rfc3339(start), "to": rfc3339(end)},
-        **_missing(connection, start),
+        **missing(connection, start),
     )  # fmt: skip
     return answer(request, payload, versions.read(connection, coverage.BORDER_READS))
