@@ -113,6 +113,11 @@ MISTAKES = [
     ('id = "sarnai"', 'id = "My Region"', r"\[region\] id .*lower-case"),
     ("swath_m = 500", "swath_m = -1", r"\[coverage\] swath_m is -1: give a number above 0"),
     ("swath_m = 500", "swath_m = 400", r"kept_swaths_m lacks swath_m: add 400"),
+    (
+        "[kind.foot]",
+        "[kind.foot]\nswath_m = 0",
+        r"\[kind.foot\] swath_m is 0: give a number above 0",
+    ),
     ("swath_m = 500", "swath = 500", r"\[coverage\] swath_m is missing"),
     ("minutes = [1, 3, 5]", "minutes = [5, 3]", r"\[response\] minutes .*rising"),
     ("minutes = [1, 3, 5]", "minutes = 5", r"\[response\] minutes .*list of numbers"),
