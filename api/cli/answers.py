@@ -44,7 +44,7 @@ def show_coverage(
         asked = coverage.Question(
             start=since, end=until, level=level or region.lowest_level, swath_m=swath_m
         )
-        found = coverage.measure(connection, region, asked)
+        found = coverage.answer(connection, region, asked)
         edge = retention.edge(connection)
     if edge is not None and since < edge:
         typer.echo(f"fixes before {edge.date()} were dropped, but for held days: figures of that"

@@ -3,6 +3,7 @@
 from layers.coverage.border import measure_border as measure_border
 from layers.coverage.known import known as known
 from layers.coverage.measure import Measured as Measured
+from layers.coverage.measure import answer as answer
 from layers.coverage.measure import measure as measure
 from layers.coverage.question import Part as Part
 from layers.coverage.question import Question as Question

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 import geopandas as gpd
@@ -21,7 +22,7 @@ from geo.coverage.walk import Pieces
 from layers.coverage import keeping
 from layers.coverage.gathering import gathered
 from layers.coverage.grounds import Grounds
-from layers.coverage.question import Question
+from layers.coverage.question import Part, Question
 from layers.coverage.survey import Survey, hour_of
 from layers.coverage.units import Units
 from layers.fixes.plain import micros
@@ -45,8 +46,27 @@ class Measured:
     swept: Swath = "kept"  #: whether ground swept by that swath is kept up, or computed
 
 
-def measure(connection: Connection, region: Region, question: Question) -> Measured:
-    """Coverage of the grids of a level; RegionError for no level."""
+def measure(
+    connection: Connection,
+    region: Region,
+    *,
+    start: datetime,
+    end: datetime,
+    level: str,
+    swath_m: float | None = None,
+    by: Part | None = None,
+) -> Measured:
+    """Coverage of the grids of ``level`` from ``start`` to ``end``; RegionError for no level.
+
+    ``swath_m``: full width that all units are taken to see; None: each kind has its own. ``by``:
+    the same part by part, too.
+    """
+    asked = Question(start=start, end=end, level=level, swath_m=swath_m, by=by)
+    return answer(connection, region, asked)
+
+
+def answer(connection: Connection, region: Region, question: Question) -> Measured:
+    """Coverage as it is asked for; RegionError for no level."""
     hierarchy.check_level(connection, question.level, region.level_names)
     grounds = Grounds.read(connection)
     label = keeping.label_of(region, question)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from layers.coverage.measure import Measured, measure
+from layers.coverage.measure import Measured, answer
 from layers.coverage.moments import midnight
 from layers.coverage.question import Question
 from layers.errors import TooMuchError
@@ -41,7 +41,7 @@ def series(
     """
     edges = bins(question.start, question.end, every, region.timezone)
     for start, end in pairwise(edges):
-        found = measure(connection, region, replace(question, start=start, end=end))
+        found = answer(connection, region, replace(question, start=start, end=end))
         if len(found.grids) * (len(edges) - 1) > MOST_ROWS:
             raise TooMuchError
         yield Bin(start=start, end=end, measured=found)

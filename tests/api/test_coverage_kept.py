@@ -19,13 +19,13 @@ WINDOW = {"from": at(0), "to": at(30)}
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """One entry for every time that coverage is really computed."""
     times: list[str] = []
-    real = coverage.measure
+    real = coverage.answer
 
     def counted(*given: Any) -> coverage.Measured:
         times.append("measured")
         return real(*given)
 
-    monkeypatch.setattr(coverage, "measure", counted)
+    monkeypatch.setattr(coverage, "answer", counted)
     return times
 
 

@@ -161,7 +161,7 @@ def stored(url: str, region: Region) -> None:
     def ask(**more: object) -> coverage.Measured:
         asked = Question(**{**vars(question), **more})
         with acting(engine, SYSTEM, "patrolgrid_read") as connection:
-            return coverage.measure(connection, region, asked)
+            return coverage.answer(connection, region, asked)
 
     fresh = ask()
     print(f"from the database: {median_s(ask):.2f} s", flush=True)

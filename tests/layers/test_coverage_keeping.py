@@ -56,7 +56,7 @@ def banner(post: Post) -> Post:
 
 def measured(post: Post, question: Question) -> Measured:
     with acting(post.engine, SYSTEM, "patrolgrid_read") as connection:
-        return coverage.measure(connection, post.region, question)
+        return coverage.answer(connection, post.region, question)
 
 
 def afresh(post: Post, question: Question) -> Measured:

@@ -48,7 +48,7 @@ def patrolled(post: Post) -> Post:
 
 def asked(post: Post, **more: object) -> Measured:
     with acting(post.engine, SYSTEM, "patrolgrid_read") as connection:
-        return coverage.measure(connection, post.region, replace(WHOLE, **more))  # type: ignore[arg-type]
+        return coverage.answer(connection, post.region, replace(WHOLE, **more))  # type: ignore[arg-type]
 
 
 def test_a_grid_is_its_children_and_its_rest(patrolled: Post) -> None:

@@ -112,7 +112,7 @@ def measured(
         digest = coverage.known(connection, asked)
         found = service.kept.get(
             ("coverage of", right, digest, asked),
-            lambda: coverage.measure(connection, service.region, asked),
+            lambda: coverage.answer(connection, service.region, asked),
         )
         return Told(digest=digest, measured=found, version=version)
 
