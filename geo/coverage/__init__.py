@@ -4,6 +4,10 @@ from geo.coverage.figures import Coverage, coverage
 from geo.coverage.line import border
 from geo.coverage.pieces import split
 from geo.coverage.share import visited_share
+from geo.coverage.spells import Fixes, Pace
+from geo.coverage.survey import survey
 from geo.coverage.warm import warm
 
-__all__ = ["Coverage", "border", "coverage", "split", "visited_share", "warm"]
+__all__ = [
+    "Coverage", "Fixes", "Pace", "border", "coverage", "split", "survey", "visited_share", "warm",
+]  # fmt: skip

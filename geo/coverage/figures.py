@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import geopandas as gpd
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from geo.coverage import paths
-from geo.coverage.ground import Ints
+from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import checked_legs, checked_swath, checked_window
 from geo.coverage.paths import LEG
 from geo.coverage.pieces import FOREVER_US, Terrain, slots_of
@@ -38,6 +38,11 @@ class Coverage:
     #: (legs outside all cells), tracks_s (all of the tracks' time), units, patrols (distinct, with
     #: a leg anywhere)
     totals: dict[str, float | int]
+
+    def reindex(self, index: pd.Index) -> Coverage:
+        """The same, its cells in another order."""
+        holders = [name for name in index if name in self.rest.index]
+        return replace(self, by_cell=self.by_cell.reindex(index), rest=self.rest.reindex(holders))
 
 
 def coverage(
@@ -67,14 +72,16 @@ def coverage(
     checked_window(start, end)
     swath_m, rows, terrain = checked_swath(swath_m), checked_legs(legs), Terrain.of(cells)
     path, window = paths.of_legs(rows), slots_of(start, end)
-    pieces = terrain.pieces(path, window)
-    by_cell = _by_cell(terrain, pieces, _whole(window, pieces))
-    polygons = terrain.frame.geometry.to_numpy()
-    by_cell.insert(0, "visited_share", shares(polygons, [(path, swath_m)], slots_of(start, end)))
+    share = shares(terrain.frame.geometry.to_numpy(), [(path, swath_m)], window)
+    return coverage_of(terrain, terrain.pieces(path, window), share, window).reindex(cells.index)
+
+
+def coverage_of(terrain: Terrain, pieces: Pieces, share: Floats, window: Ints) -> Coverage:
+    """The coverage of cells by pieces (by unit and time), whose shares are known."""
+    by_cell = _by_cell(terrain, pieces, _whole(window, pieces)).reindex(terrain.ids)
+    by_cell.insert(0, "visited_share", share)
     return Coverage(
-        by_cell=by_cell.reindex(cells.index),
-        rest=_rest(terrain, pieces).reindex([i for i in cells.index if i in terrain.holders]),
-        totals=totals(pieces, pieces["place"]),
+        by_cell=by_cell, rest=_rest(terrain, pieces), totals=totals(pieces, pieces["place"])
     )
 
 

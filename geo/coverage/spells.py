@@ -10,7 +10,7 @@ a spell that is kept is good for as long as no fix within it changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,9 +37,9 @@ class Fixes(NamedTuple):
     lat: Floats
     patrol: NDArray[np.int32]  #: by number; 0 without
 
-    def take(self, at: NDArray[np.generic]) -> Fixes:
+    def take(self, at: NDArray[np.generic] | slice) -> Fixes:
         """Some of them."""
-        return Fixes(*(column[at] for column in self))
+        return Fixes(self.unit[at], self.time_us[at], self.lon[at], self.lat[at], self.patrol[at])
 
     @classmethod
     def none(cls) -> Fixes:
@@ -63,21 +63,26 @@ class Pace:
 class Seen:
     """What paths come to."""
 
-    pieces: Pieces  #: by unit and time
+    pieces: Pieces
     swept: Mapping[tuple[str, Lattice], Swept]  #: by who swept it
 
     @classmethod
     def together(cls, several: Sequence[Seen]) -> Seen:
         """What all of them come to."""
-        pieces = np.concatenate([np.empty(0, PIECE), *(one.pieces for one in several)])
+        some = [one.pieces for one in several if len(one.pieces)]
         keys = {key for one in several for key in one.swept}
         return cls(
-            pieces=pieces[np.lexsort((pieces["start_us"], pieces["unit"]))],
+            pieces=np.concatenate(some) if some else np.empty(0, PIECE),
             swept={
                 key: Swept.union(key[1], [one.swept[key] for one in several if key in one.swept])
                 for key in sorted(keys)
             },
         )  # fmt: skip
+
+    def sorted(self) -> Seen:
+        """The same with its pieces by unit and time."""
+        order = np.lexsort((self.pieces["start_us"], self.pieces["unit"]))
+        return replace(self, pieces=self.pieces[order])
 
 
 #: What turns a path into pieces and swept ground.
@@ -95,10 +100,13 @@ class Spell:
     @classmethod
     def of(cls, fixes: Fixes, pace: Pace, see: See) -> Spell:
         """The spell of fixes, all of one time, one a unit and moment."""
-        whole = cls(
-            seen=Seen.together([]), edges=fixes, part=np.full(len(fixes.unit), ALL, np.uint8)
-        )
-        return whole if not len(fixes.unit) else cls.joined([whole], pace, see)
+        return cls.joined([cls.whole(fixes)], pace, see)
+
+    @classmethod
+    def whole(cls, fixes: Fixes) -> Spell:
+        """Fixes of which nothing is looked at yet."""
+        part = np.full(len(fixes.unit), ALL, np.uint8)
+        return cls(seen=Seen.together([]), edges=fixes, part=part)
 
     @classmethod
     def joined(cls, spells: Sequence[Spell], pace: Pace, see: See) -> Spell:
@@ -114,11 +122,12 @@ class Spell:
         )  # fmt: skip
 
     def ended(self, pace: Pace, see: See) -> Seen:
-        """All that the fixes come to: the first and the last of a unit always count."""
+        """All that the fixes come to: the first and the last of a unit always count. Pieces by
+        unit and time."""
         if not len(self.edges.unit):
-            return self.seen
+            return self.seen.sorted()
         left = see(_Runs.ends(self).decided(pace).path)
-        return Seen.together([self.seen, left])
+        return Seen.together([self.seen, left]).sorted()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,8 +151,9 @@ class _Runs:
         """The edges of spells as they meet: a spell's own inside parts its head and its tail."""
         fixes = Fixes(*map(np.concatenate, zip(*(one.edges for one in spells), strict=True)))
         part = np.concatenate([one.part for one in spells])
-        order = np.lexsort((fixes.time_us, fixes.unit))
-        fixes, part = fixes.take(order), part[order]
+        if len(spells) > 1:
+            order = np.lexsort((fixes.time_us, fixes.unit))
+            fixes, part = fixes.take(order), part[order]
         new = np.ones(len(part), dtype=bool)
         new[1:] = (fixes.unit[1:] != fixes.unit[:-1]) | ((part[1:] == TAIL) & (part[:-1] == HEAD))
         first = np.flatnonzero(new)

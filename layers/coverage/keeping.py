@@ -213,7 +213,7 @@ def _made(
     if end_us - start_us <= _LONGEST_DAY_US:
         return spell
     # Nobody asks a month for its hours.
-    pieces = coalesced(spell.seen.pieces)
+    pieces = coalesced(spell.seen.sorted().pieces)
     return replace(spell, seen=replace(spell.seen, pieces=pieces))
 
 

@@ -21,11 +21,7 @@ import pandas as pd
 import psycopg
 import shapely
 
-from geo import tracks
-from geo.coverage import figures as engine
-from geo.coverage import paths
-from geo.coverage.pieces import Terrain, slots_of
-from geo.coverage.share import shares
+from geo.coverage import Fixes, Pace, survey
 from layers import coverage
 from layers.coverage import Question, keeping
 from layers.db import arrays
@@ -41,6 +37,11 @@ SWATH_M, SAMPLE, ROUNDS = 500.0, 12, 3
 BEGINS = datetime.fromisoformat("2026-03-01T00:00:00+08:00")
 
 
+def memory_gb() -> float:
+    """The most memory that this process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
 def median_s(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     """Median seconds of some rounds."""
     took = []
@@ -53,18 +54,17 @@ def median_s(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 def from_arrays(day: Day, cells: gpd.GeoDataFrame) -> pd.DataFrame:
     """All figures of a day, from fixes as arrays."""
-    track = tracks.Track.of_arrays(
-        day.names, day.unit, day.time_us, day.lon, day.lat, np.full(len(day.lon), np.nan),
-        max_gap_s=np.full(len(day.names), 600.0), top_speed_ms=np.full(len(day.names), 50.0),
+    fixes = Fixes(
+        day.unit.astype(np.int32), day.time_us, day.lon, day.lat,
+        np.zeros(len(day.lon), dtype=np.int32),
     )  # fmt: skip
-    path = paths.of_track(track, np.zeros(len(track.lon), dtype=np.int32))
-    terrain, window = Terrain.of(cells), slots_of(BEGINS, BEGINS + timedelta(days=1))
-    pieces = terrain.pieces(path, window)
-    found = engine.figures(
-        engine.Tally(pieces, pieces["place"].astype(np.int64), len(cells)), *window.tolist()
-    )
-    polygons = terrain.frame.geometry.to_numpy()
-    return found.assign(visited_share=shares(polygons, [(path, SWATH_M)], window))
+    units = len(day.names)
+    pace = Pace(
+        number=np.arange(units), max_gap_s=np.full(units, 600.0),
+        top_speed_ms=np.full(units, 50.0),
+    )  # fmt: skip
+    ends = BEGINS + timedelta(days=1)
+    return survey(cells, fixes, pace, swath_m=SWATH_M, start=BEGINS, end=ends).by_cell
 
 
 def by_overlay(day: Day, cells: gpd.GeoDataFrame, sample: np.ndarray) -> np.ndarray:
@@ -137,7 +137,10 @@ def main() -> None:
     print(f"{len(day.lon):,} fixes of {options.units:,} units, {len(cells):,} cells", flush=True)
     whole = from_arrays(day, cells)
     ours_s = median_s(lambda: from_arrays(day, cells))
-    print(f"from arrays: {ours_s:.2f} s, {len(day.lon) / ours_s:,.0f} fixes/s", flush=True)
+    print(
+        f"from arrays: {ours_s:.2f} s, {len(day.lon) / ours_s:,.0f} fixes/s; with the fixes and the"
+        f" cells in {memory_gb():.2f} GB of memory at most", flush=True,
+    )  # fmt: skip
     sample = rng.choice(len(cells), SAMPLE, replace=False)
     overlay_s, *theirs = by_overlay(day, cells, sample)
     off = 100 * np.abs(whole["visited_share"].to_numpy()[sample] - theirs).max()
@@ -150,7 +153,6 @@ def main() -> None:
         machine(Path(folder)) as host,
     ):
         stored(fill(host, day, cells), Region.read(ROOT / "fixtures" / "region.toml"))
-    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
 
 
 def stored(url: str, region: Region) -> None:

@@ -114,6 +114,9 @@ def test_a_spell_comes_to_what_the_legs_of_its_fixes_do(story: pd.DataFrame) -> 
     legs = tracks.legs(frame, units)
     start, end = (pd.Timestamp(int(t), unit="us", tz="UTC") for t in WINDOW)
     expected = coverage.coverage(CELLS, legs, swath_m=200.0, start=start, end=end)
+    straight = coverage.survey(CELLS, fixes_of(story), PACE, swath_m=200.0, start=start, end=end)
+    pd.testing.assert_frame_equal(straight.by_cell, expected.by_cell, check_exact=True)
+    assert straight.totals == expected.totals
     seen = Spell.of(fixes_of(story), PACE, see).ended(PACE, see)
     pieces = named(seen.pieces)
     tally = Tally(pieces, pieces["place"].astype(np.int64), len(CELLS))
