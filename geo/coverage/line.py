@@ -17,6 +17,8 @@ from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
 
 #: Edges are cut to this, so that a plane's straight line keeps to the one in lon/lat (0.2 m).
 _MAX_EDGE_DEG = 0.01
+#: What is no longer than this is not unseen.
+_SLIVER_M = 0.001
 #: Passes that follow each other this closely are one stay: their ends are rounded.
 _SAME_MOMENT = pd.Timedelta(milliseconds=1)
 
@@ -45,7 +47,9 @@ def border(
     chainage_end_km, visited_share (0-1 of its length), patrol_s and patrol_m (of legs while they
     are within reach of it), unknown_s (of gaps with both ends within reach), visits (separate stays
     of a unit within reach; such a gap does not end one), patrols and units (distinct),
-    first_visit, last_visit (UTC, NaT if never), geometry (4326).
+    first_visit, last_visit (UTC, NaT if never), the longest part of it that nobody saw
+    (longest_unseen_m, and longest_unseen_start_km where it begins; 0 and NaN if there is none),
+    geometry (4326).
 
     Raises MissingColumnError, NoCrsError, WrongGeometryError, NaiveTimeError, OutOfRangeError.
     """
@@ -188,6 +192,25 @@ def _united(group: Ints, low: Floats, high: Floats) -> pd.Series:
     return pd.Series(new).groupby(group).sum()
 
 
+def _unseen(edges: pd.DataFrame, passes: pd.DataFrame) -> pd.DataFrame:
+    """By stretch, the longest part that no pass sees: ``unseen_m``, and ``at_m`` of the stretch."""
+    whole = edges.groupby(edges["stretch"].astype(np.int64)).agg({"from_m": "min", "to_m": "max"})
+    # A pass at either end, of no length, so that what is unseen lies between two passes.
+    ends = pd.concat([
+        pd.DataFrame({"stretch": whole.index, "low": end.to_numpy(), "high": end.to_numpy()})
+        for end in (whole["from_m"], whole["to_m"])
+    ])  # fmt: skip
+    every = pd.concat([passes[["stretch", "low", "high"]], ends])
+    every = every.sort_values(["stretch", "low", "high"], ignore_index=True)
+    begins = every["high"].groupby(every["stretch"]).cummax().groupby(every["stretch"]).shift()
+    unseen_m = (every["low"] - begins).fillna(0.0).clip(lower=0.0)
+    longest = unseen_m.groupby(every["stretch"]).idxmax()
+    return pd.DataFrame(
+        {"unseen_m": unseen_m[longest].to_numpy(), "at_m": begins[longest].to_numpy()},
+        index=longest.index,
+    ).assign(at_m=lambda found: found["at_m"] - whole["from_m"])
+
+
 def _with_figures(
     stretches: gpd.GeoDataFrame,
     edges: pd.DataFrame,
@@ -218,6 +241,14 @@ def _with_figures(
     filled |= {
         "first_visit": passes.groupby("stretch")["start"].min().reindex(count).array,
         "last_visit": passes.groupby("stretch")["end"].max().reindex(count).array,
+    }
+    unseen = _unseen(edges, passes).reindex(count)
+    # Rounding leaves slivers between passes that meet.
+    some = (unseen["unseen_m"] > _SLIVER_M).to_numpy()
+    begins_km = stretches["chainage_start_km"].to_numpy() + unseen["at_m"].to_numpy() / 1000
+    filled |= {
+        "longest_unseen_m": np.where(some, unseen["unseen_m"], 0.0),
+        "longest_unseen_start_km": np.where(some, begins_km, np.nan),
     }
     out = stretches.assign(**filled)
     return out[[c for c in out.columns if c != "geometry"] + ["geometry"]]

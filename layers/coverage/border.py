@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import geopandas as gpd
@@ -11,11 +12,26 @@ from geo import coverage as engine
 from layers import frames
 from layers.fixes import journeys
 
+#: A stretch as long as any line.
+_ENDLESS_M = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Border:
+    """The border, stretch by stretch and line by line."""
+
+    stretches: gpd.GeoDataFrame  #: as ``geo.coverage.border`` gives them
+    lines: gpd.GeoDataFrame  #: the same, each line as one stretch
+
 
 def measure_border(
     connection: Connection, *, start: datetime, end: datetime, segment_m: float, swath_m: float
-) -> gpd.GeoDataFrame:
+) -> Border:
     """What of each stretch of the border was seen from ``start`` to ``end``."""
     line = frames.places(connection, "border")
     legs = journeys.legs(connection, start=start, end=end)
-    return engine.border(line, legs, segment_m=segment_m, swath_m=swath_m)
+    stretches, lines = (
+        engine.border(line, legs, segment_m=metres, swath_m=swath_m, start=start, end=end)
+        for metres in (segment_m, _ENDLESS_M)
+    )
+    return Border(stretches=stretches, lines=lines)

@@ -88,3 +88,21 @@ def test_an_odd_question_has_an_answer_or_a_reason(admin: httpx.Client) -> None:
                   "to=0001-01-01T00:00:00Z", f"from={at(0)}&to={at(0)}"):  # fmt: skip
         assert admin.get(f"/api/coverage?{query}").status_code == 422, query
     assert admin.get("/api/coverage/border?segment_m=1").status_code == 422
+
+
+def test_the_border_says_where_nobody_looked_for_the_longest_way(admin: httpx.Client) -> None:
+    enrol(admin, "v")
+    line = {"type": "LineString", "coordinates": [[100, 40], [100.2, 40]]}
+    put(admin, "border", feature("north", line, chainage_start_km=50))
+    window = {"from": at(0), "to": at(30), "segment_m": "1000", "swath_m": "400"}
+    before = admin.get("/api/coverage/border", params=window).json()
+    whole_km = before["totals"]["length_km"]
+    assert before["totals"]["longest_unseen_km"] == pytest.approx(whole_km)
+    assert before["longest_unseen"]["chainage_start_km"] == 50
+    # Across it, at a quarter of its way.
+    send(admin, [fix("v", 0, 100.05, 39.99), fix("v", 5, 100.05, 40.01)])
+    told = admin.get("/api/coverage/border", params=window).json()
+    longest = told["longest_unseen"]
+    assert longest["chainage_start_km"] == pytest.approx(50 + whole_km / 4 + 0.2, abs=0.01)
+    assert longest["chainage_end_km"] == pytest.approx(50 + whole_km)
+    assert told["totals"]["visited_km"] == pytest.approx(0.4, abs=0.01)

@@ -64,6 +64,27 @@ def test_a_crossing_sees_a_swath_and_lasts_as_long_as_it_is_near():
     )
 
 
+def test_the_longest_part_that_nobody_saw_is_told_and_where_it_begins():
+    # Two crossings, at 20 and 70 of 100 steps: unseen are 20, 50 and 30 steps, less their swaths.
+    legs = together(path((-10, 20), (10, 20)), path((-10, 70), (10, 70), unit="v"))
+    out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400).iloc[0]
+    assert out["longest_unseen_m"] == pytest.approx(50 * STEP_M - 400, abs=1)
+    assert out["longest_unseen_start_km"] == pytest.approx(
+        700 + (20 * STEP_M + 200) / 1000, abs=1e-3
+    )
+    by_km = coverage.border(MERIDIAN, legs, segment_m=1000, swath_m=400)
+    seen = by_km["visited_share"] * 1000
+    quiet = seen == 0
+    assert quiet.sum() == 8
+    whole_m = (by_km["chainage_end_km"] - by_km["chainage_start_km"]) * 1000
+    assert by_km.loc[quiet, "longest_unseen_m"].to_numpy() == pytest.approx(
+        whole_m[quiet].to_numpy()
+    )
+    along = coverage.border(MERIDIAN, path((0, 0), (0, 100)), segment_m=1e6, swath_m=400).iloc[0]
+    assert along["longest_unseen_m"] == 0
+    assert math.isnan(along["longest_unseen_start_km"])
+
+
 def test_a_standing_unit_sees_a_chord_of_its_disc():
     legs = path((1, 50), (1, 50))
     out = coverage.border(MERIDIAN, legs, segment_m=1e6, swath_m=400).iloc[0]

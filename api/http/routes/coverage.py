@@ -210,12 +210,30 @@ def get_border(
     found = coverage.measure_border(
         connection, start=start, end=end, segment_m=segment_m, swath_m=swath
     )
-    length_km = (found["chainage_end_km"] - found["chainage_start_km"]).to_numpy()
-    visited_km = float((found["visited_share"].to_numpy() * length_km).sum())
+    lines = found.lines
+    length_km = (lines["chainage_end_km"] - lines["chainage_start_km"]).to_numpy()
+    totals = {
+        "length_km": float(length_km.sum()),
+        "visited_km": float((lines["visited_share"].to_numpy() * length_km).sum()),
+        "longest_unseen_km": float(lines["longest_unseen_m"].max() / 1000) if len(lines) else 0.0,
+    }
     payload = collection(
-        features(found), segment_m=segment_m, swath_m=swath,
-        totals={"length_km": float(length_km.sum()), "visited_km": visited_km},
+        features(found.stretches), segment_m=segment_m, swath_m=swath, totals=totals,
+        longest_unseen=_longest_unseen(lines),
         **{"from": rfc3339(start), "to": rfc3339(end)},
         **missing(connection, start),
     )  # fmt: skip
     return answer(request, payload, versions.read(connection, coverage.BORDER_READS))
+
+
+def _longest_unseen(lines: gpd.GeoDataFrame) -> dict[str, object] | None:
+    """Where nobody looked for the longest way; None where every metre was seen."""
+    unseen = lines[lines["longest_unseen_m"] > 0]
+    if unseen.empty:
+        return None
+    row = unseen.loc[unseen["longest_unseen_m"].idxmax()]
+    begins_km = float(row["longest_unseen_start_km"])
+    return {
+        "border": row["border"], "chainage_start_km": begins_km,
+        "chainage_end_km": begins_km + float(row["longest_unseen_m"]) / 1000,
+    }  # fmt: skip
