@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo import earth
+from geo.earth import Geometries
 from geo.errors import (
     MissingColumnError,
     NaiveTimeError,
@@ -46,8 +47,38 @@ def checked_cells(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise WrongGeometryError(
             f"cell {cells.index[broken][0]!r}: invalid polygon ({reason}); repair it first"
         )
+    degrees = gpd.GeoSeries(_in_one_turn(shapes), index=cells.index, crs=earth.LONLAT)
     order = np.argsort(cells.index.astype(str).to_numpy(dtype=object), kind="stable")
     return gpd.GeoDataFrame(geometry=degrees.iloc[order])
+
+
+def _in_one_turn(polygons: Geometries) -> Geometries:
+    """Polygons (degrees) side by side: what lies beyond the date line goes on past 180° east.
+
+    A polygon in two parts is one again, and all are in the turn of longitude of the first.
+    """
+    bounds = shapely.bounds(polygons)
+    if not len(polygons) or bounds[:, 2].max() - bounds[:, 0].min() <= 180:
+        return polygons
+    out = polygons.copy()
+    for n in np.flatnonzero(bounds[:, 2] - bounds[:, 0] > 180):
+        parts = shapely.get_parts(polygons[n])
+        west = shapely.bounds(parts)[:, 2] <= 0
+        if west.any() and not west.all():
+            out[n] = shapely.multipolygons([
+                _turned(part, 1) if beyond else part
+                for part, beyond in zip(parts, west, strict=True)
+            ])  # fmt: skip
+    bounds = shapely.bounds(out)
+    middle = (bounds[:, 0] + bounds[:, 2]) / 2
+    turns = np.round((middle[0] - middle) / 360)
+    for n in np.flatnonzero(turns):
+        out[n] = _turned(out[n], turns[n])
+    return out
+
+
+def _turned(polygon: shapely.Geometry, turns: float) -> shapely.Geometry:
+    return shapely.transform(polygon, lambda xy: xy + np.array([360 * turns, 0.0]))
 
 
 def parents_of(

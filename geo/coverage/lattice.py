@@ -31,6 +31,8 @@ _COARSEST_M, _FINER, _FINEST = 25.0, 4.0, 6
 _MOST_TILES = 2_048
 #: Points across a cell, and across a swath, at least.
 _ACROSS_CELL, _ACROSS_SWATH = 100, 8
+#: But no swath is worth finer points: of so narrow a strip a cell has little, however it lies.
+_FINEST_FOR_SWATH_M = 6.25
 #: Metres in a degree of latitude.
 _DEGREE_M = 111_000.0
 #: Of the WGS 84 ellipsoid.
@@ -125,10 +127,11 @@ def lattices(polygons: Geometries, swath_m: float) -> list[tuple[Lattice, Ints]]
 
     A group is never so wide that its tiles are too many to be laid out side by side.
     """
-    bounds = _turned(polygons)
+    bounds = shapely.bounds(polygons)
     middle = (bounds[:, :2] + bounds[:, 2:]) / 2
     block = np.floor(middle / _BLOCK_DEG)
-    step_m = np.minimum(_breadth_m(polygons, middle[:, 1]) / _ACROSS_CELL, swath_m / _ACROSS_SWATH)
+    for_swath_m = max(swath_m / _ACROSS_SWATH, _FINEST_FOR_SWATH_M)
+    step_m = np.minimum(_breadth_m(polygons, middle[:, 1]) / _ACROSS_CELL, for_swath_m)
     extent_m = (bounds[:, 2:] - bounds[:, :2]).max(axis=1) * _DEGREE_M
     step_m = np.maximum(step_m, extent_m / (_MOST_TILES * TILE))
     finer = np.clip(np.ceil(np.log(_COARSEST_M / step_m) / math.log(_FINER)), 0, _FINEST)
@@ -144,16 +147,6 @@ def lattices(polygons: Geometries, swath_m: float) -> list[tuple[Lattice, Ints]]
         )
         for n, (i, j, k, _, _) in enumerate(found)
     ]
-
-
-def _turned(polygons: Geometries) -> Floats:
-    """Bounds; of what reaches over the date line in two parts, those beyond 180° east."""
-    bounds = shapely.bounds(polygons)
-    for n in np.flatnonzero(bounds[:, 2] - bounds[:, 0] > 180):
-        lon = shapely.get_coordinates(polygons[n])[:, 0]
-        if (lon > 0).any() and (lon < 0).any():
-            bounds[n, 0], bounds[n, 2] = lon[lon > 0].min(), lon[lon < 0].max() + 360
-    return np.asarray(bounds)
 
 
 def _breadth_m(polygons: Geometries, lat: Floats) -> Floats:

@@ -80,5 +80,6 @@ class Grounds:
         key = (level, swath_m)
         if key not in self._plots:
             grids = self.grids if level is None else self.of_level(level)
-            self._plots[key] = plots_of(grids.geometry.to_numpy(), swath_m)
+            polygons = self.terrain.frame.geometry.loc[grids.index].to_numpy()
+            self._plots[key] = plots_of(polygons, swath_m)
         return self._plots[key]

@@ -367,3 +367,27 @@ def test_a_cell_as_wide_as_the_world_is_refused():
     world = gpd.GeoDataFrame(geometry=[shapely.box(-180, -90, 180, 90)], index=["w"], crs=4326)
     with pytest.raises(WrongGeometryError, match="the other side of the earth"):
         coverage.coverage(world, path((0, 0), (1, 1)), swath_m=500)
+
+
+def test_a_cell_on_both_sides_of_the_date_line_is_one():
+    east, west = shapely.box(179.9, 10, 180, 10.1), shapely.box(-180, 10, -179.9, 10.1)
+    other = shapely.box(-179.9, 10, -179.8, 10.1)
+    both = gpd.GeoDataFrame(
+        geometry=[shapely.MultiPolygon([east, west]), other], index=["a", "b"], crs="EPSG:4326"
+    )
+    # Through all of it, from 0.1 degrees before to the middle of the cell beyond.
+    legs = path((0, 0), (1, 0)).assign(lon0=179.8, lat0=10.05, lon1=-179.85, lat1=10.05)
+    legs["length_m"] = geodesic_m(179.8, 10.05, -179.85, 10.05)
+    for order in (both, both.iloc[::-1]):
+        answer = of(order, legs)
+        got = answer.by_cell["patrol_s"].to_dict()
+        assert got == pytest.approx({"a": 600 * 0.2 / 0.35, "b": 600 * 0.05 / 0.35}, abs=0.01)
+        assert answer.by_cell.loc["a", "visits"] == 1
+        assert answer.by_cell.loc["a", "visited_share"] > 0.008
+        assert adds_up(answer, legs)
+
+
+def test_a_swath_of_a_hand_is_no_end_of_memory():
+    cell = cells(a=block(0, 0, 80, 80))
+    answer = coverage.coverage(cell, path((5, 5), (75, 70)), swath_m=0.1)
+    assert 0 <= answer.by_cell.loc["a", "visited_share"] < 0.001

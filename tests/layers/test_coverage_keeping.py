@@ -182,3 +182,14 @@ def test_a_swath_or_part_that_is_not_kept_is_computed_and_says_so(banner: Post) 
     told: Callable[..., str] = lambda **more: measured(banner, Question(**asked, **more)).swept  # type: ignore[arg-type]  # noqa: E731
     assert [told(), told(swath_m=500.0), told(by="mode")] == ["kept"] * 3
     assert [told(swath_m=300.0), told(by="team"), told(by="hour")] == ["computed"] * 3
+
+
+def test_a_region_without_grids_is_kept_up_and_measured(post: Post) -> None:
+    post.enrol("a")
+    post.send(walk("a", DAY, 30, 5), now=DAY + timedelta(days=30))
+    question = Question(start=DAY, end=DAY + timedelta(days=1), level="cell")
+    before = measured(post, question)
+    assert keeping.keep_up(post.engine, post.region, now=DAY + timedelta(days=9)) > 0
+    assert_same(measured(post, question), before)
+    assert before.grids.empty
+    assert before.totals["outside_s"] > 0
