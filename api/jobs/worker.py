@@ -22,10 +22,11 @@ from sqlalchemy.exc import DBAPIError
 from api.jobs.deliver import PAUSES_S, TIMEOUT_S, Courier, make_client
 from api.jobs.queue import COURIER, opened
 from api.jobs.receivers import Network
+from geo.errors import GeoError
 from layers import staleness
 from layers.coverage import keeping
 from layers.db.engine import make_engine
-from layers.errors import DatabaseUnavailableError
+from layers.errors import DatabaseUnavailableError, LayersError
 from layers.fixes import dropping
 from layers.outbox import deliveries
 from layers.outbox.deliveries import QUEUE
@@ -195,12 +196,17 @@ async def _keep_up_regularly(
     """Keep up what coverage is read from; later than the start, which has enough to do."""
     while True:
         await asyncio.sleep(pace.coverage_s)
-        await courier.clerk(
-            partial(
-                keeping.keep_up, region=region, patience_s=pace.coverage_at_once_s,
-                stopping=stop.is_set,
-            )
+        work = partial(
+            keeping.keep_up, region=region, patience_s=pace.coverage_at_once_s,
+            stopping=stop.is_set,
         )  # fmt: skip
+        try:
+            await courier.clerk(work)
+        except (GeoError, LayersError) as error:
+            if isinstance(error, DatabaseUnavailableError):
+                raise
+            # Whoever asks is told the same; everything else goes on.
+            logger.warning("coverage is not kept up: %s", error)
 
 
 async def rescue(app: App, courier: Courier, *, stalled_s: float) -> int:

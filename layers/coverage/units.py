@@ -38,8 +38,11 @@ class Units:
             top_speed_ms=np.array(columns[4], dtype=float),
         )  # fmt: skip
 
-    def ways(self, numbers: Ints) -> int:
-        """By what the legs of some units and what they see are told: equal while that is."""
+    def ways(self, numbers: Ints) -> int | None:
+        """By what the legs of some units and what they see are told: equal while that is; None
+        where there is no such unit any more."""
+        if not np.isin(numbers, self.number).all():
+            return None
         own = self.take(np.searchsorted(self.number, numbers))
         rows = zip(
             own.number.tolist(), own.kind.tolist(), own.max_gap_s.tolist(),

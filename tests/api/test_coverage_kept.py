@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine, text
 
+from api.jobs.worker import Pace, run_worker
+from geo.errors import WrongGeometryError
 from layers import coverage
+from layers.coverage import keeping
+from layers.region import Region
 from tests.api.api_words import at, box, enrol, feature, fix, put, send
+from tests.layers.conftest import REGION
 
 HERE = "/tiles/12/3186/1550.mvt"  # 100.02 E, 40.005 N
 WINDOW = {"from": at(0), "to": at(30)}
@@ -92,3 +98,43 @@ def test_coverage_of_what_was_truncated_is_no_longer_told(
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {table}"))  # of what is empty
     assert _ask(admin) == again
+
+
+def test_the_worker_keeps_it_up_by_itself_and_goes_on_where_it_cannot(
+    admin: httpx.Client, engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(admin, "v")
+    put(admin, "grids", feature("g", box(100.01, 40, 0.02), level="cell"))
+    send(admin, [fix("v", 0, 100.01), fix("v", 7, 100.0222222)])
+    before = _ask(admin)
+    real, refusals = keeping.keep_up, ["cells: one is no polygon; leave it out"]
+
+    def once_refused(*given: object, **more: object) -> int:
+        if refusals:
+            raise WrongGeometryError(refusals.pop())
+        return real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(keeping, "keep_up", once_refused)
+
+    def kept() -> int:
+        with engine.connect() as connection:
+            return int(
+                connection.execute(text("SELECT count(*) FROM coverage_spells")).scalar_one()
+            )
+
+    async def until_kept() -> None:
+        stop = asyncio.Event()
+        pace = Pace(coverage_s=0.1)
+        worker = asyncio.create_task(
+            run_worker(database_url, stop=stop, pace=pace, region=Region.read(REGION))
+        )
+        async with asyncio.timeout(60):
+            while not kept():
+                await asyncio.sleep(0.1)
+        stop.set()
+        await worker
+
+    asyncio.run(until_kept())
+    assert not refusals
+    after = _ask(admin)
+    assert (after["features"], after["totals"]) == (before["features"], before["totals"])

@@ -193,3 +193,15 @@ def test_a_region_without_grids_is_kept_up_and_measured(post: Post) -> None:
     assert_same(measured(post, question), before)
     assert before.grids.empty
     assert before.totals["outside_s"] > 0
+
+
+def test_what_units_made_that_are_gone_is_not_read(banner: Post) -> None:
+    banner.send(walk("c", DAY, 30, 5), now=DAY + timedelta(days=30))
+    question = Question(start=DAY, end=DAY + timedelta(days=1), level="cell")
+    keeping.keep_up(banner.engine, banner.region, now=DAY + timedelta(days=9))
+    assert measured(banner, question).totals["units"] == 1
+    with banner.engine.begin() as connection:
+        connection.execute(text("SET search_path = patrolgrid, public"))
+        connection.execute(text("DELETE FROM fixes"))
+        connection.execute(text("DELETE FROM units WHERE id = 'c'"))
+    assert measured(banner, question).totals["units"] == 0
