@@ -21,7 +21,7 @@ from geo.coverage.spells import Seen, Spell
 from geo.coverage.tally import coalesced
 from layers import versions
 from layers.coverage.grounds import Grounds
-from layers.coverage.making import spells_between
+from layers.coverage.making import folded, spells_between
 from layers.coverage.moments import HOUR_US, midnight
 from layers.coverage.packing import LAYOUT, packed, unpacked
 from layers.coverage.question import Question
@@ -202,14 +202,15 @@ def _made(
             swept |= other.swept(path, np.array([start_us, end_us]))
         return replace(found, swept=swept)
 
-    spells: list[Spell] = []
-    at_us = start_us
-    for one in _within(connection, units, by, start_us, end_us):
-        spells.extend(spells_between(connection, first, at_us, one.start_us, see))
-        spells.append(one.spell)
-        at_us = one.end_us
-    spells.extend(spells_between(connection, first, at_us, end_us, see))
-    spell = Spell.joined(spells, first.pace, see)
+    def spells() -> Iterator[Spell]:
+        at_us = start_us
+        for one in _within(connection, units, by, start_us, end_us):
+            yield from spells_between(connection, first, at_us, one.start_us, see)
+            yield one.spell
+            at_us = one.end_us
+        yield from spells_between(connection, first, at_us, end_us, see)
+
+    spell = folded(spells(), first, see)
     if end_us - start_us <= _LONGEST_DAY_US:
         return spell
     # Nobody asks a month for its hours.

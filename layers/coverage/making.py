@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from sqlalchemy import Connection
 
@@ -15,22 +16,35 @@ from layers.coverage.survey import Survey
 
 #: Batches of fixes that are worked on at once.
 _JOBS = os.cpu_count() or 1
+#: So many spells are joined at a time: each may hold some megabytes of swept ground.
+_TOGETHER = 16
 
 
 def spells_between(
     connection: Connection, survey: Survey, start_us: int, end_us: int, see: See
 ) -> Iterator[Spell]:
-    """The spells of the fixes from one moment to another; some are made while more are read."""
+    """The spells of the fixes from one moment to another, in the order of time; some are made while
+    more are read."""
 
     def spell(packed: Packed) -> Spell:
         return Spell.of(packed.fixes(), survey.pace, see)
 
     days = midnights(start_us, end_us, survey.zone)
     with ThreadPoolExecutor(_JOBS) as pool:
-        busy: set[Future[Spell]] = set()
+        busy: deque[Future[Spell]] = deque()
         for packed in inside(connection, survey.units, days):
-            busy.add(pool.submit(spell, packed))
-            while len(busy) > _JOBS:
-                done, busy = wait(busy, return_when=FIRST_COMPLETED)
-                yield from (one.result() for one in done)
-        yield from (one.result() for one in wait(busy).done)
+            busy.append(pool.submit(spell, packed))
+            if len(busy) > _JOBS:
+                yield busy.popleft().result()
+        while busy:
+            yield busy.popleft().result()
+
+
+def folded(spells: Iterable[Spell], survey: Survey, see: See) -> Spell:
+    """Spells in the order of time (those of other units between) as one, never many at once."""
+    held: list[Spell] = []
+    for one in spells:
+        held.append(one)
+        if len(held) == _TOGETHER:
+            held = [Spell.joined(held, survey.pace, see)]
+    return Spell.joined(held, survey.pace, see)
