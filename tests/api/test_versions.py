@@ -29,6 +29,7 @@ READS: dict[str, frozenset[str]] = {
     "/ogc/collections/unattended/items": frozenset({"grids", "post_areas"}),
     "/ogc/collections/breaches/items": frozenset({"fences"}),
     f"/api/coverage?level=cell&{WINDOW}": frozenset({"grids"}),
+    f"/api/coverage/series?level=cell&{WINDOW}": frozenset({"grids"}),
     f"/api/coverage/border?{WINDOW}": frozenset({"border"}),
     f"/api/response?{AT}": frozenset({"roads"}),
     "/api/response?source=checkpoints&minutes=1": frozenset({"roads", "checkpoints"}),
