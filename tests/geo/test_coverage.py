@@ -391,3 +391,13 @@ def test_a_swath_of_a_hand_is_no_end_of_memory():
     cell = cells(a=block(0, 0, 80, 80))
     answer = coverage.coverage(cell, path((5, 5), (75, 70)), swath_m=0.1)
     assert 0 <= answer.by_cell.loc["a", "visited_share"] < 0.001
+
+
+def test_an_edge_between_children_of_two_parents_is_the_lower_parents_childs():
+    # The lower child is the higher parent's: what a cell has, its parent has.
+    grids = cells(
+        p=block(0, 0, 4, 4), q=block(4, 0, 8, 4), z=block(0, 0, 4, 4), a=block(4, 0, 8, 4)
+    ).assign(parent=[None, None, "p", "q"])
+    answer = of(grids, path((4, 1), (4, 3)))
+    assert answer.by_cell["patrol_s"].to_dict() == {"p": 600, "q": 0, "z": 600, "a": 0}
+    assert answer.rest["patrol_s"].to_dict() == {"p": 0, "q": 0}
