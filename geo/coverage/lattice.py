@@ -107,7 +107,7 @@ def _q(sin_lat: float) -> float:
 def forward(lon_deg: float, lat_deg: float, disc: Disc) -> tuple[float, float]:
     """Degrees to metres on a turned plane."""
     turn = math.radians(lon_deg) - disc.lon
-    # the authalic latitude as its series (eq. 3-18): to a millimetre on the earth
+    # the authalic latitude as its series (eq. 3-18): to 1.3 mm on the earth
     two = 2 * math.radians(lat_deg)
     s2, c2 = math.sin(two), math.cos(two)
     s4 = 2 * s2 * c2

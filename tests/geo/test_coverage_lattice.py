@@ -14,13 +14,13 @@ from geo.coverage.lattice import Lattice, forward, lattices
     lon_block=st.integers(-30, 29), lat_block=st.integers(-14, 13),
     off=st.tuples(st.floats(-8, 8), st.floats(-8, 8)),
 )  # fmt: skip
-def test_the_compiled_projection_is_the_librarys_to_a_millimetre(
+def test_the_compiled_projection_is_the_librarys_to_two_millimetres(
     lon_block: int, lat_block: int, off: tuple[float, float]
 ) -> None:
     lattice = Lattice(lon_block=lon_block, lat_block=lat_block, step_m=25.0)
     lon, lat = lattice.middle[0] + off[0], float(np.clip(lattice.middle[1] + off[1], -89.9, 89.9))
     x, y = lattice.plane.forward(lon, lat)
-    assert np.abs(np.array(forward(lon, lat, lattice.disc)) - [x, y]).max() < 1e-3
+    assert np.abs(np.array(forward(lon, lat, lattice.disc)) - [x, y]).max() < 2e-3
 
 
 def test_a_cells_lattice_does_not_depend_on_what_is_asked_beside_it() -> None:

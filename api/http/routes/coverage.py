@@ -142,12 +142,12 @@ def get_coverage(
 
     With `outside_s` and `unknown_s` of `totals`, which are what no grid of this level has, Σ over
     these grids of `patrol_s` and `unknown_s` is the tracks' own time, to the last microsecond; a
-    grid that others lie in is its children plus its `rest`. Grids of several levels are to be summed only
-    where none lies in another, whether it has a parent or not. `parts`, where asked for `by` one,
-    has the same figures part by part. `swept` says whether ground is kept up by that swath, or
-    computed from the fixes, which takes longer. `fixes_from` is there where the window begins
-    before it: older fixes were dropped by retention, but for days that a hold keeps, so that what
-    the figures say of the time before is less than was patrolled.
+    grid that others lie in is its children plus its `rest`. Grids of several levels are to be
+    summed only where none lies in another, whether it has a parent or not. `parts`, where asked for
+    `by` one, has the same figures part by part. `swept` says whether ground is kept up by that
+    swath, or computed from the fixes, which takes longer. `fixes_from` is there where the window
+    begins before it: older fixes were dropped by retention, but for days that a hold keeps, so that
+    what the figures say of the time before is less than was patrolled.
     """
     asked = question(service, window, level, swath_m, by)
     told = measured(service, principal, connection, asked)
