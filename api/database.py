@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
+from typing import TypeVar
 
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from api.settings import Settings
 from layers.db import migrate
 from layers.db.cluster import OWNER, Cluster
 from layers.db.engine import make_engine
+from layers.errors import DatabaseUnavailableError, LayersError
+
+logger = logging.getLogger("patrolgrid.run")
+Done = TypeVar("Done")
+#: On a machine that compiles everything for the first time, with a demo to load beside.
+READY_WITHIN_S = 300
 
 
 @contextlib.contextmanager
@@ -29,8 +40,26 @@ def database(settings: Settings) -> Iterator[str]:
             yield settings.database_url
             return
         with Cluster(data_dir=settings.data_dir).lease() as url:
-            _make_database(url)
+            patiently(settings, partial(_make_database, url))
             yield url
+
+
+def patiently(settings: Settings, work: Callable[[], Done]) -> Done:
+    """What ``work`` says; while the private database is down it is put up and asked again.
+
+    Raises what ``work`` does where the database is another's, or stays away.
+    """
+    until = time.monotonic() + READY_WITHIN_S
+    while True:
+        try:
+            return work()
+        except (DatabaseUnavailableError, OperationalError):
+            if settings.database_url or time.monotonic() > until:
+                raise
+        logger.warning("the private database is down; it is started again")
+        with contextlib.suppress(LayersError):
+            Cluster(data_dir=settings.data_dir).ensure_running()
+        time.sleep(0.5)
 
 
 @contextlib.contextmanager
@@ -73,7 +102,7 @@ def migrated(settings: Settings) -> Iterator[Engine]:
     with database(settings) as url:
         engine = make_engine(url)
         try:
-            migrate.upgrade(engine)
+            patiently(settings, partial(migrate.upgrade, engine))
             yield engine
         finally:
             engine.dispose()

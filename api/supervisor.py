@@ -15,18 +15,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from types import FrameType
-from typing import TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from api import processes
-from api.database import database
+from api.database import READY_WITHIN_S, database, patiently
 from api.demo import state as demonstration
 from api.links import page_url, sign_in_link
 from api.settings import PREFIX, Settings
@@ -34,14 +33,11 @@ from layers.access import tokens
 from layers.db import migrate
 from layers.db.cluster import Cluster
 from layers.db.engine import SYSTEM, acting, make_engine
-from layers.errors import DatabaseUnavailableError, LayersError
+from layers.errors import LayersError
 from layers.region import Region
 
 logger = logging.getLogger("patrolgrid.run")
-Done = TypeVar("Done")
 STOP_WITHIN_S = 10
-#: On a machine that compiles everything for the first time, with a demo to load beside.
-READY_WITHIN_S = 300
 
 
 class _StopRequestedError(Exception):
@@ -159,24 +155,6 @@ def _run(settings: Settings, region: Region, url: str, stop: Stop, *, demo: bool
     finally:
         _stop(children)
         engine.dispose()
-
-
-def patiently(settings: Settings, work: Callable[[], Done]) -> Done:
-    """What ``work`` says; while the private database is down it is put up and asked again.
-
-    Raises what ``work`` does where the database is another's, or stays away.
-    """
-    until = time.monotonic() + READY_WITHIN_S
-    while True:
-        try:
-            return work()
-        except (DatabaseUnavailableError, OperationalError):
-            if settings.database_url or time.monotonic() > until:
-                raise
-        logger.warning("the private database is down; it is started again")
-        with contextlib.suppress(LayersError):
-            Cluster(data_dir=settings.data_dir).ensure_running()
-        time.sleep(0.5)
 
 
 def _load_demo(settings: Settings, engine: Engine, region: Region) -> None:

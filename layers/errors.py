@@ -16,6 +16,10 @@ class DatabaseUnavailableError(LayersError):
     """The database does not answer: start the service, or check PATROLGRID_DATABASE_URL."""
 
 
+class LaterReleaseError(LayersError):
+    """The database was written by a later release than this one: use that one, or a later one."""
+
+
 class HeldError(DatabaseUnavailableError):
     """Somebody else holds these rows for long: try again shortly."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from layers.db.engine import SCHEMA
-from layers.errors import DatabaseUnavailableError
+from layers.errors import LaterReleaseError
 
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -39,7 +39,7 @@ def _current(connection: Connection) -> str | None:
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Run what migrations are missing; several processes may call it at once.
 
-    Raises DatabaseUnavailableError when the database is of a later release than this one.
+    Raises LaterReleaseError when the database is of a later release than this one.
     """
     if current(engine) == head():
         return
@@ -49,7 +49,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         at = _current(connection)
         if at is not None and at not in _revisions():
-            raise DatabaseUnavailableError(
+            raise LaterReleaseError(
                 f"the database is at revision {at}, which this release does not know: "
                 "use the release that wrote it, or a later one"
             )

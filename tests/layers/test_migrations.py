@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError
 
 from layers.db import migrate
 from layers.db.engine import SYSTEM, Role, acting, conninfo, make_engine
-from layers.errors import DatabaseUnavailableError
+from layers.errors import LaterReleaseError
 from rows import everything, fill
 
 REPOSITORY = Path(__file__).parents[2]
@@ -221,7 +221,7 @@ def test_a_database_of_a_later_release_is_refused_in_one_line_and_left_alone(
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     before = everything(engine)
-    with pytest.raises(DatabaseUnavailableError, match="revision 9999") as refused:
+    with pytest.raises(LaterReleaseError, match="revision 9999") as refused:
         migrate.upgrade(engine)
     assert "\n" not in str(refused.value)
     assert everything(engine) == before
