@@ -1,7 +1,8 @@
 """Stamping: the points of a lattice within half a swath of legs, as bits of tiles.
 
 Along a row of points a leg's swath is one interval, exactly; what follows each other along a path
-overlaps, and is one interval until it is written. Which points are swept is a matter of each
+overlaps, and is one interval until it is written. Of a leg that goes on from the last one only
+what is beyond the disc about its beginning is new. Which points are swept is a matter of each
 leg alone: sweeps unite bit by bit, in any order.
 """
 
@@ -11,7 +12,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, uintp
 from numpy.typing import NDArray
 
 from geo.coverage.ground import Floats
@@ -23,6 +24,8 @@ WORDS = TILE // 64
 _LAST = TILE - 1
 #: The slot of what is no tile of an area.
 NONE = -1
+#: Rows that are worked on at once; as many are held beyond the last.
+LANES = 8
 
 
 class Area(NamedTuple):
@@ -33,94 +36,143 @@ class Area(NamedTuple):
     slot: NDArray[np.int64]  #: tile (row, column) → where its bits are; -1 where it has none
 
 
-@njit(cache=True, nogil=True)
-def _side(
-    ax: float, ay: float, bx: float, by: float, nx: float, ny: float, slope: float,
-    r: float, sign: float, first: int, out: Floats,
-) -> None:  # fmt: skip
-    """One side of a capsule from row ``first`` on: half a disc about (ax, ay), the line beside the
-    segment, half a disc about (bx, by); ay <= by."""
-    n = len(out)
-    low = min(n, max(0, int(math.ceil(ay + ny)) - first))
-    high = max(low, min(n, int(math.floor(by + ny)) + 1 - first))
-    for k in range(low):
-        h = first + k - ay
-        out[k] = ax + sign * math.sqrt(max(0.0, r * r - h * h))
-    for k in range(low, high):
-        out[k] = ax + nx + (first + k - ay - ny) * slope
-    for k in range(high, n):
-        h = first + k - by
-        out[k] = bx + sign * math.sqrt(max(0.0, r * r - h * h))
-
-
-@njit(cache=True, nogil=True)
-def _capsule(
-    ax: float, ay: float, bx: float, by: float, r: float, row: int, low: Floats, high: Floats
-) -> tuple[int, int]:
-    """Where rows (from ``row`` on, as many as ``low`` and ``high`` hold) meet the points within
-    ``r`` of a segment, into these: the first row and how many."""
-    if ay > by:
-        ax, ay, bx, by = bx, by, ax, ay
-    first = max(row, int(math.ceil(ay - r)))
-    n = min(row + len(low) - 1, int(math.floor(by + r))) - first + 1
-    if n <= 0:
-        return first, 0
-    dx, dy = bx - ax, by - ay
-    length = math.sqrt(dx * dx + dy * dy)
-    nx, ny = (dy / length * r, -dx / length * r) if length > 0 else (0.0, 0.0)
-    slope = dx / dy if dy > 1e-12 else 0.0
-    _side(ax, ay, bx, by, nx, ny, slope, r, 1.0, first, high[:n])
-    _side(ax, ay, bx, by, -nx, -ny, slope, r, -1.0, first, low[:n])
-    return first, n
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def write(low: float, high: float, row: int, area: Area, bits: Words) -> None:
     """Sets the points of an interval of a row, where there are tiles."""
     first = area.column << TILE_BITS
     a = max(first, int(math.ceil(low))) - first
     b = min(first + area.slot.shape[1] * TILE - 1, int(math.floor(high))) - first
-    y, line = (row >> TILE_BITS) - area.row, row & _LAST
+    if a > b:
+        return
+    y, line = uintp((row >> TILE_BITS) - area.row), uintp(row & _LAST)
+    mask = _ALL << np.uint64(a & 63)
     for word in range(a >> 6, (b >> 6) + 1):
-        tile = area.slot[y, word // WORDS]
-        if tile < 0 or a > b:
-            continue
-        mask = _ALL
-        if word == a >> 6:
-            mask &= _ALL << np.uint64(a & 63)
         if word == b >> 6:
             mask &= _ALL >> np.uint64(63 - (b & 63))
-        bits[tile, line, word % WORDS] |= mask
+        tile = area.slot[y, uintp(word // WORDS)]
+        if tile >= 0:
+            bits[uintp(tile), line, uintp(word % WORDS)] |= mask
+        mask = _ALL
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
+def _hold(
+    row: int, a: float, b: float, top: int, low: Floats, high: Floats, area: Area, bits: Words
+) -> None:
+    """Adds an interval to what a row holds; writes that where it does not join it."""
+    k = uintp(row - top)
+    c, d = low[k], high[k]
+    if a <= d and b >= c:
+        low[k], high[k] = min(a, c), max(b, d)
+    else:
+        if c <= d:
+            write(c, d, row, area, bits)
+        low[k], high[k] = a, b
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _halves(y: float, r: float, out: Floats, begin: int, count: int) -> int:
+    """Half the widths of a disc's rows into ``out`` from ``begin`` on; returns its first row."""
+    first = int(math.ceil(y - r))
+    for k in range(count):
+        h = k - (y - first)
+        square = r * r - h * h
+        out[uintp(begin + k)] = math.sqrt(square if square > 0.0 else 0.0)
+    return first
+
+
+class Side(NamedTuple):
+    """The boundary of a leg's swath to one side of it, from the disc about its beginning on."""
+
+    begins: float  #: from which row on it is beyond that disc (times ``way``)
+    ends: float  #: from which row on it is that of the disc about the leg's end (times ``way``)
+    x: float  #: of the line between, in row 0
+    slope: float
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _sides(ax: float, ay: float, bx: float, by: float, r: float, way: float) -> tuple[Side, Side]:
+    """The boundaries of the points within ``r`` of a segment, to the right and to the left as one
+    looks along growing rows; ``way``: 1 where these grow along it, else -1."""
+    dx, dy = way * (bx - ax), way * (by - ay)
+    length = math.sqrt(dx * dx + dy * dy)
+    nx, ny = (dy / length * r, -dx / length * r) if length > 0 else (0.0, 0.0)
+    slope = dx / dy if dy > 1e-12 else 0.0
+    return (
+        Side(way * (ay + ny), way * (by + ny), ax + nx - (ay + ny) * slope, slope),
+        Side(way * (ay - ny), way * (by - ny), ax - nx - (ay - ny) * slope, slope),
+    )
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _widen(
+    count: int, bx: float, way: float, right: Side, left: Side, halves: Floats, at: int,
+    counted: Floats, low: Floats, high: Floats, begin: int,
+) -> None:  # fmt: skip
+    """Adds a leg's swath to ``count`` rows that hold the disc about its beginning, from ``begin``
+    on; ``halves`` from ``at`` on: those of the disc about its end. Without a branch, so that
+    several rows are worked on at once."""
+    for k in range((count + LANES - 1) // LANES * LANES):
+        row = counted[uintp(k)]
+        half, ahead = halves[uintp(at + k)], row * way
+        b = bx + half if ahead > right.ends else right.x + row * right.slope
+        b = b if (ahead >= right.begins) & (row < count) else -np.inf
+        a = bx - half if ahead > left.ends else left.x + row * left.slope
+        a = a if (ahead >= left.begins) & (row < count) else np.inf
+        c, d = low[uintp(begin + k)], high[uintp(begin + k)]
+        low[uintp(begin + k)] = a if a < c else c
+        high[uintp(begin + k)] = b if b > d else d
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def stamp(
-    lines: Floats, r: float, area: Area, bits: Words, held: Floats, work: Floats
+    lines: Floats, r: float, area: Area, bits: Words, low: Floats, high: Floats
 ) -> tuple[int, int]:
-    """Adds the points within ``r`` of segments (n, 4) to the interval that each row ``held`` (low
-    and high); writes those that it does not join. Returns from and to which row there are any."""
+    """Adds the points within ``r`` of segments (n, 4) to the interval from ``low`` to ``high`` that
+    each row holds; writes those that it does not join. Returns from and to which row there are
+    any. ``low`` and ``high`` are of the area's rows, and ``LANES`` more."""
     top = area.row << TILE_BITS
-    held_low, held_high, low, high = held[0], held[1], work[0], work[1]
-    begin, end = top + len(held_low), top
+    bottom = top + len(low) - LANES
+    begin, end = bottom, top
+    wide = (int(2 * r) + 2 + LANES) // LANES * LANES  # rows of a disc, and some
+    halves, counted = np.zeros(3 * wide + LANES), np.arange(wide + LANES).astype(np.float64)
+    last_x, last_y, first = np.nan, np.nan, 0
     for q in range(len(lines)):
-        if (
-            q
-            and lines[q, 0] == lines[q, 2] == lines[q - 1, 2]
-            and (lines[q, 1] == lines[q, 3] == lines[q - 1, 3])
-        ):
-            continue  # standing where the last one ended
-        first, n = _capsule(lines[q, 0], lines[q, 1], lines[q, 2], lines[q, 3], r, top, low, high)
-        if n <= 0:
+        ax, ay, bx, by = lines[q, 0], lines[q, 1], lines[q, 2], lines[q, 3]
+        if not (ax == last_x and ay == last_y):
+            first = _halves(ay, r, halves, wide, wide)
+            for row in range(max(first, top), min(int(math.floor(ay + r)) + 1, bottom)):
+                half = halves[uintp(wide + row - first)]
+                _hold(row, ax - half, ax + half, top, low, high, area, bits)
+                begin, end = min(begin, row), max(end, row + 1)
+        last_x, last_y = bx, by
+        if ax == bx and ay == by:
             continue
-        begin, end = min(begin, first), max(end, first + n)
-        for k in range(n):
-            row, a, b = first + k - top, low[k], high[k]
-            if a <= held_high[row] and b >= held_low[row]:
-                held_low[row], held_high[row] = min(a, held_low[row]), max(b, held_high[row])
-            else:
-                if held_low[row] <= held_high[row]:
-                    write(held_low[row], held_high[row], first + k, area, bits)
-                held_low[row], held_high[row] = a, b
+        # all rows from here on are counted from the first of the disc about a
+        base, until = max(first, top), min(int(math.floor(ay + r)) + 1, bottom)
+        way, y = 1.0 if by >= ay else -1.0, by - base
+        right, left = _sides(ax, ay - base, bx, y, r, way)
+        above = first
+        first = _halves(by, r, halves, wide, wide)
+        if base < until:
+            at = min(max(base - first + wide, 0), 2 * wide)
+            _widen(
+                until - base, bx, way, right, left, halves, at, counted, low, high, base - top
+            )  # fmt: skip
+        # the rows that the disc about a does not reach
+        if way > 0:
+            a, b = max(top, int(math.floor(ay + r)) + 1), min(int(math.floor(by + r)) + 1, bottom)
+        else:
+            a, b = max(top, first), min(above, bottom)
+        for row in range(a, b):
+            k = row - base
+            square = r * r - (k - y) * (k - y)
+            half = math.sqrt(square) if square > 0.0 else 0.0
+            to = bx + half if k * way > right.ends else right.x + k * right.slope
+            since = bx - half if k * way > left.ends else left.x + k * left.slope
+            _hold(row, since, to, top, low, high, area, bits)
+        if a < b:
+            begin, end = min(begin, a), max(end, b)
     return begin, end
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 
 from geo.coverage.ground import Flags, Floats, Ints
-from geo.coverage.lattice import TILE, TILE_BITS, Disc, forward
+from geo.coverage.lattice import TILE, TILE_BITS, Disc, onto_lattice
 from geo.coverage.paths import LEG, Bends, Path
-from geo.coverage.stamping import NONE, WORDS, Area, Words, stamp, write
+from geo.coverage.stamping import LANES, NONE, WORDS, Area, Words, stamp, write
 
 #: Legs up to here that end out of sight are not looked at.
 SHORT_M = 300.0
@@ -103,12 +103,38 @@ def _add(
         if m == len(lines):
             lines = np.concatenate((lines, np.empty_like(lines)))
         lines[m, 0], lines[m, 1] = ax + f * (bx - ax), ay + f * (by - ay)
-        lines[m, 2], lines[m, 3] = ax + g * (bx - ax), ay + g * (by - ay)
+        lines[m, 2], lines[m, 3] = bx, by
+        if g < 1:
+            lines[m, 2], lines[m, 3] = ax + g * (bx - ax), ay + g * (by - ay)
         m += 1
         slot += 1
         if cuts[slot] >= t1:
             break
     return lines, m
+
+
+@njit(cache=True, nogil=True)
+def _places(path: Path, legs: Ints, bends: Bends) -> tuple[Floats, Floats]:
+    """Where legs begin, bend and end, in that order; one that goes on from the last one begins
+    where that ended."""
+    lon, lat = path.lon, path.lat
+    at, beyond = np.searchsorted(bends.step, legs[0]), np.searchsorted(bends.step, legs[-1] + 1)
+    most = 2 * len(legs) + bends.first[beyond] - bends.first[at]
+    lons, lats, m, known = np.empty(most), np.empty(most), 0, -1
+    for n in legs:
+        if known != n - 1:
+            lons[m], lats[m] = lon[n - 1], lat[n - 1]
+            m += 1
+        while at < beyond and bends.step[at] < n:
+            at += 1
+        if at < beyond and bends.step[at] == n:
+            for c in range(bends.first[at], bends.first[at + 1]):
+                lons[m], lats[m] = bends.lon[c], bends.lat[c]
+                m += 1
+        lons[m], lats[m] = lon[n], lat[n]
+        m += 1
+        known = n
+    return lons[:m], lats[:m]
 
 
 @njit(cache=True, nogil=True)
@@ -118,41 +144,43 @@ def _lines(
     bends: Bends,
     cuts: Ints,
     taken: Flags,
-    disc: Disc,
-    step_m: float,
+    x: Floats,
+    y: Floats,
     lines: Floats,
 ) -> tuple[Floats, int]:
-    """Legs as segments (n, 4) in steps of a lattice, into ``lines`` (which may grow); how many."""
-    time_us, lon, lat = path.time_us, path.lon, path.lat
-    m, known, bx, by = 0, -1, 0.0, 0.0
-    at = np.searchsorted(bends.step, legs[0]) if len(legs) else 0
+    """Legs as segments (n, 4) in steps of a lattice, into ``lines`` (which may grow); how many.
+
+    ``x``, ``y``: of ``_places``.
+    """
+    time_us, m, v, known = path.time_us, 0, 0, -1
+    at = np.searchsorted(bends.step, legs[0])
+    # most legs are within the slot of the last one
+    whole_us, until_us = 0, -1
     for n in legs:
         if known != n - 1:
-            bx, by = _on_lattice(lon[n - 1], lat[n - 1], disc, step_m)
+            v += 1
+        known = n
         while at < len(bends.step) and bends.step[at] < n:
             at += 1
-        first, inner = 0, 0
+        inner = 0
         if at < len(bends.step) and bends.step[at] == n:
-            first = bends.first[at]
-            inner = bends.first[at + 1] - first
-        start_us, span_us = time_us[n - 1], time_us[n] - time_us[n - 1]
+            inner = bends.first[at + 1] - bends.first[at]
+        start_us, end_us = time_us[n - 1], time_us[n]
+        if inner == 0 and start_us >= whole_us and end_us <= until_us and m < len(lines):
+            lines[m, 0], lines[m, 1] = x[v - 1], y[v - 1]
+            lines[m, 2], lines[m, 3] = x[v], y[v]
+            v += 1
+            m += 1
+            continue
         for c in range(inner + 1):
-            ax, ay = bx, by
-            if c < inner:
-                bx, by = _on_lattice(bends.lon[first + c], bends.lat[first + c], disc, step_m)
-            else:
-                bx, by = _on_lattice(lon[n], lat[n], disc, step_m)
-            t0 = start_us + span_us * (c / (inner + 1))
-            t1 = start_us + span_us * ((c + 1) / (inner + 1))
-            lines, m = _add(lines, m, (ax, ay, bx, by), t0, t1, cuts, taken)
-        known = n
+            t0 = start_us + (end_us - start_us) * (c / (inner + 1))
+            t1 = start_us + (end_us - start_us) * ((c + 1) / (inner + 1))
+            lines, m = _add(lines, m, (x[v - 1], y[v - 1], x[v], y[v]), t0, t1, cuts, taken)
+            v += 1
+        slot = int(np.searchsorted(cuts, end_us, side="right")) - 1
+        if 0 <= slot < len(cuts) - 1 and taken[slot]:
+            whole_us, until_us = cuts[slot], cuts[slot + 1]
     return lines, m
-
-
-@njit(cache=True, nogil=True)
-def _on_lattice(lon: float, lat: float, disc: Disc, step_m: float) -> tuple[float, float]:
-    x, y = forward(lon, lat, disc)
-    return x / step_m - 0.5, y / step_m - 0.5
 
 
 @njit(cache=True, nogil=True)
@@ -170,17 +198,22 @@ def sweep(
     """
     tiles, bits = np.zeros(area.slot.size + 1, np.int64), np.zeros((16, TILE, WORDS), np.uint64)
     tall, top = len(area.slot) * TILE, area.row << TILE_BITS
-    held, work = np.empty((2, tall)), np.empty((2, tall))
-    held[0], held[1] = np.inf, -np.inf
+    held_low, held_high = np.full(tall + LANES, np.inf), np.full(tall + LANES, -np.inf)
     low, high = top + tall, top
-    lines = np.empty((_CHUNK, 4))
+    lines, x, y = np.empty((_CHUNK, 4)), np.empty(0), np.empty(0)
     for a in range(begin, end, _CHUNK):
         legs = _seen(path, a, min(a + _CHUNK, end), cuts, sight)
-        lines, m = _lines(path, legs, bends, cuts, taken, disc, step_m, lines)
+        if not len(legs):
+            continue
+        lon, lat = _places(path, legs, bends)
+        if len(lon) > len(x):
+            x, y = np.empty_like(lon), np.empty_like(lon)
+        onto_lattice(lon, lat, disc, step_m, x, y)
+        lines, m = _lines(path, legs, bends, cuts, taken, x, y, lines)
         m, bits = _room(lines[:m], r, area, tiles, bits)
-        first, last = stamp(lines[:m], r, area, bits, held, work)
+        first, last = stamp(lines[:m], r, area, bits, held_low, held_high)
         low, high = min(low, first), max(high, last)
     for row in range(low, high):
-        if held[0, row - top] <= held[1, row - top]:
-            write(held[0, row - top], held[1, row - top], row, area, bits)
+        if held_low[row - top] <= held_high[row - top]:
+            write(held_low[row - top], held_high[row - top], row, area, bits)
     return tiles[1 : tiles[0] + 1].copy(), bits[: tiles[0]].copy()
