@@ -61,7 +61,7 @@ class Ground(NamedTuple):
     place: Ints  #: bucket → the place of all of it; ``MIXED`` with an edge
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def corners(lines: Floats, n: int) -> tuple[float, float, float, float]:
     """x0, y0, x1, y1 of a line."""
     return lines[n, 0], lines[n, 1], lines[n, 2], lines[n, 3]
@@ -78,7 +78,7 @@ def sort_few(xs: Floats) -> None:
         xs[b] = x
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _span(a: float, b: float, origin: float, size: float, count: int) -> tuple[int, int]:
     """First and last bucket along one axis between ``a`` and ``b``, with a margin."""
     low = int(math.floor((min(a, b) - origin - 2 * NEAR_DEG) / size))
@@ -86,7 +86,7 @@ def _span(a: float, b: float, origin: float, size: float, count: int) -> tuple[i
     return max(0, low), min(count - 1, high)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def reach(x0: float, y0: float, x1: float, y1: float, b: Buckets) -> tuple[int, int, int, int]:
     """First and last column, first and last row of the buckets about a line."""
     left, right = _span(x0, x1, b.ox, b.width, b.nx)

@@ -45,7 +45,7 @@ Pieces = NDArray[np.void]
 _SLIVER_DEG = 1e-9
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _cut(
     x0: float, y0: float, x1: float, y1: float,
     ex0: float, ey0: float, ex1: float, ey1: float, cuts: Floats, n: int,
@@ -70,7 +70,7 @@ def _cut(
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _cuts(x0: float, y0: float, x1: float, y1: float, ground: Ground, cuts: Floats) -> int:
     """All cuts of a chord, unsorted; -1 when ``cuts`` is too short to hold them."""
     b, edges, first = ground.buckets, ground.edges, ground.first
@@ -87,7 +87,7 @@ def _cuts(x0: float, y0: float, x1: float, y1: float, ground: Ground, cuts: Floa
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _ends(
     x0: float, y0: float, x1: float, y1: float, ground: Ground, ends: Floats
 ) -> tuple[int, Floats]:
@@ -110,7 +110,7 @@ def _ends(
     return m + 1, ends
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _whole(x0: float, y0: float, x1: float, y1: float, b: Buckets, places: Ints) -> int:
     """The place of all of a chord, told from its buckets alone; ``MIXED`` where they do not."""
     i0, j0 = int(math.floor((x0 - b.ox) / b.width)), int(math.floor((y0 - b.oy) / b.height))
@@ -129,7 +129,7 @@ def _whole(x0: float, y0: float, x1: float, y1: float, b: Buckets, places: Ints)
     return place
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _clear(x0: float, y0: float, x1: float, y1: float, ground: Ground) -> bool:
     """Whether a chord surely keeps off every edge, so that it stays in the place it begins in."""
     b, order, first = ground.buckets, ground.order, ground.first
@@ -155,13 +155,13 @@ def _clear(x0: float, y0: float, x1: float, y1: float, ground: Ground) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _part(whole: int, part: float) -> int:
     """A part of a whole number, rounded."""
     return int(math.floor(whole * part + 0.5))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _put(
     found: Pieces, m: int, slots: Ints, unit: int, patrol: int, kind: int, place: int,
     start_us: int, end_us: int, from_um: int, to_um: int,
@@ -198,7 +198,7 @@ def _put(
     return found, m
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _common(a: int, b: int, parent: Ints) -> int:
     """The lowest cell that has both of two places; -1 without."""
     while a != b:  # parents come before their children
@@ -209,13 +209,13 @@ def _common(a: int, b: int, parent: Ints) -> int:
     return a
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _until(slots: Ints, time_us: int) -> int:
     """The end of the slot that holds the moments before a time."""
     return slots[min(int(np.searchsorted(slots, time_us)), len(slots) - 1)]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _add(
     found: Pieces, m: int, slots: Ints, until_us: int, unit: int, patrol: int, place: int,
     start_us: int, end_us: int, from_um: int, to_um: int,
@@ -234,7 +234,7 @@ def _add(
     return found, m, _until(slots, end_us)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def walk(path: Path, begin: int, end: int, bends: Bends, ground: Ground, slots: Ints) -> Pieces:
     """The pieces (PIECE) of ``path[begin:end]``, whole units, by unit and time.
 
