@@ -10,12 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from sqlalchemy import Connection
 
 from geo.coverage.spells import See, Spell
-from layers.coverage.moments import midnights
 from layers.coverage.reading import Packed, inside
 from layers.coverage.survey import Survey
 
 #: Batches of fixes that are worked on at once.
 _JOBS = os.cpu_count() or 1
+#: So many more may wait for that, so that reading goes on meanwhile: each takes some megabytes.
+_AHEAD = 2 * _JOBS + 4
 #: So many spells are joined at a time: each may hold some megabytes of swept ground.
 _TOGETHER = 16
 
@@ -29,12 +30,11 @@ def spells_between(
     def spell(packed: Packed) -> Spell:
         return Spell.of(packed.fixes(), survey.pace, see)
 
-    days = midnights(start_us, end_us, survey.zone)
     with ThreadPoolExecutor(_JOBS) as pool:
         busy: deque[Future[Spell]] = deque()
-        for packed in inside(connection, survey.units, days):
+        for packed in inside(connection, survey.units, start_us, end_us):
             busy.append(pool.submit(spell, packed))
-            if len(busy) > _JOBS:
+            if len(busy) > _AHEAD:
                 yield busy.popleft().result()
         while busy:
             yield busy.popleft().result()

@@ -1,16 +1,18 @@
-"""Stored fixes, day by day and some units at a time: never all in memory at once."""
+"""Stored fixes, some hours or days and some units at a time: never all in memory at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from geo.coverage.ground import Ints
 from geo.coverage.spells import Fixes
+from layers.coverage.moments import HOUR_US
 from layers.coverage.units import Units
 from layers.db import arrays
 from layers.db.engine import raw
@@ -21,16 +23,17 @@ _ROW = np.dtype(
     [("time_us", ">i8"), ("lon", ">f8"), ("lat", ">f8"), ("patrol_no", ">i4")]
 )  # fmt: skip
 _PACKED = (
-    "string_agg(timestamptz_send(f.time) || float8send(f.lon) || float8send(f.lat)"
+    "string_agg(timestamptz_send(f.time) || point_send(point(f.lon, f.lat))"
     " || int4send(coalesce(f.patrol_no, 0)), '')"
 )
-# Fixes lie in the order in which they came: to read most of a day unit by unit, along the key,
-# takes five times as long as to read all of it and leave some out; "+ 0" keeps off the key.
 _INSIDE = (
     f"SELECT f.unit_no, {_PACKED} FROM fixes f WHERE f.time >= %s::timestamptz"
-    " AND f.time < %s::timestamptz AND f.unit_no{plus} BETWEEN %s AND %s GROUP BY f.unit_no"
+    " AND f.time < %s::timestamptz AND f.unit_no = ANY(%s) GROUP BY f.unit_no"
 )
-_BROAD_US = 4 * 3_600_000_000
+# Fixes lie in the order in which they came: to go from one to the next along the key takes five
+# times as long as to look up in the key in which pages they are, and read these as they lie.
+_AS_THEY_LIE = "SET LOCAL enable_indexscan = off"
+_AS_BEFORE = "SET LOCAL enable_indexscan = on"
 _BESIDE = f"""
 SELECT u.unit_no, {_PACKED} FROM unnest(%s::int[]) u (unit_no), LATERAL (
     (SELECT time, lon, lat, patrol_no FROM fixes WHERE unit_no = u.unit_no
@@ -39,10 +42,13 @@ SELECT u.unit_no, {_PACKED} FROM unnest(%s::int[]) u (unit_no), LATERAL (
     (SELECT time, lon, lat, patrol_no FROM fixes WHERE unit_no = u.unit_no
      AND time >= %s::timestamptz ORDER BY time LIMIT {CONTEXT})) f GROUP BY u.unit_no
 """
-#: So many fixes, about, are asked for at a time, and handed on at a time.
-_ASKED, _HANDED_ON = 5_000_000, 300_000
+#: So many fixes, about, are asked for at a time, and handed on at a time: while some are worked
+#: on, the next are read.
+_ASKED, _HANDED_ON = 1_500_000, 300_000
 #: Fixes of a unit that sends one every ten seconds.
-_A_DAY = 8_640
+_AN_HOUR = 360
+#: What is asked for at a time begins and ends with these parts of a day, or with a day.
+_HOURS = (12, 8, 6, 4, 3, 2, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +75,22 @@ class Packed:
         )  # fmt: skip
 
 
-def inside(connection: Connection, units: Units, days: Ints) -> Iterator[Packed]:
-    """The fixes of units between the moments ``days`` (microseconds, as ``midnights``)."""
-    count = len(units.number)
-    together = max(1, int(_ASKED / _A_DAY / max(count, 1)))
-    group = max(1, _ASKED // _A_DAY)
-    for first in range(0, len(days) - 1, together):
-        start_us, end_us = int(days[first]), int(days[min(first + together, len(days) - 1)])
-        for at in range(0, count, group):
-            some = units.number[at : at + group]
-            yield from _read(connection, some, start_us, end_us)
+def inside(connection: Connection, units: Units, start_us: int, end_us: int) -> Iterator[Packed]:
+    """The fixes of units from one moment to another, in the order of time; of the same time, some
+    units after others."""
+    for begin_us, until_us in pairwise(_pieces(len(units.number), start_us, end_us)):
+        group = max(1, int(_ASKED / _AN_HOUR / max(1, (until_us - begin_us) / HOUR_US)))
+        for at in range(0, len(units.number), group):
+            yield from _read(connection, units.number[at : at + group], begin_us, until_us)
+
+
+def _pieces(count: int, start_us: int, end_us: int) -> list[int]:
+    """A window's ends, and where between them what is asked for of so many units ends."""
+    asked_h = _ASKED / _AN_HOUR / max(count, 1)
+    hours = next((hours for hours in _HOURS if hours <= asked_h), 1)
+    span_us = (int(asked_h // 24) * 24 or hours) * HOUR_US
+    inner = range((start_us // span_us + 1) * span_us, end_us, span_us)
+    return [start_us, *inner, end_us]
 
 
 def beside(connection: Connection, numbers: Ints, start_us: int, end_us: int) -> Packed:
@@ -90,17 +102,20 @@ def beside(connection: Connection, numbers: Ints, start_us: int, end_us: int) ->
 
 
 def _read(connection: Connection, numbers: Ints, start_us: int, end_us: int) -> Iterator[Packed]:
-    query = _INSIDE.format(plus=" + 0" if end_us - start_us > _BROAD_US else "")
-    asked = [moment(start_us), moment(end_us), int(numbers[0]), int(numbers[-1])]
+    asked = [moment(start_us), moment(end_us), arrays.int4(numbers)]
     units: list[int] = []
     parts: list[bytes] = []
+    size = 0
+    connection.execute(text(_AS_THEY_LIE))
     with raw(connection).cursor() as cursor:
-        rows: Any = cursor.stream(query.encode(), asked, binary=True)
+        rows: Any = cursor.stream(_INSIDE.encode(), asked, binary=True)
         for number, packed in rows:
             units.append(number)
             parts.append(packed)
-            if sum(map(len, parts)) > _HANDED_ON * _ROW.itemsize:
+            size += len(packed)
+            if size > _HANDED_ON * _ROW.itemsize:
                 yield Packed(units=units, rows=parts)
-                units, parts = [], []
+                units, parts, size = [], [], 0
+    connection.execute(text(_AS_BEFORE))
     if units:
         yield Packed(units=units, rows=parts)
