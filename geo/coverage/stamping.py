@@ -176,7 +176,7 @@ def stamp(
     return begin, end
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def count_bits(word: np.uint64) -> np.int64:
     """How many bits of a word are set (Warren 2012, figure 5-2)."""
     x = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -185,7 +185,7 @@ def count_bits(word: np.uint64) -> np.int64:
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def count_between(a: int, b: int, row: int, area: Area, bits: Words) -> int:
     """How many points from ``a`` to ``b`` of a row are set."""
     total, first = 0, area.column << TILE_BITS

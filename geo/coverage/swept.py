@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -56,7 +57,7 @@ class Swept:
         bits = np.zeros((len(tile), TILE, WORDS), np.uint64)
         begin = 0
         for one in some:
-            bits[at[begin : begin + len(one.tile)]] |= one.bits
+            _unite(bits, at[begin : begin + len(one.tile)], one.bits)
             begin += len(one.tile)
         return cls(lattice=lattice, tile=tile, bits=bits)
 
@@ -153,9 +154,14 @@ class Plots:
         near = np.cumsum(np.cumsum(corners_at, axis=0), axis=1)[:-1, :-1] > 0
         return Sight(west, south, size, near)
 
+    @cached_property
+    def _points(self) -> tuple[Ints, NDArray[np.int32]]:
+        """The points of each cell as stretches of rows: see ``_stretches``."""
+        return _stretches(self.edges, self.cell_first)
+
     def shares(self, swept: Swept) -> Floats:
         """The part (0-1) of each cell's points that was swept; NaN of one without a point."""
-        inside, found = _counts(self.edges, self.cell_first, swept.area, swept.bits).T
+        inside, found = _counts(*self._points, swept.area, swept.bits).T
         with np.errstate(invalid="ignore"):
             return np.asarray(found / inside)
 
@@ -236,16 +242,41 @@ def _crossings(edges: Floats) -> tuple[int, Ints, Floats]:
 
 
 @njit(cache=True, nogil=True)
-def _counts(edges: Floats, cell_first: Ints, area: Area, bits: Words) -> Ints:
-    """How many points each cell holds, and how many of them are set (cells, 2)."""
-    out = np.zeros((len(cell_first) - 1, 2), np.int64)
-    for cell in range(len(out)):
+def _stretches(edges: Floats, cell_first: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """The points in each cell, as (row, first, last) of stretches of rows; those of cell c are
+    ``first[c]:first[c + 1]``."""
+    first, out, m = np.zeros(len(cell_first), np.int64), np.empty((1024, 3), np.int32), 0
+    for cell in range(len(cell_first) - 1):
         top, begin, xs = _crossings(edges[cell_first[cell] : cell_first[cell + 1]])
         for i in range(len(begin) - 1):
             for c in range(begin[i], begin[i + 1] - 1, 2):
                 # a point on an edge is of the cell to the east of it
                 a, b = int(math.ceil(xs[c])), int(math.ceil(xs[c + 1])) - 1
                 if a <= b:
-                    out[cell, 0] += b - a + 1
-                    out[cell, 1] += count_between(a, b, top + i, area, bits)
+                    if m == len(out):
+                        out = np.concatenate((out, np.empty_like(out)))
+                    out[m, 0], out[m, 1], out[m, 2] = top + i, a, b
+                    m += 1
+        first[cell + 1] = m
+    return first, out[:m].copy()
+
+
+@njit(cache=True, nogil=True)
+def _counts(first: Ints, stretches: NDArray[np.int32], area: Area, bits: Words) -> Ints:
+    """How many points each cell holds, and how many of them are set (cells, 2)."""
+    out = np.zeros((len(first) - 1, 2), np.int64)
+    for cell in range(len(out)):
+        for n in range(first[cell], first[cell + 1]):
+            row, a, b = int(stretches[n, 0]), int(stretches[n, 1]), int(stretches[n, 2])
+            out[cell, 0] += b - a + 1
+            out[cell, 1] += count_between(a, b, row, area, bits)
     return out
+
+
+@njit(cache=True, nogil=True)
+def _unite(bits: Words, at: Ints, more: Words) -> None:
+    """Sets in the tiles ``at`` what is set in ``more``."""
+    for n in range(len(at)):
+        for line in range(TILE):
+            for word in range(WORDS):
+                bits[at[n], line, word] |= more[n, line, word]

@@ -10,6 +10,8 @@ from geo.coverage.ground import Ints
 from geo.coverage.paths import GAP, LEG
 from geo.coverage.walk import Pieces
 
+#: Pairs up to here are told apart in a table.
+_TABLE = 1 << 24
 #: The time of what never was.
 NEVER = np.iinfo(np.int64).min
 
@@ -84,16 +86,27 @@ class Tally:
         """How many different codes (of each leg, -1 for none) each group has."""
         named = code >= 0
         most = int(code.max(initial=0)) + 1
-        pairs = np.unique(self._leg_group[named] * most + code[named])
-        return np.bincount(pairs // most, minlength=self._count)
+        pairs = self._leg_group[named] * most + code[named]
+        if self._count * most <= _TABLE:
+            there = np.zeros((self._count, most), dtype=bool)
+            there.ravel()[pairs] = True
+            return np.asarray(there.sum(axis=1))
+        return np.bincount(np.unique(pairs) // most, minlength=self._count)
 
     def counts(self) -> dict[str, Ints]:
         """visits (stays with a leg), patrols and units."""
         return {
-            "visits": self._distinct(self._stay[self._leg]),
+            "visits": self._stays(),
             "patrols": self._distinct(self._legs["patrol"].astype(np.int64) - 1),
             "units": self._distinct(self._legs["unit"].astype(np.int64)),
         }
+
+    def _stays(self) -> Ints:
+        """How many stays with a leg each group has: stays are numbered in the order of pieces."""
+        stay = self._stay[self._leg]
+        new = np.ones(len(stay), dtype=bool)
+        new[1:] = stay[1:] != stay[:-1]
+        return np.bincount(self._leg_group[new], minlength=self._count)
 
     def first_and_last(self) -> tuple[Ints, Ints]:
         """When each group was first and last patrolled; NEVER where it was not."""
@@ -105,11 +118,16 @@ class Tally:
 
     def longest_without(self, start_us: int, end_us: int) -> Ints:
         """The longest time from ``start_us`` to ``end_us`` in which no unit patrolled the group."""
-        order = np.lexsort((self._legs["start_us"], self._leg_group))
-        legs = self._legs[order]
+        order = np.argsort(self._legs["start_us"], kind="stable")
+        group = self._leg_group[order]
+        # of short numbers a stable sort is one by digits
+        by_group = np.argsort(
+            group.astype(np.uint16) if self._count < 1 << 16 else group, kind="stable"
+        )
+        order = order[by_group]
         return _longest_without(
-            self._leg_group[order], legs["start_us"].copy(), legs["end_us"].copy(), self._count,
-            start_us, end_us,
+            group[by_group], self._legs["start_us"][order], self._legs["end_us"][order],
+            self._count, start_us, end_us,
         )  # fmt: skip
 
 

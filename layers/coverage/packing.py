@@ -23,7 +23,7 @@ _FIXES = ("i4", "i8", "f8", "f8", "i4")
 def packed(spell: Spell) -> bytes:
     """A spell as bytes."""
     told = {
-        "pieces": _bytes(spell.seen.pieces),
+        "pieces": _bytes(spell.seen.sorted().pieces),
         "edges": [_bytes(column) for column in spell.edges],
         "part": _bytes(spell.part),
         "swept": [
@@ -36,25 +36,35 @@ def packed(spell: Spell) -> bytes:
     return len(plain).to_bytes(8, "big") + body
 
 
+class _Told(msgspec.Struct):
+    """What ``packed`` wrote; looked at where it lies, and not copied."""
+
+    pieces: memoryview
+    edges: list[memoryview]
+    part: memoryview
+    swept: list[tuple[str, int, int, float, memoryview, memoryview]]
+
+
+_TOLD = msgspec.msgpack.Decoder(_Told)
+
+
 def unpacked(content: bytes) -> Spell:
     """The spell that ``packed`` made these bytes of."""
     size = int.from_bytes(content[:8], "big")
-    told: dict[str, Any] = msgspec.msgpack.decode(
-        pa.decompress(content[8:], decompressed_size=size, codec="zstd", asbytes=True)
+    told = _TOLD.decode(
+        pa.decompress(memoryview(content)[8:], decompressed_size=size, codec="zstd")
     )
     swept = {}
-    for word, lon_block, lat_block, step_m, tile, bits in told["swept"]:
+    for word, lon_block, lat_block, step_m, tile, bits in told.swept:
         lattice = Lattice(lon_block=lon_block, lat_block=lat_block, step_m=step_m)
         swept[word, lattice] = Swept(
             lattice=lattice, tile=np.frombuffer(tile, "<i8"),
             bits=np.frombuffer(bits, "<u8").reshape(-1, TILE, WORDS),
         )  # fmt: skip
-    edges = [
-        np.frombuffer(column, kind) for column, kind in zip(told["edges"], _FIXES, strict=True)
-    ]
+    edges = [np.frombuffer(column, kind) for column, kind in zip(told.edges, _FIXES, strict=True)]
     return Spell(
-        seen=Seen(pieces=np.frombuffer(told["pieces"], PIECE), swept=swept), edges=Fixes(*edges),
-        part=np.frombuffer(told["part"], "u1"),
+        seen=Seen(pieces=np.frombuffer(told.pieces, PIECE), swept=swept), edges=Fixes(*edges),
+        part=np.frombuffer(told.part, "u1"),
     )  # fmt: skip
 
 
