@@ -12,10 +12,9 @@ import pandas as pd
 from geo.coverage import paths
 from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import checked_legs, checked_swath, checked_window
-from geo.coverage.paths import LEG
 from geo.coverage.pieces import FOREVER_US, Terrain, slots_of
 from geo.coverage.share import shares
-from geo.coverage.tally import NEVER, Tally
+from geo.coverage.tally import NEVER, Tally, overall
 from geo.coverage.walk import Pieces
 from geo.tracks.columns import as_times
 
@@ -131,15 +130,10 @@ def _rest(terrain: Terrain, pieces: Pieces) -> pd.DataFrame:
 
 def totals(pieces: Pieces, group: Ints) -> dict[str, float | int]:
     """The totals of pieces, each in a group (-1: none)."""
-    leg, inside = pieces["kind"] == LEG, group >= 0
-    span_us = pieces["end_us"] - pieces["start_us"]
+    sums, patrols = overall(pieces, group >= 0)
+    inside_us, inside_um, unknown_us, outside_us, outside_um, tracks_us, units = sums.tolist()
     return {
-        "patrol_s": int(span_us[leg & inside].sum()) / 1e6,
-        "patrol_m": int(pieces["length_um"][leg & inside].sum()) / 1e6,
-        "unknown_s": int(span_us[~leg & ~inside].sum()) / 1e6,
-        "outside_s": int(span_us[leg & ~inside].sum()) / 1e6,
-        "outside_m": int(pieces["length_um"][leg & ~inside].sum()) / 1e6,
-        "tracks_s": int(span_us.sum()) / 1e6,
-        "units": len(np.unique(pieces["unit"][leg])),
-        "patrols": len(np.unique(pieces["patrol"][leg & (pieces["patrol"] > 0)])),
-    }
+        "patrol_s": inside_us / 1e6, "patrol_m": inside_um / 1e6, "unknown_s": unknown_us / 1e6,
+        "outside_s": outside_us / 1e6, "outside_m": outside_um / 1e6, "tracks_s": tracks_us / 1e6,
+        "units": units, "patrols": patrols,
+    }  # fmt: skip

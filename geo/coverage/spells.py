@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from geo.coverage.ground import Flags, Floats, Ints
@@ -80,9 +81,32 @@ class Seen:
         )  # fmt: skip
 
     def sorted(self) -> Seen:
-        """The same with its pieces by unit and time."""
-        order = np.lexsort((self.pieces["start_us"], self.pieces["unit"]))
-        return replace(self, pieces=self.pieces[order])
+        """The same with its pieces by unit and time; most may be so already."""
+        unit, start_us = self.pieces["unit"], self.pieces["start_us"]
+        falls = (unit[1:] < unit[:-1]) | ((unit[1:] == unit[:-1]) & (start_us[1:] < start_us[:-1]))
+        if not falls.any():
+            return self
+        first = int(falls.argmax()) + 1
+        rest = self.pieces[first:]
+        rest = rest[np.lexsort((rest["start_us"], rest["unit"]))]
+        return replace(self, pieces=_merged(self.pieces[:first], rest))
+
+
+@njit(cache=True, nogil=True)
+def _merged(a: Pieces, b: Pieces) -> Pieces:
+    """Pieces of both, each by unit and time, as one."""
+    out = np.empty(len(a) + len(b), a.dtype)
+    i, j = 0, 0
+    for n in range(len(out)):
+        if j == len(b) or (i < len(a) and (
+            a[i].unit < b[j].unit or (a[i].unit == b[j].unit and a[i].start_us <= b[j].start_us)
+        )):  # fmt: skip
+            out[n] = a[i]
+            i += 1
+        else:
+            out[n] = b[j]
+            j += 1
+    return out
 
 
 #: What turns a path into pieces and swept ground.

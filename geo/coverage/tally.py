@@ -1,6 +1,12 @@
-"""The tally: what pieces say of groups of places."""
+"""The tally: what pieces say of groups of places.
+
+A month of a thousand units is some million pieces: each figure is one look at them, in the order
+in which they are.
+"""
 
 from __future__ import annotations
+
+from functools import cached_property
 
 import numpy as np
 from numba import njit
@@ -10,24 +16,10 @@ from geo.coverage.ground import Ints
 from geo.coverage.paths import GAP, LEG
 from geo.coverage.walk import Pieces
 
-#: Pairs up to here are told apart in a table.
-_TABLE = 1 << 24
+#: Numbers up to here are told apart in a table.
+_TABLE = 1 << 26
 #: The time of what never was.
 NEVER = np.iinfo(np.int64).min
-
-
-def runs(pieces: Pieces, group: Ints, bin_of: Ints | None = None) -> Ints:
-    """Numbers the stays: pieces of one unit in one group and bin that follow without a break.
-
-    ``group``: of each piece, -1 for none; ``bin_of``: the bin of time that it is counted in.
-    Pieces by unit and time. A gap within the group is a part of its stay.
-    """
-    new = np.ones(len(pieces), dtype=bool)
-    new[1:] = (group[1:] != group[:-1]) | (pieces["unit"][1:] != pieces["unit"][:-1])
-    new[1:] |= pieces["start_us"][1:] != pieces["end_us"][:-1]
-    if bin_of is not None:
-        new[1:] |= bin_of[1:] != bin_of[:-1]
-    return np.cumsum(new) - 1
 
 
 def coalesced(pieces: Pieces) -> Pieces:
@@ -47,101 +39,157 @@ def coalesced(pieces: Pieces) -> Pieces:
 def named(pieces: Pieces) -> Pieces:
     """The pieces (by unit and time) with a patrol for each leg: where none is stated, the run of
     legs without a gap that it belongs to."""
-    leg = pieces["kind"] == LEG
-    new = np.ones(len(pieces), dtype=bool)
-    new[1:] = (pieces["unit"][1:] != pieces["unit"][:-1]) | ~leg[1:] | ~leg[:-1]
-    new[1:] |= pieces["start_us"][1:] != pieces["end_us"][:-1]
-    run = np.cumsum(new) + int(pieces["patrol"].max(initial=0))
     out = pieces.copy()
-    out["patrol"] = np.where(leg & (out["patrol"] == 0), run, out["patrol"])
+    _name(out, int(pieces["patrol"].max(initial=0)))
     return out
+
+
+@njit(cache=True, nogil=True)
+def _name(pieces: Pieces, run: int) -> None:
+    """Numbers the runs of legs from ``run`` + 1 on."""
+    for n in range(len(pieces)):
+        now, last = pieces[n], pieces[max(n - 1, 0)]
+        if (
+            n == 0 or now.unit != last.unit or now.kind != LEG or last.kind != LEG
+            or now.start_us != last.end_us
+        ):  # fmt: skip
+            run += 1
+        if now.kind == LEG and now.patrol == 0:
+            now.patrol = run
 
 
 class Tally:
     """Figures of ``count`` groups from pieces (by unit and time), each in ``group`` (-1: none)."""
 
-    def __init__(self, pieces: Pieces, group: Ints, count: int, bin_of: Ints | None = None) -> None:
-        held = group >= 0
-        self._count, self._stay = count, runs(pieces, group, bin_of)[held]
-        self._pieces, self._group = pieces[held], group[held]
-        self._leg = self._pieces["kind"] == LEG
-        self._leg_group = self._group[self._leg]
-        self._legs = self._pieces[self._leg]
+    def __init__(self, pieces: Pieces, group: Ints, count: int) -> None:
+        self._pieces, self._group, self._count = pieces, group.astype(np.int64), count
 
-    def sums(self) -> dict[str, NDArray[np.int64]]:
+    @cached_property
+    def _added(self) -> NDArray[np.int64]:
+        return _add(self._pieces, self._group, self._count)
+
+    def sums(self) -> dict[str, Ints]:
         """patrol_us and patrol_um of legs, unknown_us of gaps: whole numbers, that add up."""
-        span_us = self._pieces["end_us"] - self._pieces["start_us"]
-        gap = self._pieces["kind"] == GAP
-        return {
-            "patrol_us": self._sum(self._leg_group, span_us[self._leg]),
-            "patrol_um": self._sum(self._leg_group, self._legs["length_um"]),
-            "unknown_us": self._sum(self._group[gap], span_us[gap]),
-        }
-
-    def _sum(self, group: Ints, values: Ints) -> Ints:
-        # Whole numbers below 2^53 add up exactly as floats, and bincount knows no others.
-        return np.bincount(group, values, self._count).astype(np.int64)
-
-    def _distinct(self, code: Ints) -> Ints:
-        """How many different codes (of each leg, -1 for none) each group has."""
-        named = code >= 0
-        most = int(code.max(initial=0)) + 1
-        pairs = self._leg_group[named] * most + code[named]
-        if self._count * most <= _TABLE:
-            there = np.zeros((self._count, most), dtype=bool)
-            there.ravel()[pairs] = True
-            return np.asarray(there.sum(axis=1))
-        return np.bincount(np.unique(pairs) // most, minlength=self._count)
+        return dict(zip(("patrol_us", "patrol_um", "unknown_us"), self._added[:3], strict=True))
 
     def counts(self) -> dict[str, Ints]:
         """visits (stays with a leg), patrols and units."""
+        patrol = self._pieces["patrol"]
+        of_legs = patrol[self._pieces["kind"] == LEG]
+        order = np.arange(len(patrol))
+        if (of_legs[1:] < of_legs[:-1]).any():
+            order = np.argsort(patrol.copy(), kind="stable")
         return {
-            "visits": self._stays(),
-            "patrols": self._distinct(self._legs["patrol"].astype(np.int64) - 1),
-            "units": self._distinct(self._legs["unit"].astype(np.int64)),
+            "visits": self._added[3],
+            "patrols": _distinct(self._pieces, self._group, self._count, order),
+            "units": self._added[4],
         }
-
-    def _stays(self) -> Ints:
-        """How many stays with a leg each group has: stays are numbered in the order of pieces."""
-        stay = self._stay[self._leg]
-        new = np.ones(len(stay), dtype=bool)
-        new[1:] = stay[1:] != stay[:-1]
-        return np.bincount(self._leg_group[new], minlength=self._count)
 
     def first_and_last(self) -> tuple[Ints, Ints]:
         """When each group was first and last patrolled; NEVER where it was not."""
-        first = np.full(self._count, np.iinfo(np.int64).max)
-        last = np.full(self._count, NEVER)
-        np.minimum.at(first, self._leg_group, self._legs["start_us"])
-        np.maximum.at(last, self._leg_group, self._legs["end_us"])
+        first, last = self._added[5:]
         return np.where(last == NEVER, NEVER, first), last
 
     def longest_without(self, start_us: int, end_us: int) -> Ints:
         """The longest time from ``start_us`` to ``end_us`` in which no unit patrolled the group."""
-        order = np.argsort(self._legs["start_us"], kind="stable")
-        group = self._leg_group[order]
-        # of short numbers a stable sort is one by digits
-        by_group = np.argsort(
-            group.astype(np.uint16) if self._count < 1 << 16 else group, kind="stable"
-        )
-        order = order[by_group]
-        return _longest_without(
-            group[by_group], self._legs["start_us"][order], self._legs["end_us"][order],
-            self._count, start_us, end_us,
-        )  # fmt: skip
+        # those of each unit are in order already, which a stable sort makes use of
+        order = np.argsort(self._pieces["start_us"].copy(), kind="stable")
+        return _longest_without(self._pieces, self._group, self._count, order, start_us, end_us)
+
+
+def overall(pieces: Pieces, inside: NDArray[np.bool_]) -> tuple[Ints, int]:
+    """Of all pieces (by unit and time), each inside all groups or not: microseconds and
+    micrometres of legs inside, microseconds of gaps that are not, microseconds and micrometres of
+    legs that are not, microseconds of all, units with a leg; and how many patrols have a leg."""
+    patrol = pieces["patrol"][(pieces["kind"] == LEG) & (pieces["patrol"] > 0)]
+    if patrol.max(initial=0) > _TABLE:
+        return _overall(pieces, inside), len(np.unique(patrol))
+    there = np.zeros(int(patrol.max(initial=0)) + 1, dtype=bool)
+    there[patrol] = True
+    return _overall(pieces, inside), int(np.count_nonzero(there))
+
+
+@njit(cache=True, nogil=True)
+def _overall(pieces: Pieces, inside: NDArray[np.bool_]) -> Ints:
+    out, unit = np.zeros(7, np.int64), -1
+    for n in range(len(pieces)):
+        now = pieces[n]
+        span_us = now.end_us - now.start_us
+        out[5] += span_us
+        if now.kind != LEG:
+            if not inside[n]:
+                out[2] += span_us
+            continue
+        at = 0 if inside[n] else 3
+        out[at] += span_us
+        out[at + 1] += now.length_um
+        if now.unit != unit:
+            unit = now.unit
+            out[6] += 1
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _add(pieces: Pieces, group: Ints, count: int) -> NDArray[np.int64]:
+    """Of each group: microseconds and micrometres of legs, microseconds of gaps, visits, units,
+    the first and the last moment of a leg (7, groups).
+
+    A visit is pieces of one unit that follow without a break, a leg among them; a gap within
+    the group is a part of it.
+    """
+    out = np.zeros((7, count), np.int64)
+    out[5], out[6] = np.iinfo(np.int64).max, NEVER
+    unit = np.full(count, -1, np.int64)
+    visited = False  # whether the stay that this piece is of has been counted
+    for n in range(len(pieces)):
+        g, now, last = group[n], pieces[n], pieces[max(n - 1, 0)]
+        if (
+            n == 0 or g != group[n - 1] or now.unit != last.unit or now.start_us != last.end_us
+        ):  # fmt: skip
+            visited = False
+        if g < 0:
+            continue
+        span_us = now.end_us - now.start_us
+        if now.kind == GAP:
+            out[2, g] += span_us
+        if now.kind != LEG:
+            continue
+        out[0, g] += span_us
+        out[1, g] += now.length_um
+        out[3, g] += not visited
+        visited = True
+        if unit[g] != now.unit:
+            unit[g] = now.unit
+            out[4, g] += 1
+        out[5, g] = min(out[5, g], now.start_us)
+        out[6, g] = max(out[6, g], now.end_us)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _distinct(pieces: Pieces, group: Ints, count: int, order: Ints) -> Ints:
+    """How many patrols each group has; ``order``: the pieces by patrol."""
+    out, last = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for n in order:
+        now, g = pieces[n], group[n]
+        if g >= 0 and now.kind == LEG and now.patrol > 0 and last[g] != now.patrol:
+            last[g] = now.patrol
+            out[g] += 1
+    return out
 
 
 @njit(cache=True, nogil=True)
 def _longest_without(
-    group: Ints, begin_us: Ints, until_us: Ints, count: int, start_us: int, end_us: int
+    pieces: Pieces, group: Ints, count: int, order: Ints, start_us: int, end_us: int
 ) -> Ints:
-    """The longest part of a window outside all intervals of each group; by group and beginning."""
+    """The longest part of a window outside all legs of each group; ``order``: by beginning."""
     reached = np.full(count, start_us)
     longest = np.zeros(count, np.int64)
-    for n in range(len(group)):
-        g = group[n]
-        longest[g] = max(longest[g], begin_us[n] - reached[g])
-        reached[g] = max(reached[g], until_us[n])
+    for n in order:
+        now, g = pieces[n], group[n]
+        if g >= 0 and now.kind == LEG:
+            longest[g] = max(longest[g], now.start_us - reached[g])
+            reached[g] = max(reached[g], now.end_us)
     for g in range(count):
         longest[g] = max(longest[g], end_us - reached[g])
     return longest

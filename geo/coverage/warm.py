@@ -11,7 +11,11 @@ import shapely
 
 from geo import tracks
 from geo.coverage.figures import coverage
+from geo.coverage.lattice import TILE, Lattice
 from geo.coverage.spells import Fixes, Pace, Seen, Spell
+from geo.coverage.stamping import WORDS
+from geo.coverage.swept import Swept
+from geo.coverage.walk import PIECE
 
 
 def warm() -> None:
@@ -36,3 +40,11 @@ def warm() -> None:
     )  # fmt: skip
     nothing = Seen.together([])
     Spell.of(sent, pace, lambda _: nothing).ended(pace, lambda _: nothing)
+    out_of_order = np.zeros(2, PIECE)
+    out_of_order["unit"] = 1, 0
+    Seen(pieces=out_of_order, swept={}).sorted()
+    tile = Swept(
+        lattice=Lattice(lon_block=0, lat_block=0, step_m=25.0), tile=np.zeros(1, np.int64),
+        bits=np.zeros((1, TILE, WORDS), np.uint64),
+    )  # fmt: skip
+    Swept.union(tile.lattice, [tile, tile])
