@@ -69,6 +69,16 @@ def interpolate(
     return np.asarray(lon, dtype=float).reshape(shape), np.asarray(lat, dtype=float).reshape(shape)
 
 
+def circle(lon: float, lat: float, radius_m: float, corners: int = 80) -> shapely.Polygon:
+    """What lies within ``radius_m`` of a point (degrees), along geodesics; its corners on the
+    circle. Where it crosses the antimeridian it goes on beyond ±180°."""
+    around = np.linspace(0, 360, corners, endpoint=False)
+    of_corner = np.ones(corners)
+    lons, lats, _ = _GEOD.fwd(lon * of_corner, lat * of_corner, around, radius_m * of_corner)
+    lons = lon + (np.asarray(lons) - lon + 180) % 360 - 180
+    return shapely.Polygon(np.column_stack((lons, lats)))
+
+
 def _authalic_q(sin_lat: Floats) -> Floats:
     """Snyder's q over 2 (1987, eq. 3-12): its integral over longitude is area over a²."""
     # arctanh(e s) / e as its series in (e s)²: on the earth the 6th term is under 1e-13, and this
