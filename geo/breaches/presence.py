@@ -86,8 +86,9 @@ def without_gaps(found: pd.DataFrame, track: Track) -> pd.DataFrame:
     number = {name: n for n, name in enumerate(track.units)}
     unit = np.array([number[str(name)] for name in found["unit"]], dtype=np.int64)
     entered, exited = micros(found["entered_at"], "stays"), micros(found["exited_at"], "stays")
-    first = _count_before(of, to_us, unit, entered, closed=False)
-    past = _count_before(of, from_us, unit, exited, closed=True)
+    first = _count_before(of, to_us, unit, entered)
+    # A fix that ends a stay across a gap is outside.
+    past = _count_before(of, from_us, unit, np.maximum(exited, entered + 1))
     count = np.maximum(past - first, 0)
     stay = np.repeat(np.arange(len(found)), count)
     part = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - first, count)
@@ -97,14 +98,12 @@ def without_gaps(found: pd.DataFrame, track: Track) -> pd.DataFrame:
     ).reset_index(drop=True)  # fmt: skip
 
 
-def _count_before(of: Ints, time_us: Ints, unit: Ints, at_us: Ints, *, closed: bool) -> Ints:
-    """How many rows (by unit and time) come before a moment of a unit; ``closed``: or are of it."""
-    both_unit, both_us = np.r_[of, unit], np.r_[time_us, at_us]
-    asked = np.r_[np.zeros(len(of)), np.ones(len(unit))]
-    order = np.lexsort((asked if closed else -asked, both_us, both_unit))
-    before = np.cumsum(order < len(of))
+def _count_before(of: Ints, time_us: Ints, unit: Ints, at_us: Ints) -> Ints:
+    """How many rows (by unit and time) come before each moment of a unit."""
+    asked = np.r_[np.ones(len(of)), np.zeros(len(unit))]
+    order = np.lexsort((asked, np.r_[time_us, at_us], np.r_[of, unit]))
     out = np.empty(len(order), dtype=np.int64)
-    out[order] = before
+    out[order] = np.cumsum(order < len(of))
     return out[len(of) :]
 
 

@@ -163,8 +163,8 @@ def test_checkpoints_are_visited_probably_or_not(patrolled: Post) -> None:
     assert told["state"].to_dict() == {
         "far": "missed", "near": "kept", "passed": "kept", "seen": "kept", "post": "kept",
     }  # fmt: skip
-    assert told["evidence"].to_dict() == {
-        "far": None, "near": "probable", "passed": "probable", "seen": "confirmed",
+    assert told["evidence"].fillna("none").to_dict() == {
+        "far": "none", "near": "probable", "passed": "probable", "seen": "confirmed",
         "post": "confirmed",
     }  # fmt: skip
     assert kept.next["target"].tolist() == ["far"]
