@@ -71,7 +71,8 @@ def judge(
     state = np.where(overdue > 1, LATE, DUE)
     state[(left_us <= 0) | (left_us < (required - made - 1) * apart_us)] = MISSED
     state[made >= required] = KEPT
-    due_us = clock.at(clock.gone(np.where(rounds.last_us == NEVER, 0, rounds.last_us)) + pace_us)
+    last_gone = clock.gone(np.where(rounds.last_us == NEVER, 0, rounds.last_us))
+    due_us = clock.at(last_gone.astype(np.float64) + pace_us)
     return Judged(
         period=period, closed=closed, state=state.astype(np.int8), rounds=made,
         last_us=rounds.last_us,

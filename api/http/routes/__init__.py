@@ -14,6 +14,7 @@ from api.http.routes import (
     openapi,
     page,
     places,
+    plan,
     presence,
     quarantine,
     rasters,
@@ -29,7 +30,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        trackers, quarantine, holds, breaches, presence, coverage, series, response, events,
+        trackers, quarantine, holds, breaches, presence, coverage, series, plan, response, events,
         subscriptions, ogc,
     )
 )  # fmt: skip
