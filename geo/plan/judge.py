@@ -80,6 +80,15 @@ def judge(
     )  # fmt: skip
 
 
+def warm() -> None:
+    """Run what is compiled once: some seconds on a machine that has never done it."""
+    one, span = np.array([0], dtype=np.int64), np.array([[0, 2]], dtype=np.int64)
+    stays = Stays(target=one, begin_us=one, end_us=one + 1)
+    judge(
+        stays, 1, required=1, periods_us=np.array([0, 2]), active_us=span, apart_us=1, at_us=2
+    )  # fmt: skip
+
+
 def _nothing(targets: int, closed: Ints) -> Judged:
     zero, never = np.zeros(targets, np.int64), np.full(targets, NEVER)
     return Judged(
