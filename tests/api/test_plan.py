@@ -10,6 +10,7 @@ from typing import Any
 import geopandas as gpd
 import httpx
 import pytest
+import shapely
 
 from tests.api.api_words import at, box, code, enrol, feature, fix, put, send
 from tests.api.command_words import Run, write
@@ -73,6 +74,10 @@ def test_at_noon_nothing_is_missed_yet(patrolled: httpx.Client) -> None:
     assert [one["id"] for one in late["features"]] == ["rounds/g2"]
     assert late["features"][0]["geometry"] is None
     assert (late["next"], late["totals"]["due"]) == ([], 2)
+    short = kept(patrolled, to=at(90), places="false")
+    assert (short["features"], len(short["next"])) == ([], 3)
+    point = shapely.Point(short["next"][0]["lon"], short["next"][0]["lat"])
+    assert shapely.geometry.shape(box(100.2, 40, 0.02)).contains(point)
 
 
 def test_checkpoints_say_how_sure_a_visit_is(patrolled: httpx.Client) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-import numpy as np
+import geopandas as gpd
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -27,6 +28,7 @@ from api.http.context import Parts, Reading, Who, Writing
 from api.http.errors import ApiError
 from api.http.identity import Guarded, needs
 from api.http.routes.coverage import features, missing, plain
+from geo.plan import STATES
 from layers import plan, versions
 from layers.plan import Duty, Per, Visited, duties
 
@@ -34,7 +36,10 @@ router = APIRouter(route_class=Guarded, tags=["plan"])
 
 DEFAULT_DAYS = 7
 #: What is said of each place to go next, beside its rank.
-_NEXT = ("duty", "layer", "target", "name", "state", "last_visit", "due_at", "overdue")
+_NEXT = (
+    "duty", "layer", "target", "name", "name_zh", "name_mn", "name_en", "state", "visited",
+    "rounds", "required", "last_visit", "due_at", "overdue", "late_s",
+)  # fmt: skip
 State = Literal["kept", "due", "late", "missed"]
 Line = Annotated[str | None, Field(max_length=200)]
 DutyId = Annotated[str, Path(max_length=200, description="a duty's id")]
@@ -93,6 +98,7 @@ def get_plan(
     state: Annotated[list[State] | None, Query(max_length=4, description="only these")] = None,
     limit: Annotated[int, Query(ge=0, le=10_000, description="places in `next`")] = 20,
     geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
+    places: Annotated[bool, Query(description="false: the duties and `next` alone")] = True,
 ) -> Response:
     """Every place that a duty speaks of, and how it is kept as known at `to` (default: now).
 
@@ -113,19 +119,14 @@ def get_plan(
     kept = service.kept.get(
         key, lambda: plan.answer(connection, service.region, start=start, end=end, duty=duty)
     )
-    shown = kept.targets if state is None else kept.targets[kept.targets["state"].isin(state)]
-    following = kept.next
-    following = following if state is None else following[following["state"].isin(state)]
+    wanted = frozenset(state or STATES)
     payload = collection(
-        features(shown, geometry=geometry),
+        features(kept.targets[kept.targets["state"].isin(wanted)], geometry=geometry)
+        if places
+        else [],
         totals=kept.counts(),
         duties=[{**told(one), **kept.counts(one.id)} for one in kept.duties],
-        next=[
-            {"rank": n + 1, "id": i, **plain(_finite(row))}
-            for n, (i, row) in enumerate(
-                following.head(limit).reindex(columns=_NEXT).to_dict("index").items()
-            )
-        ],
+        next=_next(kept.next[kept.next["state"].isin(wanted)].head(limit)),
         looked_from=rfc3339(kept.looked_from),
         **{"from": rfc3339(start), "to": rfc3339(end)},
         **missing(connection, kept.looked_from),
@@ -133,9 +134,24 @@ def get_plan(
     return answer(request, payload, version)
 
 
-def _finite(row: dict[Any, Any]) -> dict[str, object]:
+def _next(following: gpd.GeoDataFrame) -> list[dict[str, object]]:
+    """Places to go next, each with a point of it."""
+    points = following.geometry.representative_point()
+    return [
+        {
+            "rank": rank, "id": i, **plain({**row, "overdue": _finite(row["overdue"])}),
+            "lon": point.x, "lat": point.y,
+        }
+        for rank, (i, row), point in zip(
+            range(1, len(following) + 1),
+            following.reindex(columns=_NEXT).to_dict("index").items(), points, strict=True,
+        )
+    ]  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
     """JSON has no infinity: where nobody ever was, it is null."""
-    return {**row, "overdue": row["overdue"] if np.isfinite(row["overdue"]) else None}
+    return value if math.isfinite(value) else None
 
 
 @router.get("/api/plan/duties", responses=schemas.answers(schemas.plan.DUTIES))
