@@ -33,7 +33,7 @@ app = typer.Typer(
 def show(
     context: typer.Context,
     start: Annotated[
-        str | None, typer.Option("--from", help=f"count periods since; {MOMENT}; default: 7 days")
+        str | None, typer.Option("--from", help=f"count periods since; {MOMENT}; default: 28 days")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help=f"as known then; {MOMENT}")] = None,
     duty: Annotated[str | None, typer.Option(help="one duty alone")] = None,
@@ -48,7 +48,7 @@ def show(
     settings = read_settings()
     region = Region.read(settings.region_file)
     until = moment(end, "--to") or datetime.now(UTC)
-    since = moment(start, "--from") or until - timedelta(days=7)
+    since = moment(start, "--from") or until - timedelta(days=28)
     if since >= until:
         raise typer.BadParameter("it lies after --to", param_hint="--from")
     with migrated(settings) as engine, acting(engine, SYSTEM, "patrolgrid_read") as connection:

@@ -18,6 +18,7 @@ from geo.plan import NEVER, STATES, Judged, judge
 from geo.tracks.columns import as_times
 from layers import frames
 from layers.coverage.grounds import Grounds
+from layers.fixes import boxes
 from layers.fixes.plain import micros, moment
 from layers.plan.duties import Duty, listed
 from layers.plan.periods import edges
@@ -38,7 +39,7 @@ class Kept:
     #: evidence (confirmed, probable; grids have none), visited, rounds and required,
     #: period_from, period_to, last_visit, due_at, overdue, late_s, periods, periods_kept, geometry
     targets: gpd.GeoDataFrame
-    looked_from: datetime  #: before it no visit is looked for
+    looked_from: datetime  #: before it no visit was looked for, or there were no fixes
 
     @property
     def next(self) -> gpd.GeoDataFrame:
@@ -61,9 +62,11 @@ def answer(
     """How the plan, or one duty of it, is kept as known at ``end``.
 
     The period that is judged is the last that had begun by then; periods that begin at ``start`` or
-    later and are over at ``end`` are counted. Raises NoSuchDutyError, TooMuchError.
+    later and are over at ``end`` are counted, but none that was over before there were fixes.
+    Raises NoSuchDutyError, TooMuchError.
     """
     duties = listed(connection, duty)
+    oldest = boxes.first(connection)
     periods = {one.per: edges(start, end, one.per, region.timezone) for one in duties}
     since = min([start, *(moment(int(edge[0])) for edge in periods.values())])
     reader = Reader(connection=connection, region=region, start=since, end=end)
@@ -73,10 +76,10 @@ def answer(
         asked = _Asked(
             duty=one, periods_us=periods[one.per], at_us=micros(end),
             active_us=_active(one, periods[one.per], region),
-            first=int(np.searchsorted(periods[one.per], micros(start))),
+            first=_first(periods[one.per], start, oldest or end),
         )  # fmt: skip
         parts.append(_told(asked, targets, visits))
-    return Kept(duties=duties, targets=_together(parts), looked_from=since)
+    return Kept(duties=duties, targets=_together(parts), looked_from=max(since, oldest or since))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,6 +99,13 @@ class _Asked:
             active_us=self.active_us, apart_us=round(self.duty.apart_s * 1e6), at_us=self.at_us,
             first=self.first,
         )  # fmt: skip
+
+
+def _first(periods_us: Ints, start: datetime, oldest: datetime) -> int:
+    """The first period that is counted: that begins at ``start`` or later, and was not over when
+    there were fixes."""
+    begins = int(np.searchsorted(periods_us, micros(start)))
+    return max(begins, int(np.searchsorted(periods_us, micros(oldest), side="right")) - 1)
 
 
 def _active(duty: Duty, periods_us: Ints, region: Region) -> Ints:

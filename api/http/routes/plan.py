@@ -34,7 +34,7 @@ from layers.plan import Duty, Per, Visited, duties
 
 router = APIRouter(route_class=Guarded, tags=["plan"])
 
-DEFAULT_DAYS = 7
+DEFAULT_DAYS = 28
 #: What is said of each place to go next, beside its rank.
 _NEXT = (
     "duty", "layer", "target", "name", "name_zh", "name_mn", "name_en", "state", "visited",
@@ -106,7 +106,7 @@ def get_plan(
     its `required` rounds were made; else `due`, until as much active time went by since the last
     one as the period has for each of its rounds, and `late` from then on; `missed`, once what is
     left of its active time cannot hold those that are missing. `periods` counts those from `from`
-    on (default: 7 days) that are over, and `periods_kept` those of them that were kept. `next` is
+    on (default: 28 days) that are over, and `periods_kept` those of them that were kept. `next` is
     where to go next, the worst first. Of checkpoints and posts `visited` says whether somebody was
     there in the period: `visited` (a fix lies within by more than its accuracy),
     `probably_visited` (by less, or a leg passes) or `not_visited`; `evidence` says how sure the
