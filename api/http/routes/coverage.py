@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 import geopandas as gpd
 import shapely
@@ -25,8 +26,9 @@ from api.http.answers import (
 )  # fmt: skip
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
+from api.http.underway import EventStream, Progress
 from layers import coverage, versions
-from layers.coverage import Part, Question
+from layers.coverage import Done, Part, Question, unheard
 from layers.db.engine import Principal
 from layers.fixes import retention
 from layers.versions import DataVersion
@@ -76,6 +78,9 @@ By = Annotated[
 ]
 
 
+Geometry = Annotated[bool, Query(description="false: the figures alone")]
+
+
 def question(
     service: Service,
     window: Window,
@@ -100,20 +105,26 @@ class Told:
 
 
 def measured(
-    service: Service, principal: Principal, connection: Connection, asked: Question
+    service: Service,
+    principal: Principal,
+    connection: Connection,
+    asked: Question,
+    done: Done = unheard,
 ) -> Told:
     """Coverage as the data is, computed once for all who ask with one right.
 
     Where the version moved by fixes that say nothing of the window, nothing is computed again.
+    ``done`` hears how far it has come, where it is computed for this call.
     """
     right, version = right_of(principal), versions.read(connection, coverage.READS)
 
+    def compute() -> coverage.Measured:
+        with service.underway.telling((right, asked), done) as heard:
+            return coverage.answer(connection, service.region, asked, heard)
+
     def measure() -> Told:
         digest = coverage.known(connection, asked)
-        found = service.kept.get(
-            ("coverage of", right, digest, asked),
-            lambda: coverage.answer(connection, service.region, asked),
-        )
+        found = service.kept.get(("coverage of", right, digest, asked), compute)
         return Told(digest=digest, measured=found, version=version)
 
     return service.kept.get(("coverage", right, version.data_version, asked), measure)
@@ -136,7 +147,7 @@ def get_coverage(
     level: Level = None,
     swath_m: Swath = None,
     by: By = None,
-    geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
+    geometry: Geometry = True,
 ) -> Response:
     """Every grid of a level with its figures over a window (default: the last 7 days).
 
@@ -163,6 +174,44 @@ def get_coverage(
         **missing(connection, asked.start),
     )  # fmt: skip
     return answer(request, payload, told.version)
+
+
+@router.get("/api/coverage/progress", response_class=EventStream)
+@needs("read")
+async def watch_coverage(
+    request: Request,
+    service: Parts,
+    principal: Who,
+    window: Between,
+    level: Level = None,
+    swath_m: Swath = None,
+    by: By = None,
+    _geometry: Annotated[bool, Query(alias="geometry", description="as of the answer")] = True,
+) -> Response:
+    """Events while `/api/coverage` of the same query is computed, whoever asked for it first.
+
+    `progress` has `done` and `of`, seconds of the window; then comes `ready` with the `href` of an
+    answer that is there at once, or `failed` with a problem document, and nothing after it. A
+    client that goes away ends what is computed for it alone.
+    """
+    asked = question(service, window, level, swath_m, by)
+
+    def compute(connection: Connection, done: Done) -> dict[str, object]:
+        found = measured(service, principal, connection, asked, done)
+        return {
+            "href": answered(request, asked), "data_version": found.version.data_version,
+            "swept": found.measured.swept,
+        }  # fmt: skip
+
+    return Progress(request, (right_of(principal), asked), principal, compute)
+
+
+def answered(request: Request, asked: Question) -> str:
+    """Where the answer is whose progress is told: its window named, as "now" goes on."""
+    window = {"from": rfc3339(asked.start) or "", "to": rfc3339(asked.end) or ""}
+    others = [pair for pair in request.query_params.multi_items() if pair[0] not in window]
+    path = request.url.path.removesuffix("/progress")
+    return f"{path}?{urlencode([*window.items(), *others], safe=':')}"
 
 
 def swaths(service: Service, asked: Question) -> dict[str, object]:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import pandas as pd
 from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.http import schemas
-from api.http.answers import JSON, Between, answer, rfc3339
-from api.http.context import Parts, Reading
+from api.http.answers import JSON, Between, answer, rfc3339, right_of
+from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from api.http.routes.coverage import Level, Swath, missing, plain, question, swaths
+from api.http.routes.coverage import (
+    Level,
+    Swath,
+    answered,
+    missing,
+    plain,
+    question,
+    swaths,
+)
+from api.http.underway import EventStream, Progress
 from layers import coverage, versions
-from layers.coverage import Every
+from layers.coverage import Bin, Done, Every, Question, unheard
+from layers.db.engine import Principal
 from layers.errors import NoSuchFeatureError
 
 router = APIRouter(route_class=Guarded, tags=["coverage"])
@@ -26,11 +38,32 @@ Grids = Annotated[
 ]
 
 
+def bins(
+    service: Service,
+    principal: Principal,
+    connection: Connection,
+    asked: Question,
+    every: Every,
+    done: Done = unheard,
+) -> Sequence[Bin]:
+    """The parts of a window, computed once for all who ask with one right; raises as
+    ``coverage.series`` does."""
+    right = right_of(principal)
+
+    def compute() -> Sequence[Bin]:
+        with service.underway.telling((right, asked, every), done) as heard:
+            return list(coverage.series(connection, service.region, asked, every, heard))
+
+    digest = coverage.known(connection, asked)
+    return service.kept_series.get((right, digest, asked, every), compute)
+
+
 @router.get("/api/coverage/series", responses=schemas.answers(schemas.coverage.SERIES))
 @needs("read")
 def get_series(
     request: Request,
     service: Parts,
+    principal: Who,
     connection: Reading,
     window: Between,
     every: Every = "day",
@@ -44,22 +77,55 @@ def get_series(
     the first and the last are cut at the window's ends.
     """
     asked = question(service, window, level, swath_m)
-    found = []
-    swept = "kept"
-    for part in coverage.series(connection, service.region, asked, every):
-        grids, swept = part.measured.grids, part.measured.swept
-        strangers = sorted(set(grid or ()) - set(grids.index))
-        if strangers:
-            raise NoSuchFeatureError(
-                f"grids {strangers[0]!r}: there is none of level {asked.level}"
-            )
-        figures = pd.DataFrame(grids if grid is None else grids.loc[list(grid)])[_FIGURES]
-        found.append({
-            "from": rfc3339(part.start), "to": rfc3339(part.end), "totals": part.measured.totals,
-            "grids": {str(i): plain(row) for i, row in figures.to_dict("index").items()},
-        })  # fmt: skip
+    parts = bins(service, principal, connection, asked, every)
     payload = {
-        "level": asked.level, "every": every, "swept": swept, **swaths(service, asked),
-        "series": found, **missing(connection, asked.start),
+        "level": asked.level, "every": every, "swept": parts[-1].measured.swept,
+        **swaths(service, asked), "series": [_told(part, asked, grid) for part in parts],
+        **missing(connection, asked.start),
     }  # fmt: skip
     return answer(request, payload, versions.read(connection, coverage.READS), media_type=JSON)
+
+
+def _told(part: Bin, asked: Question, grid: list[str] | None) -> dict[str, object]:
+    grids = chosen(part, asked, grid)[_FIGURES]
+    return {
+        "from": rfc3339(part.start), "to": rfc3339(part.end), "totals": part.measured.totals,
+        "grids": {str(i): plain(row) for i, row in grids.to_dict("index").items()},
+    }  # fmt: skip
+
+
+def chosen(part: Bin, asked: Question, grid: list[str] | None) -> pd.DataFrame:
+    """The grids that are asked for, all where none is named. Raises NoSuchFeatureError."""
+    grids = pd.DataFrame(part.measured.grids)
+    strangers = sorted(set(grid or ()) - set(grids.index))
+    if strangers:
+        raise NoSuchFeatureError(f"grids {strangers[0]!r}: there is none of level {asked.level}")
+    return grids if grid is None else grids.loc[list(grid)]
+
+
+@router.get("/api/coverage/series/progress", response_class=EventStream)
+@needs("read")
+async def watch_series(
+    request: Request,
+    service: Parts,
+    principal: Who,
+    window: Between,
+    every: Every = "day",
+    level: Level = None,
+    swath_m: Swath = None,
+    grid: Grids = None,
+) -> Response:
+    """Events while `/api/coverage/series` of the same query is computed, as those of
+    `/api/coverage/progress`."""
+    asked = question(service, window, level, swath_m)
+
+    def compute(connection: Connection, done: Done) -> dict[str, object]:
+        parts = bins(service, principal, connection, asked, every, done)
+        chosen(parts[-1], asked, grid)
+        version = versions.read(connection, coverage.READS)
+        return {
+            "href": answered(request, asked), "data_version": version.data_version,
+            "swept": parts[-1].measured.swept,
+        }  # fmt: skip
+
+    return Progress(request, (right_of(principal), asked, every), principal, compute)
