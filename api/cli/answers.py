@@ -62,7 +62,8 @@ def show_coverage(
                    " time are too small", err=True)  # fmt: skip
     if out is not None:
         exporting.write(
-            coverage.series_table(found) if every else coverage.table(found[0].measured), out
+            coverage.series_table(found, by) if every else coverage.table(found[0].measured, by),
+            out,
         )
         typer.echo(f"{out}: {counted(len(found[0].measured.grids), 'grid')}"
                    + (f", {counted(len(found), every)}" if every else ""))  # fmt: skip

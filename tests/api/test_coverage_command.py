@@ -53,7 +53,7 @@ def test_a_file_has_a_row_for_each_part_and_time(walked: Run, tmp_path: Path) ->
     cells = days["id"].nunique()
     # All cells on both days, and those of the one hour in which anybody went, once more.
     assert len(days) == 3 * cells
-    assert days["part"].fillna("all").value_counts().to_dict() == {"all": 2 * cells, "12": cells}
+    assert days["by"].fillna("all").value_counts().to_dict() == {"all": 2 * cells, "hour": cells}
     assert days["from"].unique().tolist() == [
         pd.Timestamp("2026-03-01T16:00Z"), pd.Timestamp("2026-03-02T16:00Z")
     ]  # fmt: skip

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.http import schemas
+from api.http import schemas, tables
 from api.http.answers import JSON, Between, answer, rfc3339, right_of
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
@@ -22,6 +22,7 @@ from api.http.routes.coverage import (
     plain,
     question,
     swaths,
+    without,
 )
 from api.http.underway import EventStream, Progress
 from layers import coverage, versions
@@ -36,6 +37,10 @@ Grids = Annotated[
     list[Annotated[str, Query(max_length=200)]] | None,
     Query(max_length=1_000, description="ids, one by one; without it all grids of the level"),
 ]
+_JSON = schemas.answers(schemas.coverage.SERIES)[200]["content"]
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {**_JSON, **tables.CONTENT}}, **tables.NOT_ACCEPTABLE,
+}  # fmt: skip
 
 
 def bins(
@@ -58,7 +63,7 @@ def bins(
     return service.kept_series.get((right, digest, asked, every), compute)
 
 
-@router.get("/api/coverage/series", responses=schemas.answers(schemas.coverage.SERIES))
+@router.get("/api/coverage/series", responses=_RESPONSES)
 @needs("read")
 def get_series(
     request: Request,
@@ -70,20 +75,31 @@ def get_series(
     level: Level = None,
     swath_m: Swath = None,
     grid: Grids = None,
+    geometry: Annotated[bool, Query(description="true: every row of GeoParquet has it")] = False,
+    f: tables.F = None,
 ) -> Response:
     """The figures of `/api/coverage` for each part of a window (default: the last 7 days).
 
     Days, weeks (from Monday) and months are those of the region's time zone, hours those of UTC;
-    the first and the last are cut at the window's ends.
+    the first and the last are cut at the window's ends. As CSV (which has no geometry) or
+    GeoParquet a row is a grid over a part of the window, `from` one moment `to` another.
     """
+    of = tables.asked(request, f)
     asked = question(service, window, level, swath_m)
     parts = bins(service, principal, connection, asked, every)
+    version = versions.read(connection, coverage.READS)
+    if of is not None:
+        for part in parts:
+            chosen(part, asked, grid)
+        frame = coverage.series_table(parts)
+        frame = without(frame if grid is None else frame[frame.index.isin(grid)], geometry=geometry)
+        return tables.answered(request, of, frame, "coverage-series", version)
     payload = {
         "level": asked.level, "every": every, "swept": parts[-1].measured.swept,
         **swaths(service, asked), "series": [_told(part, asked, grid) for part in parts],
         **missing(connection, asked.start),
     }  # fmt: skip
-    return answer(request, payload, versions.read(connection, coverage.READS), media_type=JSON)
+    return tables.of_json(answer(request, payload, version, media_type=JSON))
 
 
 def _told(part: Bin, asked: Question, grid: list[str] | None) -> dict[str, object]:
@@ -114,6 +130,8 @@ async def watch_series(
     level: Level = None,
     swath_m: Swath = None,
     grid: Grids = None,
+    _geometry: Annotated[bool, Query(alias="geometry", description="as of the answer")] = False,
+    _f: Annotated[str | None, Query(alias="f", description="as of the answer")] = None,
 ) -> Response:
     """Events while `/api/coverage/series` of the same query is computed, as those of
     `/api/coverage/progress`."""
