@@ -8,12 +8,9 @@ from datetime import datetime
 import geopandas as gpd
 from sqlalchemy import Connection
 
-from geo import coverage as engine
+from geo.coverage.line import border_and_lines
 from layers import frames
 from layers.fixes import journeys
-
-#: A stretch as long as any line.
-_ENDLESS_M = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +27,7 @@ def measure_border(
     """What of each stretch of the border was seen from ``start`` to ``end``."""
     line = frames.places(connection, "border")
     legs = journeys.legs(connection, start=start, end=end)
-    stretches, lines = (
-        engine.border(line, legs, segment_m=metres, swath_m=swath_m, start=start, end=end)
-        for metres in (segment_m, _ENDLESS_M)
+    stretches, lines = border_and_lines(
+        line, legs, segment_m=segment_m, swath_m=swath_m, start=start, end=end
     )
     return Border(stretches=stretches, lines=lines)

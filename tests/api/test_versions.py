@@ -61,6 +61,7 @@ NO_VERSION = {
     "/api/rasters/{name}/at",  # of a raster, which is no place layer
     "/api/holds", "/api/holds/{number}", "/api/plan/duties/{duty}",
     "/ingest/osmand",  # it writes
+    "/api/coverage/progress", "/api/coverage/series/progress",  # they tell of answers
 }  # fmt: skip
 POINT = {"type": "Point", "coordinates": [100.05, 40.05]}
 LINE = {"type": "LineString", "coordinates": [[100, 40], [100.1, 40]]}
