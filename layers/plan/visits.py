@@ -20,14 +20,13 @@ from geo.coverage.tally import runs
 from geo.coverage.walk import Pieces
 from geo.earth import circle
 from geo.plan import Stays
-from geo.tracks.columns import micros
 from layers.coverage import keeping
 from layers.coverage.gathering import gathered
 from layers.coverage.grounds import Grounds
 from layers.coverage.survey import Survey
 from layers.coverage.units import Units
-from layers.fixes import presence
-from layers.fixes.plain import micros as micros_of
+from layers.fixes.plain import micros
+from layers.plan.near import heard
 from layers.region import Region
 
 
@@ -101,25 +100,14 @@ class Reader:
 
     def near(self, places: gpd.GeoDataFrame, within_m: float) -> Visits:
         """When units were heard within a distance of points."""
-        if not len(places):
-            nothing = np.empty(0, np.int64)
-            return Visits(
-                stays=Stays(target=nothing, begin_us=nothing, end_us=nothing),
-                unit=np.empty(0, object), confirmed=np.empty(0, bool),
-            )  # fmt: skip
-        found = presence.stays(
-            self.connection,
-            [circle(point.x, point.y, within_m) for point in places.geometry],
-            start=self.start, end=self.end,
+        circles = [circle(point.x, point.y, within_m) for point in places.geometry]
+        found = heard(
+            self.connection, circles, micros(self.start), micros(self.end),
+            self.region.timezone,
         )  # fmt: skip
         return Visits(
-            stays=Stays(
-                target=found["place"].to_numpy(np.int64),
-                begin_us=micros(found["entered_at"], "stays"),
-                end_us=micros(found["exited_at"], "stays"),
-            ),
-            unit=found["unit"].to_numpy(object),
-            confirmed=(found["evidence"] == "confirmed").to_numpy(bool),
+            stays=Stays(target=found.place, begin_us=found.begin_us, end_us=found.end_us),
+            unit=found.unit, confirmed=found.confirmed,
         )  # fmt: skip
 
     def _legs(self) -> tuple[Grounds, Pieces]:
@@ -128,7 +116,7 @@ class Reader:
             label, swaths_m = next(iter(keeping.swaths_m(self.region).items()))
             walks = _Walks(
                 grounds=grounds, units=units, zone=self.region.timezone,
-                start_us=micros_of(self.start), end_us=micros_of(self.end), level=None,
+                start_us=micros(self.start), end_us=micros(self.end), level=None,
                 swaths_m=swaths_m, label=label,
             )  # fmt: skip
             seen = gathered(self.connection, walks, keeping.basis(self.region, grounds))

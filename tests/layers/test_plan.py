@@ -189,6 +189,28 @@ def test_a_late_fix_changes_what_it_touches(patrolled: Post) -> None:
     assert states(ask(patrolled)) == {"g0": "kept", "g1": "kept", "g2": "kept"}
 
 
+def test_days_that_are_remembered_say_the_same_and_late_fixes_count(patrolled: Post) -> None:
+    checkpoint(patrolled, "c", 100.03, 40.02)
+    checkpoint(patrolled, "d", 100.12, 40.02)
+    put(patrolled, Duty(id="c", layer="checkpoints", apart_s=0))
+    # A stay over midnight, in two days: one.
+    patrolled.send(drive("walker", at(23.9), *[100.12] * 4), now=LATER)
+    window = {"start": DAY - 3 * ONE, "end": DAY + 9 * ONE}
+    before = ask(patrolled, **window)
+    assert before.targets["periods_kept"].tolist() == [1, 2]
+    again = ask(patrolled, **window)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(again.targets.drop(columns="geometry")),
+        pd.DataFrame(before.targets.drop(columns="geometry")),
+    )
+    patrolled.send(drive("walker", at(50), 100.03, 100.03), now=LATER)
+    assert ask(patrolled, **window).targets["periods_kept"].tolist() == [2, 2]
+    monday = ask(patrolled, start=DAY - 7 * ONE, end=DAY + 9 * ONE, duty="c")
+    assert monday.targets["last_visit"].tolist() == [
+        pd.Timestamp(at(50) + timedelta(minutes=5)), pd.Timestamp(at(24.15))
+    ]  # fmt: skip
+
+
 def test_silence_is_no_visit(patrolled: Post) -> None:
     """Who fell silent in a cell and at a checkpoint, and is heard there again two days later."""
     checkpoint(patrolled, "c", 100.12, 40.02)
