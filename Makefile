@@ -48,7 +48,7 @@ clean:  ## remove what was built, and nothing of the data
 	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@$(PYTHON) -m compileall -q api geo layers
 	@echo "compiling what makes tiles, response areas, breaches and coverage (a minute or two, once)"
-	@$(PYTHON) -c "from geo import breaches, coverage, response, tiles; tiles.warm(); response.warm(); breaches.warm(); coverage.warm()"
+	@$(PYTHON) -c "from geo import breaches, coverage, plan, response, tiles; tiles.warm(); response.warm(); breaches.warm(); coverage.warm(); plan.warm()"
 	@touch $@
 
 $(PAGE): .venv/.installed $(PAGE_SOURCES)

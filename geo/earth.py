@@ -69,6 +69,40 @@ def interpolate(
     return np.asarray(lon, dtype=float).reshape(shape), np.asarray(lat, dtype=float).reshape(shape)
 
 
+def segmented(geometries: Geometries, max_edge: float) -> Geometries:
+    """Geometries with vertices on all edges that are longer than ``max_edge``.
+
+    Ring by ring: of a polygon whose hole touches its edge, as a slot that was cut out of it, the
+    densifier of GEOS may take the new vertices' rounding for a fault, and mend it by leaving out
+    most of its ground.
+    """
+    out = geometries.copy()
+    kind = shapely.get_type_id(geometries)
+    areal = np.isin(kind, (3, 6)) & ~shapely.is_empty(geometries)
+    out[~areal] = shapely.segmentize(geometries[~areal], max_edge)
+    if areal.any():
+        parts, of = shapely.get_parts(geometries[areal], return_index=True)
+        real = ~shapely.is_empty(parts)
+        parts, of = parts[real], of[real]
+        rings, part = shapely.get_rings(parts, return_index=True)
+        made = shapely.polygons(shapely.segmentize(rings, max_edge), indices=part)
+        single = kind[areal] == 3
+        whole = shapely.multipolygons(made, indices=of)
+        whole[single] = made[single[of]]
+        out[areal] = whole
+    return out
+
+
+def circle(lon: float, lat: float, radius_m: float, corners: int = 80) -> shapely.Polygon:
+    """What lies within ``radius_m`` of a point (degrees), along geodesics; its corners on the
+    circle. Where it crosses the antimeridian it goes on beyond ±180°."""
+    around = np.linspace(0, 360, corners, endpoint=False)
+    of_corner = np.ones(corners)
+    lons, lats, _ = _GEOD.fwd(lon * of_corner, lat * of_corner, around, radius_m * of_corner)
+    lons = lon + (np.asarray(lons) - lon + 180) % 360 - 180
+    return shapely.Polygon(np.column_stack((lons, lats)))
+
+
 def _authalic_q(sin_lat: Floats) -> Floats:
     """Snyder's q over 2 (1987, eq. 3-12): its integral over longitude is area over a²."""
     # arctanh(e s) / e as its series in (e s)²: on the earth the 6th term is under 1e-13, and this
@@ -198,7 +232,7 @@ class Plane:
         in lon/lat stays so: at 0.01° (1 km) the plane's chord is within 0.2 m of it.
         """
         given = np.atleast_1d(np.asarray(geometries, dtype=object))
-        return self._apply(shapely.segmentize(given, max_edge_deg), self.forward)
+        return self._apply(segmented(given, max_edge_deg), self.forward)
 
     def unproject(self, geometries: ArrayLike) -> Geometries:
         """Geometries on the plane back to degrees, vertex by vertex."""

@@ -163,3 +163,15 @@ class NothingToUndoError(LayersError):
 
 class CannotUndoError(LayersError):
     """Something else stands against undoing this change."""
+
+
+class BadDutyError(LayersError):
+    """The duty cannot be part of a plan as it is."""
+
+
+class DutyExistsError(LayersError):
+    """A duty with this id exists already: change it with PUT."""
+
+
+class NoSuchDutyError(LayersError):
+    """There is no such duty: GET /api/plan/duties lists them."""

@@ -118,6 +118,8 @@ def _leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
     if not isinstance(command, TyperGroup):
         yield words, command
         return
+    if command.invoke_without_command:
+        yield words, command
     context = typer.Context(command)
     for name in command.list_commands(context):
         yield from _leaves(command.get_command(context, name), (*words, name))

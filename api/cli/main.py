@@ -24,7 +24,7 @@ COMMANDS = {
     "run": "run", "serve": "serve", "worker": "worker", "doctor": "doctor",
     "load": "load", "export": "data", "grid": "data", "grids": "grids", "ingest": "ingest",
     "history": "changes", "undo": "changes",
-    "coverage": "answers", "response": "answers", "breaches": "breaches",
+    "coverage": "answers", "plan": "plan", "response": "answers", "breaches": "breaches",
     "quarantine": "quarantine", "hold": "hold",
     "replay": "replay", "db": "db", "token": "token", "region": "region",
 }  # fmt: skip

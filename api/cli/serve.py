@@ -18,7 +18,7 @@ from api.http.wire import Protocol
 from api.intake import scan
 from api.logs import configure_logging
 from api.settings import Settings, read_settings
-from geo import breaches, coverage, response, tiles
+from geo import breaches, coverage, plan, response, tiles
 from layers.breaches.catching_up import catch_up
 from layers.db import migrate
 from layers.db.engine import make_engine
@@ -86,3 +86,4 @@ def _warm() -> None:
     breaches.warm()
     response.warm()
     coverage.warm()
+    plan.warm()

@@ -17,6 +17,7 @@ from api.progress import progress
 from api.settings import Settings
 from layers.db.engine import SYSTEM, acting
 from layers.load import load as load_file
+from layers.plan import duties
 from layers.region import Region
 from layers.units import enrolment, teams
 
@@ -55,7 +56,7 @@ def load(settings: Settings, engine: Engine, region: Region) -> None:
 
 
 def load_places(engine: Engine, region: Region, source: Path) -> None:
-    """Load the demo's layers, teams and units from the files in ``source``."""
+    """Load the demo's layers, teams, units and plan from the files in ``source``."""
     with acting(engine, SYSTEM, "patrolgrid_write") as connection, progress() as bar:
         for name in bar.track(LAYERS, description="demo layers"):
             load_file(
@@ -68,3 +69,5 @@ def load_places(engine: Engine, region: Region, source: Path) -> None:
         enrolment.enrol(
             connection, [enrolment.Enrolment(**row) for row in enrolled], region, update=True
         )
+        asked = json.loads((source / "plan.json").read_text())
+        duties.put(connection, [duties.read(row) for row in asked], region, by=SYSTEM.name)

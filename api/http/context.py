@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from api.http.room import Room
 from api.http.slots import Slots
+from api.http.underway import Underway
 from api.settings import Settings
 from layers.db.engine import Principal, acting
 from layers.region import Region
@@ -75,6 +76,9 @@ class Service:
     room: Room  #: what is being taken in at once
     demo: bool = False  #: whether the service is ready only with the demo in
     kept: Kept = field(default_factory=lambda: Kept(most=16))
+    #: Series, each of which may be large.
+    kept_series: Kept = field(default_factory=lambda: Kept(most=4))
+    underway: Underway = field(default_factory=Underway)  #: what is being computed now
     #: Each download holds a connection of the pool for as long as its client takes.
     downloads: Slots = field(default_factory=lambda: Slots(4))
 

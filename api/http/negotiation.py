@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api.http.errors import ApiError
 from layers.export import FORMATS, Format
-
-#: What is answered where the client does not mind: the first.
-_OFFERED = [(media_type, one) for one in FORMATS.values() for media_type in one.media_types]
-#: What ``f`` may say: a format's name, its suffix or one of its media types.
-_NAMED = {
-    name: one
-    for one in FORMATS.values()
-    for name in (one.name, *(each.removeprefix(".") for each in one.suffixes), *one.media_types)
-}
 
 
 class NotAcceptableError(ApiError):
     """The client takes none of the formats that there are."""
 
-    def __init__(self) -> None:
-        there = ", ".join(one.media_types[0] for one in FORMATS.values())
-        super().__init__(406, "not_acceptable", f"Accept: a layer is to be had as {there}")
+    def __init__(self, offered: Mapping[str, Format]) -> None:
+        there = ", ".join(one.media_types[0] for one in offered.values())
+        super().__init__(406, "not_acceptable", f"Accept: this is to be had as {there}")
 
 
-def wanted(f: str | None, accept: Sequence[str]) -> Format:
+def wanted(f: str | None, accept: Sequence[str], offered: Mapping[str, Format] = FORMATS) -> Format:
     """The format that ``f`` names, by its short name, its suffix or its media type; else what the
-    Accept headers prefer.
+    Accept headers prefer of those that are ``offered``, the first where the client does not mind.
 
     Accept is RFC 9110's (12.5.1). Raises ApiError 422 for an ``f`` that names none,
     NotAcceptableError.
     """
     if f is not None:
         # The + of a media type is a space where it was not encoded in the address.
-        named = _NAMED.get(f.strip().lower().replace(" ", "+"))
+        named = _named(offered).get(f.strip().lower().replace(" ", "+"))
         if named is None:
-            raise ApiError(422, "bad_format", f"f: give one of {', '.join(FORMATS)}")
+            raise ApiError(422, "bad_format", f"f: give one of {', '.join(offered)}")
         return named
+    there = [(media_type, one) for one in offered.values() for media_type in one.media_types]
     ranges = _ranges(", ".join(accept))
     if not ranges:
-        return _OFFERED[0][1]
+        return there[0][1]
     # Of those that it likes alike the one that it names, then the one that we offer first.
-    best = max(_OFFERED, key=lambda offer: _liking(offer[0], ranges))
+    best = max(there, key=lambda offer: _liking(offer[0], ranges))
     if _liking(best[0], ranges)[0] <= 0:
-        raise NotAcceptableError
+        raise NotAcceptableError(offered)
     return best[1]
+
+
+def _named(offered: Mapping[str, Format]) -> dict[str, Format]:
+    """What ``f`` may say: a format's name, its suffix or one of its media types."""
+    return {
+        name: one
+        for one in offered.values()
+        for name in (one.name, *(each.removeprefix(".") for each in one.suffixes), *one.media_types)
+    }
 
 
 def _ranges(accept: str) -> dict[str, float]:

@@ -12,10 +12,11 @@ from geo.breaches.engine import Walked, walked, walked_by
 from geo.breaches.fences import Fences
 from geo.breaches.judge import broken, in_order, judge, stays, table
 from geo.breaches.possible import possible
-from geo.breaches.presence import may_be_in, presence, presence_of, searched
+from geo.breaches.presence import may_be_in, presence, presence_of, searched, without_gaps
 from geo.breaches.warm import warm
 
 __all__ = [
     "Fences", "Walked", "broken", "in_order", "judge", "may_be_in", "possible", "presence",
     "presence_of", "searched", "stays", "table", "walked", "walked_by", "warm",
+    "without_gaps",
 ]  # fmt: skip

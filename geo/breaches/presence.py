@@ -12,7 +12,7 @@ import shapely
 from geo.breaches.engine import walked
 from geo.breaches.fences import Fences
 from geo.breaches.judge import table
-from geo.tracks.columns import Bools, Floats, as_times, instant, micros
+from geo.tracks.columns import Bools, Floats, Ints, as_times, instant, micros
 from geo.tracks.path import Track
 
 #: Further than a boundary counts as touched, and than pieces of legs lie from their geodesics.
@@ -35,25 +35,27 @@ def presence(
     evidence, unknown_s (of the whole stay), lon, lat (of the entry, uncut). None is no end of the
     window. Raises as ``stays``.
     """
-    return presence_of(Track.of(fixes, units), units, searched(polygon), start, end)
+    found = presence_of(Track.of(fixes, units), units, searched(polygon), start, end)
+    return found.drop(columns="place")
 
 
-def searched(polygon: shapely.Geometry) -> Fences:
-    """A polygon made ready to be searched. Raises as ``Fences.of``."""
-    frame = {"fence": ["polygon"], "rule": ["presence"]}
-    return Fences.of(gpd.GeoDataFrame(frame, geometry=[polygon], crs="EPSG:4326"))
+def searched(*polygons: shapely.Geometry) -> Fences:
+    """Polygons made ready to be searched, by their number. Raises as ``Fences.of``."""
+    names = [str(n) for n in range(len(polygons))]
+    frame = {"fence": names, "rule": "presence"}
+    return Fences.of(gpd.GeoDataFrame(frame, geometry=list(polygons), crs="EPSG:4326"))
 
 
 def presence_of(
     track: Track,
     units: pd.DataFrame,
-    polygon: Fences,
+    places: Fences,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pd.DataFrame:
-    """``presence`` of a track in a polygon that is ``searched``."""
-    inside = walked(track, units, polygon, zone=None, every=True)
-    found = table(inside.rows, track.units, polygon)
+    """``presence`` of a track in polygons that are ``searched``; ``place``: the number of each."""
+    inside = walked(track, units, places, zone=None, every=True)
+    found = table(inside.rows, track.units, places)
     entered, exited = micros(found["entered_at"], "stays"), micros(found["exited_at"], "stays")
     still = found["exited_at"].isna().to_numpy()
     meets = np.ones(len(found), dtype=bool)
@@ -66,9 +68,43 @@ def presence_of(
         meets &= entered < end_us
         exited = np.where(still, end_us, np.minimum(exited, end_us))
     columns = ["unit", "evidence", "unknown_s", "lon", "lat"]
-    out = found[columns].assign(entered_at=as_times(entered), exited_at=as_times(exited))
-    order = ["unit", "entered_at", "exited_at", *columns[1:]]
+    out = found[columns].assign(
+        entered_at=as_times(entered), exited_at=as_times(exited),
+        place=found["fence"].astype(np.int64),
+    )  # fmt: skip
+    order = ["unit", "entered_at", "exited_at", *columns[1:], "place"]
     return out.loc[meets, order].reset_index(drop=True)
+
+
+def without_gaps(found: pd.DataFrame, track: Track) -> pd.DataFrame:
+    """The stays and passages that ``presence_of`` found in a track, without what is unknown of
+    them: each by its parts in which the unit was heard, a fix between two gaps as a moment."""
+    # A unit is heard from a fix that no leg leads to until the last that legs lead to from there.
+    begins = np.flatnonzero(~track.is_leg)
+    of, from_us = track.unit[begins], track.time_us[begins]
+    to_us = track.time_us[np.r_[begins[1:], len(track.unit)] - 1] if len(begins) else from_us
+    number = {name: n for n, name in enumerate(track.units)}
+    unit = np.array([number[str(name)] for name in found["unit"]], dtype=np.int64)
+    entered, exited = micros(found["entered_at"], "stays"), micros(found["exited_at"], "stays")
+    first = _count_before(of, to_us, unit, entered)
+    # A fix that ends a stay across a gap is outside.
+    past = _count_before(of, from_us, unit, np.maximum(exited, entered + 1))
+    count = np.maximum(past - first, 0)
+    stay = np.repeat(np.arange(len(found)), count)
+    part = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - first, count)
+    return found.iloc[stay].assign(
+        entered_at=as_times(np.maximum(entered[stay], from_us[part])),
+        exited_at=as_times(np.minimum(exited[stay], to_us[part])), unknown_s=0.0,
+    ).reset_index(drop=True)  # fmt: skip
+
+
+def _count_before(of: Ints, time_us: Ints, unit: Ints, at_us: Ints) -> Ints:
+    """How many rows (by unit and time) come before each moment of a unit."""
+    asked = np.r_[np.ones(len(of)), np.zeros(len(unit))]
+    order = np.lexsort((asked, np.r_[time_us, at_us], np.r_[of, unit]))
+    out = np.empty(len(order), dtype=np.int64)
+    out[order] = np.cumsum(order < len(of))
+    return out[len(of) :]
 
 
 def may_be_in(polygon: Fences, west: Floats, south: Floats, east: Floats, north: Floats) -> Bools:

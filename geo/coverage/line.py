@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import geopandas as gpd
@@ -17,6 +18,8 @@ from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
 
 #: Edges are cut to this, so that a plane's straight line keeps to the one in lon/lat (0.2 m).
 _MAX_EDGE_DEG = 0.01
+#: A stretch as long as any line.
+_ENDLESS_M = 1e9
 #: What is no longer than this is not unseen.
 _SLIVER_M = 0.001
 #: Passes that follow each other this closely are one stay: their ends are rounded.
@@ -53,6 +56,55 @@ def border(
 
     Raises MissingColumnError, NoCrsError, WrongGeometryError, NaiveTimeError, OutOfRangeError.
     """
+    return _looked_at(line, legs, segment_m, swath_m, start, end).stretches()
+
+
+def border_and_lines(
+    line: gpd.GeoDataFrame,
+    legs: pd.DataFrame,
+    *,
+    segment_m: float,
+    swath_m: float,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """The stretches as ``border`` gives them, and the same with each line as one stretch; ids of
+    lines are there once."""
+    found = _looked_at(line, legs, segment_m, swath_m, start, end)
+    return found.stretches(), found.lines()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _LookedAt:
+    """What is seen of lines, by their stretches."""
+
+    line: gpd.GeoDataFrame
+    bare: gpd.GeoDataFrame  #: the stretches, without figures
+    edges: pd.DataFrame
+    rows: pd.DataFrame  #: legs
+    gaps: pd.DataFrame
+    passes: pd.DataFrame
+    near: list[pd.DataFrame]  #: of the beginnings of gaps, and of their ends
+
+    def stretches(self) -> gpd.GeoDataFrame:
+        unknown = _unknown(self.near, self.gaps)
+        return _with_figures(self.bare, self.edges, self.passes, self.rows, unknown)
+
+    def lines(self) -> gpd.GeoDataFrame:
+        _, bare = _stretches(self.line, _ENDLESS_M)
+        line_of = pd.Index(bare["border"]).get_indexer(pd.Index(self.bare["border"]))
+
+        def whole(found: pd.DataFrame) -> pd.DataFrame:
+            return found.assign(stretch=line_of[found["stretch"].to_numpy().astype(np.int64)])
+
+        unknown = _unknown([whole(one) for one in self.near], self.gaps)
+        return _with_figures(bare, whole(self.edges), whole(self.passes), self.rows, unknown)
+
+
+def _looked_at(
+    line: gpd.GeoDataFrame, legs: pd.DataFrame, segment_m: float, swath_m: float,
+    start: datetime | None, end: datetime | None,
+) -> _LookedAt:  # fmt: skip
     checked_window(start, end)
     swath_m, rows = checked_swath(swath_m), checked_legs(legs)
     if not (np.isfinite(segment_m) and segment_m > 0):
@@ -61,10 +113,13 @@ def border(
         rows = checked_legs(tracks.cut(rows, start, end))
     is_leg = rows["is_leg"].to_numpy(dtype=bool)
     gaps, rows = rows[~is_leg].reset_index(drop=True), rows[is_leg].reset_index(drop=True)
-    edges, stretches = _stretches(_checked_line(line), segment_m)
-    passes = _passes(edges, rows, sightings(edges, rows, swath_m / 2))
-    unknown = _unknown(edges, gaps, swath_m / 2)
-    return _with_figures(stretches, edges, passes, rows, unknown)
+    line = _checked_line(line)
+    edges, bare = _stretches(line, segment_m)
+    return _LookedAt(
+        line=line, bare=bare, edges=edges, rows=rows, gaps=gaps,
+        passes=_passes(edges, rows, sightings(edges, rows, swath_m / 2)),
+        near=_near(edges, gaps, swath_m / 2),
+    )  # fmt: skip
 
 
 def _checked_line(line: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -150,8 +205,8 @@ def _passes(edges: pd.DataFrame, rows: pd.DataFrame, seen: pd.DataFrame) -> pd.D
     })  # fmt: skip
 
 
-def _unknown(edges: pd.DataFrame, gaps: pd.DataFrame, r_m: float) -> pd.DataFrame:
-    """Gaps with both ends within reach of a stretch: stretch, unit, start, end, unknown_s."""
+def _near(edges: pd.DataFrame, gaps: pd.DataFrame, r_m: float) -> list[pd.DataFrame]:
+    """The stretches within reach of where gaps begin, and of where they end: stretch, gap."""
     near = []
     for lon, lat in (("lon0", "lat0"), ("lon1", "lat1")):
         stands = gaps.assign(
@@ -159,8 +214,14 @@ def _unknown(edges: pd.DataFrame, gaps: pd.DataFrame, r_m: float) -> pd.DataFram
         )
         seen = sightings(edges, stands, r_m)
         stretch = edges.loc[seen["edge"], "stretch"].to_numpy().astype(np.int64)
-        near.append(pd.DataFrame({"stretch": stretch, "gap": seen["leg"]}).drop_duplicates())
-    both = near[0].merge(near[1])
+        near.append(pd.DataFrame({"stretch": stretch, "gap": seen["leg"]}))
+    return near
+
+
+def _unknown(near: list[pd.DataFrame], gaps: pd.DataFrame) -> pd.DataFrame:
+    """Gaps with both ends within reach of a stretch: stretch, unit, start, end, unknown_s."""
+    begin, end = (one.drop_duplicates() for one in near)
+    both = begin.merge(end)
     of = gaps.loc[both["gap"]]
     return pd.DataFrame({
         "stretch": both["stretch"].to_numpy(), "unit": of["unit"].to_numpy(),

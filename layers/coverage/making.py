@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from sqlalchemy import Connection
@@ -23,7 +23,7 @@ _TOGETHER = 16
 
 def spells_between(
     connection: Connection, survey: Survey, start_us: int, end_us: int, see: See
-) -> Iterator[Spell]:
+) -> Generator[Spell, None, None]:
     """The spells of the fixes from one moment to another, in the order of time; some are made while
     more are read."""
 

@@ -23,6 +23,7 @@ from layers.coverage import keeping
 from layers.coverage.gathering import gathered
 from layers.coverage.grounds import Grounds
 from layers.coverage.question import Part, Question
+from layers.coverage.reached import Done, unheard
 from layers.coverage.survey import Survey, hour_of
 from layers.coverage.units import Units
 from layers.fixes.plain import micros
@@ -65,8 +66,11 @@ def measure(
     return answer(connection, region, asked)
 
 
-def answer(connection: Connection, region: Region, question: Question) -> Measured:
-    """Coverage as it is asked for; RegionError for no level."""
+def answer(
+    connection: Connection, region: Region, question: Question, done: Done = unheard
+) -> Measured:
+    """Coverage as it is asked for, and ``done`` hears how far it has come; RegionError for no
+    level."""
     hierarchy.check_level(connection, question.level, region.level_names)
     grounds = Grounds.read(connection)
     label = keeping.label_of(region, question)
@@ -76,7 +80,7 @@ def answer(connection: Connection, region: Region, question: Question) -> Measur
         swaths_m=question.swaths_m(region), by=question.by, label=label or "",
     )  # fmt: skip
     basis = None if label is None else keeping.basis(region, grounds)
-    seen = gathered(connection, survey, basis)
+    seen = gathered(connection, survey, basis, done)
     pieces, group = named(seen.pieces), grounds.labels(question.level)
     grids = grounds.of_level(question.level)
     whole = _figures(survey, pieces, group, list(seen.swept.items()))

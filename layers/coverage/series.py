@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from layers.coverage.measure import Measured, answer
 from layers.coverage.moments import midnight
 from layers.coverage.question import Question
+from layers.coverage.reached import Done, unheard
 from layers.errors import TooMuchError
 from layers.fixes.plain import micros, moment
 from layers.region import Region
@@ -33,15 +34,26 @@ class Bin:
 
 
 def series(
-    connection: Connection, region: Region, question: Question, every: Every
+    connection: Connection,
+    region: Region,
+    question: Question,
+    every: Every,
+    done: Done = unheard,
 ) -> Iterator[Bin]:
     """Coverage of each hour, local day, week (from Monday) or month of a window, cut at its ends.
 
-    Raises RegionError for no level, TooMuchError for too many parts.
+    ``done`` hears how far it has come. Raises RegionError for no level, TooMuchError for too many
+    parts.
     """
     edges = bins(question.start, question.end, every, region.timezone)
+    of_s = max(1, int((question.end - question.start).total_seconds()))
     for start, end in pairwise(edges):
-        found = answer(connection, region, replace(question, start=start, end=end))
+        before_s = int((start - question.start).total_seconds())
+
+        def so_far(part_s: int, _: int, before_s: int = before_s) -> None:
+            done(before_s + part_s, of_s)
+
+        found = answer(connection, region, replace(question, start=start, end=end), so_far)
         if len(found.grids) * (len(edges) - 1) > MOST_ROWS:
             raise TooMuchError
         yield Bin(start=start, end=end, measured=found)

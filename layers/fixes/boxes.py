@@ -122,6 +122,15 @@ def read(connection: Connection, first: int, past: int) -> Boxes:
     )
 
 
+def first(connection: Connection) -> datetime | None:
+    """About when the oldest stored fix is of: its quarter of an hour; None without any."""
+    found: datetime | None = connection.execute(text(
+        "SELECT min(b.begins) FROM (SELECT DISTINCT unit_no / 16 AS block FROM units) u,"
+        " LATERAL (SELECT begins FROM fix_boxes WHERE block = u.block ORDER BY begins LIMIT 1) b"
+    )).scalar_one()  # fmt: skip
+    return found
+
+
 def forget(
     connection: Connection, before: datetime, but: Sequence[tuple[datetime, datetime]]
 ) -> None:

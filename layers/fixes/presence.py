@@ -1,4 +1,4 @@
-"""Who was inside a polygon between two times, read from the stored fixes.
+"""Who was inside a polygon, or which of many, between two times, read from the stored fixes.
 
 The answer is that of a walk of every unit past the polygon, of all its fixes in the window and the
 CONTEXT few before and after it. Boxes say where nothing can happen: where no fix of a quarter of
@@ -14,7 +14,7 @@ as of a unit that seems to be at two places in turn, its whole window is walked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 #: So many fixes are walked for one answer, so many of them at once, and so many stays are told.
 MOST_FIXES, MOST_AT_ONCE, MOST_FOUND = 20_000_000, 2_000_000, 50_000
+#: Of many places so many are told.
+MOST_STAYS = 1_000_000
 #: Quarters of an hour that are read at once, unless one unit alone has more.
 _MANY = 2_048
 
@@ -52,26 +54,56 @@ def search(
     Each with unit, entered_at, exited_at, evidence, unknown_s, and lon, lat of the entry, by unit
     and entry. Raises TooMuchError.
     """
+    parts = [
+        found.drop(columns="place")
+        for found in _stays(connection, [polygon], start=start, end=end, most=MOST_FOUND)
+    ]
+    return _told(parts)
+
+
+def stays(
+    connection: Connection, places: Sequence[shapely.Geometry], *, start: datetime, end: datetime
+) -> pd.DataFrame:
+    """When units were heard in each of many small polygons (degrees), as in ``search`` but without
+    what is unknown of stays: unit, entered_at, exited_at, evidence, and place, the polygon's
+    position. Raises TooMuchError.
+    """
+    parts = list(_stays(connection, places, start=start, end=end, most=MOST_STAYS, heard=True))
+    if not parts:
+        return pd.DataFrame({
+            "unit": pd.array([], dtype="str"), "place": np.empty(0, np.int64),
+            "entered_at": pd.DatetimeIndex([], tz="UTC"),
+            "exited_at": pd.DatetimeIndex([], tz="UTC"), "evidence": pd.array([], dtype="str"),
+        })  # fmt: skip
+    return pd.concat(parts, ignore_index=True).drop(columns="of")
+
+
+def _stays(
+    connection: Connection, places: Sequence[shapely.Geometry], *, start: datetime, end: datetime,
+    most: int, heard: bool = False,
+) -> Iterator[pd.DataFrame]:  # fmt: skip
+    """Stays and passages, some units at a time; ``of`` is the unit's position by name."""
     # The order of names is the order of answers.
     units = parameters(connection).sort_index()
+    each = breaches.searched(*places)
     asked = _Search(
         connection=connection,
-        area=breaches.searched(polygon),
+        places=each,
+        area=each if len(places) == 1 else breaches.searched(shapely.union_all(list(places))),
         units=units,
+        heard=heard,
         window=Window(start_us=micros(start), end_us=micros(end)),
     )
-    parts: list[pd.DataFrame] = []
     found = 0
     for batch in _batches(near(connection, asked.area, units, asked.window)):
         for part in asked.walked(batch):
-            parts.append(part)
             found += len(part)
-        if found > MOST_FOUND:
+            yield part
+        if found > most:
             raise TooMuchError(
-                f"there are more than {MOST_FOUND:,} stays and passages: ask for less time, or of"
+                f"there are more than {most:,} stays and passages: ask for less time, or of"
                 " a smaller polygon"
             )
-    return _told(parts)
 
 
 def _told(parts: list[pd.DataFrame]) -> list[dict[str, Any]]:
@@ -109,7 +141,9 @@ class _Search:
     """A question, and how many fixes were read for it so far."""
 
     connection: Connection
-    area: breaches.Fences
+    places: breaches.Fences
+    area: breaches.Fences  #: all of them as one
+    heard: bool  #: without what is unknown of stays
     units: pd.DataFrame
     window: Window
     fixes: int = 0
@@ -164,7 +198,9 @@ class _Search:
         order = np.lexsort((rows.time_us, group))
         new = np.r_[True, (np.diff(group[order]) != 0) | (np.diff(rows.time_us[order]) != 0)]
         track, units = self._track(rows, group, order[new], given.of[begins])
-        found = breaches.presence_of(track, units, self.area, *self.window.times)
+        found = breaches.presence_of(track, units, self.places, *self.window.times)
+        if self.heard:
+            found = breaches.without_gaps(found, track)
         of = given.of[begins][found["unit"].astype(np.int64).to_numpy()]
         found = found.assign(of=of, unit=self.units.index[of].astype("str"))
         stays = np.ones(int(new.sum()), dtype=bool)

@@ -18,7 +18,7 @@ from tests.api.api_words import at, box, feature, fix
 IN_PATHS = {
     "layer": "grids", "feature_id": "cell", "z": "5", "x": "24", "y": "11", "unit": "u",
     "number": "1", "subscription": "sub", "name": "elevation", "collectionId": "grids",
-    "itemId": "cell", "tileMatrixSetId": "WebMercatorQuad",
+    "itemId": "cell", "tileMatrixSetId": "WebMercatorQuad", "duty": "d",
 }  # fmt: skip
 QUERIES = {
     "/ingest/osmand": {"id": "u", "lat": "42.05", "lon": "100.05", "timestamp": "1772424000"},
@@ -35,6 +35,8 @@ ELSEWHERE = {"/auth/sign-in", "/auth/session"}  # they go by a cookie: tests/api
 def filled(admin: httpx.Client, database_url: str) -> httpx.Client:
     """A client of a service with a little of everything."""
     fill(database_url)
+    duty = {"id": "d", "rounds": 1, "per": "day"}
+    assert admin.post("/api/plan/duties", json=duty).status_code == 201
     return admin
 
 
@@ -103,6 +105,10 @@ def test_what_is_written_is_answered_as_described(admin: httpx.Client) -> None:
     holds("POST", "/api/teams", json={"team": "t", "people": 3})
     holds("POST", "/api/teams", json=[{"team": "a"}, {"team": "b", "parent": "t"}])
     holds("PUT", "/api/teams/{team}", "/api/teams/a", json={"name": "A"})
+    duty = {"rounds": 2, "per": "week", "active": {"weekly": [{"days": ["mon"]}]}}
+    holds("POST", "/api/plan/duties", json={"id": "d", **duty})
+    holds("PUT", "/api/plan/duties/{duty}", "/api/plan/duties/d", json=duty)
+    holds("DELETE", "/api/plan/duties/{duty}", "/api/plan/duties/d")
     holds("POST", "/api/units", json={"unit": "u", "kind": "vehicle", "team": "t"})
     holds("POST", "/api/units", json=[{"unit": "v", "kind": "horse"}])
     holds("PUT", "/api/units/{unit}", "/api/units/v", json={"kind": "horse", "call_sign": "V"})

@@ -31,6 +31,8 @@ READS: dict[str, frozenset[str]] = {
     f"/api/coverage?level=cell&{WINDOW}": frozenset({"grids"}),
     f"/api/coverage/series?level=cell&{WINDOW}": frozenset({"grids"}),
     f"/api/coverage/border?{WINDOW}": frozenset({"border"}),
+    f"/api/plan?{WINDOW}": frozenset({"grids", "checkpoints", "posts"}),
+    "/api/plan/duties": frozenset(),
     f"/api/response?{AT}": frozenset({"roads"}),
     "/api/response?source=checkpoints&minutes=1": frozenset({"roads", "checkpoints"}),
     "/api/response?source=posts&minutes=1": frozenset({"roads", "posts"}),
@@ -57,8 +59,9 @@ NO_VERSION = {
     "/api/subscriptions", "/api/subscriptions/{subscription}",
     "/api/subscriptions/{subscription}/deliveries",
     "/api/rasters/{name}/at",  # of a raster, which is no place layer
-    "/api/holds", "/api/holds/{number}",
+    "/api/holds", "/api/holds/{number}", "/api/plan/duties/{duty}",
     "/ingest/osmand",  # it writes
+    "/api/coverage/progress", "/api/coverage/series/progress",  # they tell of answers
 }  # fmt: skip
 POINT = {"type": "Point", "coordinates": [100.05, 40.05]}
 LINE = {"type": "LineString", "coordinates": [[100, 40], [100.1, 40]]}

@@ -157,3 +157,25 @@ def test_cells_far_apart_are_each_measured_where_they_are():
     got = coverage.visited_share(named, legs, swath_m=500)
     want = [exact_share(c, legs[n : n + 1], 500) for n, c in enumerate(named.geometry)]
     assert got.to_numpy() == pytest.approx(want, abs=0.001)
+
+
+def test_a_cell_whose_hole_touches_its_edge_has_all_of_its_ground():
+    """Within rounding, as a slot that was cut out of it does."""
+    shell = [
+        (32.359984064648003, 31.471983296101044), (32.57279402808107, 31.535759112498315),
+        (32.629307831314101, 31.571070989925616), (32.336616396863469, 31.653291086075519),
+        (32.065150389397679, 31.59757726409423), (32.163259123193072, 31.498703755857708),
+    ]  # fmt: skip
+    hole = [
+        (32.287312078312794, 31.64317220580655), (32.336616396863469, 31.653291086075519),
+        (32.422709864372735, 31.629106527378827), (32.422709864372735, 31.535284272214515),
+        (32.287312078312794, 31.535284272214515),
+    ]  # fmt: skip
+    cell = shapely.Polygon(shell, [hole])
+    assert cell.is_valid
+    apart = cells(u=cell, hole=shapely.Polygon(hole), whole=shapely.Polygon(shell))
+    found = share(apart, path((0, 0), (512, 0), origin=(32.1, 31.52)), 5000)
+    area = dict(zip(apart.index, area_m2(apart.geometry.to_numpy()), strict=True))
+    parts_m2 = found["u"] * area["u"] + found["hole"] * area["hole"]
+    assert parts_m2 == pytest.approx(found["whole"] * area["whole"], rel=1e-3)
+    assert found["u"] == pytest.approx(0.33, abs=0.02)

@@ -163,3 +163,35 @@ def test_tiles_of_the_world():
 def test_tiles_that_are_not_of_this_world_are_refused(tile):
     with pytest.raises(OutOfRangeError, match="no such tile"):
         earth.tile_bounds_3857(*tile)
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_polygon_with_a_slot_at_its_edge_keeps_its_ground_on_the_plane(seed):
+    """What is cut out at an edge may touch it as a hole does, to the last digit."""
+    rng = np.random.default_rng(seed)
+    whole = shapely.MultiPoint(rng.uniform((100, 41), (100.4, 41.4), (7, 2))).convex_hull
+    middle = whole.representative_point()
+    slot = shapely.box(middle.x - 0.04, middle.y - 0.03, middle.x + 0.04, 50)
+    cut = whole.difference(slot.intersection(whole))
+    flat = earth.Plane.equal_area(cut.bounds).project([cut])[0]
+    assert flat.geom_type == cut.geom_type
+    assert flat.area == pytest.approx(earth.area_m2(np.array([cut]))[0], rel=1e-4)
+
+
+def test_vertices_are_added_to_all_kinds_of_geometries_and_nothing_else_is_changed():
+    ring = [(0, 0), (3, 0), (3, 3), (0, 3)]
+    holed = shapely.Polygon(ring, [[(1, 1), (2, 1), (2, 2)]])
+    made = np.array([
+        holed, shapely.MultiPolygon([holed, shapely.box(5, 5, 8, 6)]), shapely.Polygon(), None,
+        shapely.LineString(ring), shapely.Point(1, 2), shapely.MultiPolygon(),
+    ], dtype=object)  # fmt: skip
+    dense = earth.segmented(made, 0.5)
+    for one, other in zip(made, dense, strict=True):
+        if one is None:
+            assert other is None
+            continue
+        assert other.geom_type == one.geom_type
+        assert other.is_empty == one.is_empty
+        assert shapely.equals(one, other) or one.is_empty
+        assert other.equals_exact(shapely.segmentize(one, 0.5), 1e-12)

@@ -3,6 +3,7 @@
 from api.http import ogc
 from api.http.routes import (
     auth,
+    border,
     breaches,
     coverage,
     events,
@@ -14,6 +15,7 @@ from api.http.routes import (
     openapi,
     page,
     places,
+    plan,
     presence,
     quarantine,
     rasters,
@@ -29,7 +31,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         health, auth, page, openapi, history, places, grids, rasters, tiles, units, fixes,
-        trackers, quarantine, holds, breaches, presence, coverage, series, response, events,
-        subscriptions, ogc,
+        trackers, quarantine, holds, breaches, presence, coverage, series, border, plan, response,
+        events, subscriptions, ogc,
     )
 )  # fmt: skip

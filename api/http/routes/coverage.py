@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 import geopandas as gpd
 import shapely
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from api.http import tables
 from api.http.answers import (
     Between,
     GeoJson,
@@ -25,8 +27,9 @@ from api.http.answers import (
 )  # fmt: skip
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
+from api.http.underway import EventStream, Progress
 from layers import coverage, versions
-from layers.coverage import Part, Question
+from layers.coverage import Done, Part, Question, unheard
 from layers.db.engine import Principal
 from layers.fixes import retention
 from layers.versions import DataVersion
@@ -47,8 +50,7 @@ Swath = Annotated[
 
 def features(frame: gpd.GeoDataFrame, *, geometry: bool = True) -> list[dict[str, object]]:
     """A frame's rows as features: its index is their id, its columns their properties."""
-    if not geometry:
-        frame = frame.set_geometry([None] * len(frame), crs=frame.crs)
+    frame = without(frame, geometry=geometry)
     columns = [name for name in frame.columns if name != frame.geometry.name]
     rows = frame[columns].to_dict("records")
     return [
@@ -59,6 +61,11 @@ def features(frame: gpd.GeoDataFrame, *, geometry: bool = True) -> list[dict[str
         )
         for i, g, row in zip(frame.index, frame.geometry, rows, strict=True)
     ]
+
+
+def without(frame: gpd.GeoDataFrame, *, geometry: bool) -> gpd.GeoDataFrame:
+    """The frame as it is, or with no geometry in any row."""
+    return frame if geometry else frame.set_geometry([None] * len(frame), crs=frame.crs)
 
 
 def plain(row: dict[str, object]) -> dict[str, object]:
@@ -74,6 +81,9 @@ By = Annotated[
     Part | None,
     Query(description="the figures once more by how units travel, by team or by local hour"),
 ]
+
+
+Geometry = Annotated[bool, Query(description="false: the figures alone")]
 
 
 def question(
@@ -100,20 +110,26 @@ class Told:
 
 
 def measured(
-    service: Service, principal: Principal, connection: Connection, asked: Question
+    service: Service,
+    principal: Principal,
+    connection: Connection,
+    asked: Question,
+    done: Done = unheard,
 ) -> Told:
     """Coverage as the data is, computed once for all who ask with one right.
 
     Where the version moved by fixes that say nothing of the window, nothing is computed again.
+    ``done`` hears how far it has come, where it is computed for this call.
     """
     right, version = right_of(principal), versions.read(connection, coverage.READS)
 
+    def compute() -> coverage.Measured:
+        with service.underway.telling((right, asked), done) as heard:
+            return coverage.answer(connection, service.region, asked, heard)
+
     def measure() -> Told:
         digest = coverage.known(connection, asked)
-        found = service.kept.get(
-            ("coverage of", right, digest, asked),
-            lambda: coverage.answer(connection, service.region, asked),
-        )
+        found = service.kept.get(("coverage of", right, digest, asked), compute)
         return Told(digest=digest, measured=found, version=version)
 
     return service.kept.get(("coverage", right, version.data_version, asked), measure)
@@ -125,7 +141,7 @@ def told(service: Service, principal: Principal, asked: Question, data_version: 
     return found
 
 
-@router.get("/api/coverage", response_class=GeoJson)
+@router.get("/api/coverage", response_class=GeoJson, responses=tables.RESPONSES_OF_TABLES)
 @needs("read")
 def get_coverage(
     request: Request,
@@ -136,7 +152,8 @@ def get_coverage(
     level: Level = None,
     swath_m: Swath = None,
     by: By = None,
-    geometry: Annotated[bool, Query(description="false: the figures alone")] = True,
+    geometry: Geometry = True,
+    f: tables.F = None,
 ) -> Response:
     """Every grid of a level with its figures over a window (default: the last 7 days).
 
@@ -147,11 +164,17 @@ def get_coverage(
     `by` one, has the same figures part by part. `swept` says whether ground is kept up by that
     swath, or computed from the fixes, which takes longer. `fixes_from` is there where the window
     begins before it: older fixes were dropped by retention, but for days that a hold keeps, so that
-    what the figures say of the time before is less than was patrolled.
+    what the figures say of the time before is less than was patrolled. As CSV (which has no
+    geometry) or GeoParquet a row is a grid, then with `by` each of its parts (`by` says so, and
+    `part` which); `rest` is `rest_patrol_s` and so on.
     """
+    of = tables.asked(request, f)
     asked = question(service, window, level, swath_m, by)
     told = measured(service, principal, connection, asked)
     found = told.measured
+    if of is not None:
+        frame = without(coverage.table(found, by), geometry=geometry)
+        return tables.answered(request, of, frame, "coverage", told.version)
     shown = features(found.grids, geometry=geometry)
     for one, own in zip(shown, _beside(found), strict=True):
         properties = one["properties"]
@@ -162,7 +185,46 @@ def get_coverage(
         **{"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
         **missing(connection, asked.start),
     )  # fmt: skip
-    return answer(request, payload, told.version)
+    return tables.of_json(answer(request, payload, told.version))
+
+
+@router.get("/api/coverage/progress", response_class=EventStream)
+@needs("read")
+async def watch_coverage(
+    request: Request,
+    service: Parts,
+    principal: Who,
+    window: Between,
+    level: Level = None,
+    swath_m: Swath = None,
+    by: By = None,
+    _geometry: Annotated[bool, Query(alias="geometry", description="as of the answer")] = True,
+    _f: Annotated[str | None, Query(alias="f", description="as of the answer")] = None,
+) -> Response:
+    """Events while `/api/coverage` of the same query is computed, whoever asked for it first.
+
+    `progress` has `done` and `of`, seconds of the window; then comes `ready` with the `href` of an
+    answer that is there at once, or `failed` with a problem document, and nothing after it. A
+    client that goes away ends what is computed for it alone.
+    """
+    asked = question(service, window, level, swath_m, by)
+
+    def compute(connection: Connection, done: Done) -> dict[str, object]:
+        found = measured(service, principal, connection, asked, done)
+        return {
+            "href": answered(request, asked), "data_version": found.version.data_version,
+            "swept": found.measured.swept,
+        }  # fmt: skip
+
+    return Progress(request, (right_of(principal), asked), principal, compute)
+
+
+def answered(request: Request, asked: Question) -> str:
+    """Where the answer is whose progress is told: its window named, as "now" goes on."""
+    window = {"from": rfc3339(asked.start) or "", "to": rfc3339(asked.end) or ""}
+    others = [pair for pair in request.query_params.multi_items() if pair[0] not in window]
+    path = request.url.path.removesuffix("/progress")
+    return f"{path}?{urlencode([*window.items(), *others], safe=':')}"
 
 
 def swaths(service: Service, asked: Question) -> dict[str, object]:
@@ -190,50 +252,3 @@ def missing(connection: Connection, start: datetime) -> dict[str, object]:
     """Where a window begins before what is stored of its tracks: from when they are whole."""
     edge = retention.edge(connection)
     return {"fixes_from": rfc3339(edge)} if edge is not None and start < edge else {}
-
-
-@router.get("/api/coverage/border", response_class=GeoJson)
-@needs("read")
-def get_border(
-    request: Request,
-    service: Parts,
-    connection: Reading,
-    window: Between,
-    segment_m: Annotated[
-        float, Query(ge=100, le=1_000_000, allow_inf_nan=False, description="length of a stretch")
-    ] = 10_000,
-    swath_m: Swath = None,
-) -> Response:
-    """What of each stretch of the border was seen over a window (default: the last 7 days)."""
-    start, end = last_days(window, DEFAULT_DAYS)
-    swath = swath_m or service.region.swath_m
-    found = coverage.measure_border(
-        connection, start=start, end=end, segment_m=segment_m, swath_m=swath
-    )
-    lines = found.lines
-    length_km = (lines["chainage_end_km"] - lines["chainage_start_km"]).to_numpy()
-    totals = {
-        "length_km": float(length_km.sum()),
-        "visited_km": float((lines["visited_share"].to_numpy() * length_km).sum()),
-        "longest_unseen_km": float(lines["longest_unseen_m"].max() / 1000) if len(lines) else 0.0,
-    }
-    payload = collection(
-        features(found.stretches), segment_m=segment_m, swath_m=swath, totals=totals,
-        longest_unseen=_longest_unseen(lines),
-        **{"from": rfc3339(start), "to": rfc3339(end)},
-        **missing(connection, start),
-    )  # fmt: skip
-    return answer(request, payload, versions.read(connection, coverage.BORDER_READS))
-
-
-def _longest_unseen(lines: gpd.GeoDataFrame) -> dict[str, object] | None:
-    """Where nobody looked for the longest way; None where every metre was seen."""
-    unseen = lines[lines["longest_unseen_m"] > 0]
-    if unseen.empty:
-        return None
-    row = unseen.loc[unseen["longest_unseen_m"].idxmax()]
-    begins_km = float(row["longest_unseen_start_km"])
-    return {
-        "border": row["border"], "chainage_start_km": begins_km,
-        "chainage_end_km": begins_km + float(row["longest_unseen_m"]) / 1000,
-    }  # fmt: skip

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.http import schemas
-from api.http.answers import JSON, Between, answer, rfc3339
-from api.http.context import Parts, Reading
+from api.http import schemas, tables
+from api.http.answers import JSON, Between, answer, rfc3339, right_of
+from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from api.http.routes.coverage import Level, Swath, missing, plain, question, swaths
+from api.http.routes.coverage import (
+    Level,
+    Swath,
+    answered,
+    missing,
+    plain,
+    question,
+    swaths,
+    without,
+)
+from api.http.underway import EventStream, Progress
 from layers import coverage, versions
-from layers.coverage import Every
+from layers.coverage import Bin, Done, Every, Question, unheard
+from layers.db.engine import Principal
 from layers.errors import NoSuchFeatureError
 
 router = APIRouter(route_class=Guarded, tags=["coverage"])
@@ -24,42 +37,113 @@ Grids = Annotated[
     list[Annotated[str, Query(max_length=200)]] | None,
     Query(max_length=1_000, description="ids, one by one; without it all grids of the level"),
 ]
+_JSON = schemas.answers(schemas.coverage.SERIES)[200]["content"]
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {**_JSON, **tables.CONTENT}}, **tables.NOT_ACCEPTABLE,
+}  # fmt: skip
 
 
-@router.get("/api/coverage/series", responses=schemas.answers(schemas.coverage.SERIES))
+def bins(
+    service: Service,
+    principal: Principal,
+    connection: Connection,
+    asked: Question,
+    every: Every,
+    done: Done = unheard,
+) -> Sequence[Bin]:
+    """The parts of a window, computed once for all who ask with one right; raises as
+    ``coverage.series`` does."""
+    right = right_of(principal)
+
+    def compute() -> Sequence[Bin]:
+        with service.underway.telling((right, asked, every), done) as heard:
+            return list(coverage.series(connection, service.region, asked, every, heard))
+
+    digest = coverage.known(connection, asked)
+    return service.kept_series.get((right, digest, asked, every), compute)
+
+
+@router.get("/api/coverage/series", responses=_RESPONSES)
 @needs("read")
 def get_series(
     request: Request,
     service: Parts,
+    principal: Who,
     connection: Reading,
     window: Between,
     every: Every = "day",
     level: Level = None,
     swath_m: Swath = None,
     grid: Grids = None,
+    geometry: Annotated[bool, Query(description="true: every row of GeoParquet has it")] = False,
+    f: tables.F = None,
 ) -> Response:
     """The figures of `/api/coverage` for each part of a window (default: the last 7 days).
 
     Days, weeks (from Monday) and months are those of the region's time zone, hours those of UTC;
-    the first and the last are cut at the window's ends.
+    the first and the last are cut at the window's ends. As CSV (which has no geometry) or
+    GeoParquet a row is a grid over a part of the window, `from` one moment `to` another.
     """
+    of = tables.asked(request, f)
     asked = question(service, window, level, swath_m)
-    found = []
-    swept = "kept"
-    for part in coverage.series(connection, service.region, asked, every):
-        grids, swept = part.measured.grids, part.measured.swept
-        strangers = sorted(set(grid or ()) - set(grids.index))
-        if strangers:
-            raise NoSuchFeatureError(
-                f"grids {strangers[0]!r}: there is none of level {asked.level}"
-            )
-        figures = pd.DataFrame(grids if grid is None else grids.loc[list(grid)])[_FIGURES]
-        found.append({
-            "from": rfc3339(part.start), "to": rfc3339(part.end), "totals": part.measured.totals,
-            "grids": {str(i): plain(row) for i, row in figures.to_dict("index").items()},
-        })  # fmt: skip
+    parts = bins(service, principal, connection, asked, every)
+    version = versions.read(connection, coverage.READS)
+    if of is not None:
+        for part in parts:
+            chosen(part, asked, grid)
+        frame = coverage.series_table(parts)
+        frame = without(frame if grid is None else frame[frame.index.isin(grid)], geometry=geometry)
+        return tables.answered(request, of, frame, "coverage-series", version)
     payload = {
-        "level": asked.level, "every": every, "swept": swept, **swaths(service, asked),
-        "series": found, **missing(connection, asked.start),
+        "level": asked.level, "every": every, "swept": parts[-1].measured.swept,
+        **swaths(service, asked), "series": [_told(part, asked, grid) for part in parts],
+        **missing(connection, asked.start),
     }  # fmt: skip
-    return answer(request, payload, versions.read(connection, coverage.READS), media_type=JSON)
+    return tables.of_json(answer(request, payload, version, media_type=JSON))
+
+
+def _told(part: Bin, asked: Question, grid: list[str] | None) -> dict[str, object]:
+    grids = chosen(part, asked, grid)[_FIGURES]
+    return {
+        "from": rfc3339(part.start), "to": rfc3339(part.end), "totals": part.measured.totals,
+        "grids": {str(i): plain(row) for i, row in grids.to_dict("index").items()},
+    }  # fmt: skip
+
+
+def chosen(part: Bin, asked: Question, grid: list[str] | None) -> pd.DataFrame:
+    """The grids that are asked for, all where none is named. Raises NoSuchFeatureError."""
+    grids = pd.DataFrame(part.measured.grids)
+    strangers = sorted(set(grid or ()) - set(grids.index))
+    if strangers:
+        raise NoSuchFeatureError(f"grids {strangers[0]!r}: there is none of level {asked.level}")
+    return grids if grid is None else grids.loc[list(grid)]
+
+
+@router.get("/api/coverage/series/progress", response_class=EventStream)
+@needs("read")
+async def watch_series(
+    request: Request,
+    service: Parts,
+    principal: Who,
+    window: Between,
+    every: Every = "day",
+    level: Level = None,
+    swath_m: Swath = None,
+    grid: Grids = None,
+    _geometry: Annotated[bool, Query(alias="geometry", description="as of the answer")] = False,
+    _f: Annotated[str | None, Query(alias="f", description="as of the answer")] = None,
+) -> Response:
+    """Events while `/api/coverage/series` of the same query is computed, as those of
+    `/api/coverage/progress`."""
+    asked = question(service, window, level, swath_m)
+
+    def compute(connection: Connection, done: Done) -> dict[str, object]:
+        parts = bins(service, principal, connection, asked, every, done)
+        chosen(parts[-1], asked, grid)
+        version = versions.read(connection, coverage.READS)
+        return {
+            "href": answered(request, asked), "data_version": version.data_version,
+            "swept": parts[-1].measured.swept,
+        }  # fmt: skip
+
+    return Progress(request, (right_of(principal), asked, every), principal, compute)

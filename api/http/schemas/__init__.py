@@ -4,7 +4,7 @@ Hand-written, as the answers are made from rows and not from models; closed, so 
 which hold real answers against them, find a member that is not described.
 """
 
-from api.http.schemas import coverage, feed, layers, ogc, people, service
+from api.http.schemas import coverage, feed, layers, ogc, people, plan, service
 from api.http.schemas.words import answers
 
-__all__ = ["answers", "coverage", "feed", "layers", "ogc", "people", "service"]
+__all__ = ["answers", "coverage", "feed", "layers", "ogc", "people", "plan", "service"]

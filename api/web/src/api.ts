@@ -114,6 +114,37 @@ export interface DispatchProps {
   rank: number;
 }
 export type DispatchAnswer = Versioned & FeatureCollection<LineString | null, DispatchProps>;
+/** A duty of the plan, and how many of its places are in each state. */
+export interface DutyTold {
+  id: string;
+  name?: string | null;
+  kept: number;
+  due: number;
+  late: number;
+  missed: number;
+}
+/** A place that a duty is not kept at (yet). */
+export interface NextPlace {
+  rank: number;
+  id: string;
+  duty: string;
+  layer: string;
+  target: string;
+  state: string;
+  visited: string;
+  rounds: number;
+  required: number;
+  last_visit: string | null;
+  due_at: string | null;
+  late_s: number | null;
+  lon: number;
+  lat: number;
+}
+export interface PlanAnswer extends Versioned {
+  duties: DutyTold[];
+  next: NextPlace[];
+  looked_from: string;
+}
 /** One event of the feed; `id` in its data is the breach. */
 export interface FeedEvent {
   id: string | number;
@@ -259,6 +290,9 @@ export const coverage = (
   at: { from: string; to: string; level: string; swath_m: number },
   signal: AbortSignal,
 ): Promise<CoverageAnswer> => get(`/api/coverage${query({ ...at, geometry: "false" })}`, signal, 120_000);
+
+export const plan = (duty: string | undefined, limit: number): Promise<PlanAnswer> =>
+  get(`/api/plan${query({ duty, limit, places: "false" })}`, undefined, 120_000);
 
 export const grid = (id: string): Promise<Feature<Polygon | MultiPolygon>> =>
   get(`/api/layers/grids/${encodeURIComponent(id)}`);

@@ -36,6 +36,7 @@ export const UI_SHAPES = {
   moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",
   layers: "M12 3l9 5-9 5-9-5zM3 13l9 5 9-5",
   coverage: "M4 4h16v16H4zM4 12h16M12 4v16",
+  plan: "M5 4h14v17H5zM9 2.5h6v3H9zM8.5 13l2.5 2.5L15.5 11",
   breaches: "M12 3L21.5 20H2.5zM12 9.5v5M12 17v.3",
   units: "M12 21s-7-6.2-7-11.5a7 7 0 0 1 14 0C19 14.8 12 21 12 21zM12 7.5a2.3 2.3 0 1 0 0 4.6a2.3 2.3 0 1 0 0-4.6z",
 } as const;

@@ -16,6 +16,7 @@ import { RegionMap, type Hit } from "./map";
 import { LAYERS } from "./look";
 import { activeTab, hideCard, mapHost, onPanels, sheetHeight, startPanels, tools } from "./panels";
 import { isPlace, namesAt, showPlace } from "./places";
+import { Plan } from "./plan";
 import { Response } from "./response";
 import { showSignIn } from "./signin";
 import { report, startStatus } from "./status";
@@ -77,6 +78,7 @@ async function start(host: HTMLElement): Promise<void> {
   const breaches = new Breaches(map, openUnit);
   const response = new Response(map, region, openUnit);
   const coverage = new Coverage(map, region, (place) => response.at(place));
+  const plan = new Plan(map, (place) => response.at(place));
   new Layers(map, coverage, session.scopes, region.note);
   new Live(breaches);
   startTools(map, response);
@@ -104,9 +106,11 @@ async function start(host: HTMLElement): Promise<void> {
       features.find((feature) => feature.layer.id === layer)?.properties;
     const unit = first("units-icon");
     const breach = first("breaches-icon");
+    const planned = first("plan-circle");
     if (!long) {
       if (unit && units.go(String(unit["key"]), false)) return;
       if (breach && breaches.go(String(breach["key"]), false)) return;
+      if (planned && plan.go(String(planned["key"]), false)) return;
       const spot = features.find(isPlace);
       if (spot) return showPlace(spot, (at) => response.at(at));
       const cell = activeTab() === "coverage" ? under.find(({ layer }) => layer.id === "coverage-fill")?.properties : undefined;

@@ -5,7 +5,7 @@ import { BOLD, REGULAR } from "./fonts";
 import { byZoom, expr, type Expr, type Look } from "./look";
 
 export const OVERLAYS = [
-  "cell", "response", "origin", "routes", "track", "breaches", "units", "grid-names",
+  "cell", "response", "origin", "routes", "track", "plan", "breaches", "units", "grid-names",
 ] as const;
 export type Overlay = (typeof OVERLAYS)[number];
 
@@ -129,7 +129,23 @@ export function points({ colours, scale }: Look): LayerSpecification[] {
   const grow = byZoom(5, 0.62 * scale, 8, 0.8 * scale, 11, scale);
   const solid = ["in", ["get", "freshness"], ["literal", ["fresh", "ageing"]]];
   const opacity = expr(["match", ["get", "freshness"], "fresh", 1, "ageing", 0.92, "stale", 0.85, 0.65]);
+  const tone = expr(["match", ["get", "state"], "due", colours.severity["info"], "missed", colours.severity["critical"], colours.severity["high"]]);
   return [
+    {
+      id: "plan-circle", type: "circle", source: "plan", layout: { "circle-sort-key": ["-", 0, ["get", "rank"]] },
+      paint: {
+        "circle-radius": byZoom(5, 7 * scale, 9, 11 * scale), "circle-color": tone,
+        "circle-stroke-color": colours.halo, "circle-stroke-width": 1.6 * scale,
+      },
+    },
+    {
+      id: "plan-rank", type: "symbol", source: "plan",
+      layout: {
+        "text-field": ["get", "label"], "text-font": BOLD, "text-size": byZoom(5, 8 * scale, 9, 12 * scale),
+        "text-allow-overlap": false, "symbol-sort-key": ["get", "rank"], "text-padding": 0,
+      },
+      paint: { "text-color": colours.paper },
+    },
     {
       id: "breaches-icon", type: "symbol", source: "breaches",
       layout: {

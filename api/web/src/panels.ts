@@ -4,7 +4,7 @@ import { glyph, h } from "./dom";
 import { UI_SHAPES } from "./icons";
 import { onLanguage, t, type Word } from "./words";
 
-export const TABS = ["breaches", "units", "coverage", "layers"] as const;
+export const TABS = ["breaches", "units", "coverage", "plan", "layers"] as const;
 export type Tab = (typeof TABS)[number];
 
 const WALL = matchMedia("(min-width: 1900px) and (min-height: 900px)");

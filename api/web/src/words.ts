@@ -130,6 +130,31 @@ const WORDS = {
   outside: ["网格之外", "Торлолоос гадуур", "Outside all grids"],
   cells_visited: ["到过 {n} / {all} 个网格", "{all} торлолоос {n}-д очсон", "{n} of {all} cells visited"],
   response_here: ["从这里计算到达范围", "Эндээс хүрэх хүрээ", "Reach from here"],
+  // plan
+  plan: ["巡逻计划", "Төлөвлөгөө", "Plan"],
+  duty: ["任务", "Үүрэг", "Duty"],
+  whole_plan: ["全部任务", "Бүх үүрэг", "All duties"],
+  where_next: ["下一步去哪里（最紧急在前）", "Дараа нь хаашаа (яаралтай нь эхэндээ)", "Where to go next, the worst first"],
+  no_plan: [
+    "还没有巡逻计划。规划人员可用 patrolgrid plan add 添加任务。",
+    "Төлөвлөгөө алга. Төлөвлөгч patrolgrid plan add командаар үүрэг нэмнэ.",
+    "There is no plan yet. Planners add duties with patrolgrid plan add.",
+  ],
+  no_places: ["没有对应的地点", "Тохирох газар алга", "No place fits it"],
+  all_kept: ["全部完成。", "Бүгд биелсэн.", "All of it is kept."],
+  p_kept: ["已完成", "Биелсэн", "Kept"],
+  p_due: ["待巡", "Очих ёстой", "Due"],
+  p_late: ["逾期", "Хоцорсон", "Late"],
+  p_missed: ["未完成", "Биелээгүй", "Missed"],
+  rounds: ["巡逻轮次", "Эргүүлийн тоо", "Rounds"],
+  rounds_of: ["{n} / {all} 次", "{all}-аас {n}", "{n} of {all}"],
+  late_by: ["逾期", "Хоцорсон хугацаа", "Late by"],
+  due_at: ["应到时间", "Очих хугацаа", "Due at"],
+  nobody_seen: ["查看期内无人到过", "Энэ хугацаанд хүн очоогүй", "Nobody was seen there"],
+  never_since: ["{time} 以来无人到过", "{time}-аас хойш хүн очоогүй", "Nobody since {time}"],
+  visited_how: ["本期到访", "Энэ үед очсон", "In this period"],
+  visited: ["已到访", "Очсон", "Visited"],
+  probably_visited: ["可能到访", "Очсон байж магадгүй", "Probably visited"],
   // breaches
   newest: ["最新在前", "Шинэ нь эхэндээ", "Newest first"],
   only_open: ["仅进行中", "Зөвхөн үргэлжилж буй", "Open only"],
@@ -237,7 +262,7 @@ export const everywhere = (word: Word): [Lang, string][] =>
   LANGUAGES.map((code, index) => [code, WORDS[word][index] ?? WORDS[word][2]]);
 
 /** A word of the data (`severity`, `rule` …); what the page has no word for is shown as it came. */
-export function term(prefix: "s" | "r" | "st" | "e" | "f" | "k" | "", value: unknown): string {
+export function term(prefix: "s" | "r" | "st" | "e" | "f" | "k" | "p" | "", value: unknown): string {
   if (value === null || value === undefined || value === "") return t("unknown");
   const key = prefix ? `${prefix}_${String(value)}` : String(value);
   return key in WORDS ? t(key as Word) : String(value);
