@@ -128,6 +128,7 @@ def test_what_is_refused_is_told_as_the_answer_itself_would(patrolled: httpx.Cli
     years = {"from": "2020-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
     for path, asked in (
         ("/api/coverage", {"level": "nope"}),
+        ("/api/coverage", {"grid": "moon"}),
         ("/api/coverage/series", {"level": "nope"}),
         ("/api/coverage/series", {"grid": "moon"}),
         ("/api/coverage/series", years),
