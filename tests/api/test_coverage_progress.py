@@ -107,6 +107,16 @@ def test_who_watches_what_somebody_else_asked_for_sees_the_same(
     assert "progress" in names
 
 
+def _wait_until_idle(service: Service) -> None:
+    """Until nothing is computed any more, of which nothing is kept."""
+    until = time.monotonic() + 60
+    while service.underway.any() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not service.underway.any()
+    time.sleep(0.1)
+    assert len(service.kept_series) == 0
+
+
 def test_a_client_that_goes_away_ends_what_is_computed_for_it(
     patrolled: httpx.Client, application: FastAPI
 ) -> None:
@@ -115,13 +125,21 @@ def test_a_client_that_goes_away_ends_what_is_computed_for_it(
         assert name == "progress"
         assert service.underway.any()
         break
-    until = time.monotonic() + 30
-    while service.underway.any() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not service.underway.any()
+    _wait_until_idle(service)
     # Whoever asks later has all of it.
     told = patrolled.get("/api/coverage/series", params={**LONG, "to": at(180)}).json()
     assert len(told["series"]) == 3
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_not_computed_to_its_end(
+    patrolled: httpx.Client, application: FastAPI
+) -> None:
+    service = _service(application)
+    whole = {**LONG, "from": at(-60 * 24 * 30), "grid": "c0"}
+    with pytest.raises(httpx.ReadTimeout):
+        patrolled.get("/api/coverage/series", params=whole, timeout=1.5)
+    assert service.underway.any()
+    _wait_until_idle(service)
 
 
 def test_what_is_refused_is_told_as_the_answer_itself_would(patrolled: httpx.Client) -> None:

@@ -27,7 +27,7 @@ from api.http.answers import (
 )  # fmt: skip
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from api.http.underway import EventStream, Progress
+from api.http.underway import EventStream, Progress, waited_for
 from layers import coverage, versions
 from layers.coverage import Done, Part, Question, unheard
 from layers.db.engine import Principal
@@ -176,7 +176,7 @@ def get_coverage(
     """
     of = tables.asked(request, f)
     asked = question(service, window, level, swath_m, by)
-    told = measured(service, principal, connection, asked)
+    told = measured(service, principal, connection, asked, waited_for(request))
     found = told.measured
     some = chosen(found, asked, grid)
     if of is not None:

@@ -26,7 +26,7 @@ from api.http.routes.coverage import (
     swaths,
     without,
 )
-from api.http.underway import EventStream, Progress
+from api.http.underway import EventStream, Progress, waited_for
 from layers import coverage, versions
 from layers.coverage import Bin, Done, Every, Question, unheard
 from layers.db.engine import Principal
@@ -83,7 +83,7 @@ def get_series(
     """
     of = tables.asked(request, f)
     asked = question(service, window, level, swath_m)
-    parts = bins(service, principal, connection, asked, every)
+    parts = bins(service, principal, connection, asked, every, waited_for(request))
     version = versions.read(connection, coverage.READS)
     if of is not None:
         for part in parts:
