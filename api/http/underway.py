@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
@@ -36,15 +37,31 @@ class Underway:
 
     def __init__(self) -> None:
         self._parts: dict[Hashable, tuple[int, int]] = {}
+        self._wanted: Counter[Hashable] = Counter()
+        self._lock = threading.Lock()
         self.threads = anyio.CapacityLimiter(AT_ONCE)
 
     @contextlib.contextmanager
+    def wanted(self, key: Hashable) -> Iterator[None]:
+        """One more wants the answer under ``key``, who computes it or waits for who does."""
+        with self._lock:
+            self._wanted[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted[key] -= 1
+                self._wanted += Counter()  # without those that nobody wants
+
+    @contextlib.contextmanager
     def telling(self, key: Hashable, also: Done) -> Iterator[Done]:
-        """What hears how far the answer under ``key`` has come; ``also`` hears it, too."""
+        """What hears how far the answer under ``key`` has come; ``also`` hears it, too, and may
+        end the work, while nobody else wants it."""
 
         def heard(done: int, of: int) -> None:
             self._parts[key] = done, of
-            also(done, of)
+            if self._wanted[key] <= 1:
+                also(done, of)
 
         try:
             yield heard

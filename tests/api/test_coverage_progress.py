@@ -13,10 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from api.http.context import Service
+from layers import coverage
 from tests.api.api_words import at, box, code, enrol, feature, fix, put, send
 
 #: Many parts of a window, so that they take a while.
 LONG = {"from": at(0), "to": at(60 * 24 * 3), "every": "hour", "swath_m": "333"}
+LONGER = {**LONG, "from": at(-60 * 24 * 7)}
 Event = tuple[str, dict[str, Any]]
 
 
@@ -135,11 +137,41 @@ def test_an_answer_that_nobody_waits_for_any_more_is_not_computed_to_its_end(
     patrolled: httpx.Client, application: FastAPI
 ) -> None:
     service = _service(application)
-    whole = {**LONG, "from": at(-60 * 24 * 30), "grid": "c0"}
-    with pytest.raises(httpx.ReadTimeout):
-        patrolled.get("/api/coverage/series", params=whole, timeout=1.5)
+    _give_up(patrolled, 1.0)
     assert service.underway.any()
     _wait_until_idle(service)
+
+
+def test_what_somebody_else_waits_for_is_computed_to_its_end_and_once(
+    patrolled: httpx.Client, application: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = _service(application)
+    times: list[str] = []
+    real = coverage.series
+
+    def counted(*given: Any) -> Iterator[coverage.Bin]:
+        times.append("computed")
+        return real(*given)
+
+    monkeypatch.setattr(coverage, "series", counted)
+    answers: list[httpx.Response] = []
+    hasty = threading.Thread(target=lambda: _give_up(patrolled, 1.0))
+    patient = threading.Thread(
+        target=lambda: answers.append(patrolled.get("/api/coverage/series", params=LONGER))
+    )
+    hasty.start()
+    while not service.underway.any():
+        time.sleep(0.01)
+    patient.start()
+    hasty.join()
+    patient.join()
+    assert len(answers[0].json()["series"]) == 10 * 24
+    assert times == ["computed"]
+
+
+def _give_up(client: httpx.Client, after_s: float) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("/api/coverage/series", params=LONGER, timeout=after_s)
 
 
 def test_what_is_refused_is_told_as_the_answer_itself_would(patrolled: httpx.Client) -> None:

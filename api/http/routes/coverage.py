@@ -124,12 +124,13 @@ def measured(
     """Coverage as the data is, computed once for all who ask with one right.
 
     Where the version moved by fixes that say nothing of the window, nothing is computed again.
-    ``done`` hears how far it has come, where it is computed for this call.
+    ``done`` hears how far it has come, where it is computed for this call alone.
     """
     right, version = right_of(principal), versions.read(connection, coverage.READS)
+    key = right, asked
 
     def compute() -> coverage.Measured:
-        with service.underway.telling((right, asked), done) as heard:
+        with service.underway.telling(key, done) as heard:
             return coverage.answer(connection, service.region, asked, heard)
 
     def measure() -> Told:
@@ -137,7 +138,8 @@ def measured(
         found = service.kept.get(("coverage of", right, digest, asked), compute)
         return Told(digest=digest, measured=found, version=version)
 
-    return service.kept.get(("coverage", right, version.data_version, asked), measure)
+    with service.underway.wanted(key):
+        return service.kept.get(("coverage", right, version.data_version, asked), measure)
 
 
 def told(service: Service, principal: Principal, asked: Question, data_version: str) -> Told | None:

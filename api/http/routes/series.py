@@ -51,13 +51,15 @@ def bins(
     """The parts of a window, computed once for all who ask with one right; raises as
     ``coverage.series`` does."""
     right = right_of(principal)
+    key = right, asked, every
 
     def compute() -> Sequence[Bin]:
-        with service.underway.telling((right, asked, every), done) as heard:
+        with service.underway.telling(key, done) as heard:
             return list(coverage.series(connection, service.region, asked, every, heard))
 
     digest = coverage.known(connection, asked)
-    return service.kept_series.get((right, digest, asked, every), compute)
+    with service.underway.wanted(key):
+        return service.kept_series.get((right, digest, asked, every), compute)
 
 
 @router.get("/api/coverage/series", responses=_RESPONSES)
