@@ -38,7 +38,8 @@ export function bars(title: string, rows: Bar[], top: string): HTMLElement {
     return h(
       "li", { title: text },
       h("div", { class: "column" }, bar), h("span", { class: "unseen" }, text),
-      index % every === 0 ? h("span", { class: "tick", "aria-hidden": "true" }, label) : null,
+      // Near the right end there is no room for a name.
+      index % every === 0 && index + every / 2 <= rows.length ? h("span", { class: "tick", "aria-hidden": "true" }, label) : null,
     );
   });
   return h(
