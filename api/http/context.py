@@ -36,6 +36,9 @@ class Kept:
         self._computing: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._answers)
+
     def peek(self, key: Hashable) -> Any:
         """What is kept under ``key``; None where nothing is."""
         with self._lock:

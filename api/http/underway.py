@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import anyio
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from fastapi import Request
 from fastapi.sse import format_sse_event
 from sqlalchemy import Connection
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -34,15 +37,31 @@ class Underway:
 
     def __init__(self) -> None:
         self._parts: dict[Hashable, tuple[int, int]] = {}
+        self._wanted: Counter[Hashable] = Counter()
+        self._lock = threading.Lock()
         self.threads = anyio.CapacityLimiter(AT_ONCE)
 
     @contextlib.contextmanager
+    def wanted(self, key: Hashable) -> Iterator[None]:
+        """One more wants the answer under ``key``, who computes it or waits for who does."""
+        with self._lock:
+            self._wanted[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted[key] -= 1
+                self._wanted += Counter()  # without those that nobody wants
+
+    @contextlib.contextmanager
     def telling(self, key: Hashable, also: Done) -> Iterator[Done]:
-        """What hears how far the answer under ``key`` has come; ``also`` hears it, too."""
+        """What hears how far the answer under ``key`` has come; ``also`` hears it, too, and may
+        end the work, while nobody else wants it."""
 
         def heard(done: int, of: int) -> None:
             self._parts[key] = done, of
-            also(done, of)
+            if self._wanted[key] <= 1:
+                also(done, of)
 
         try:
             yield heard
@@ -56,6 +75,22 @@ class Underway:
     def parts(self, key: Hashable) -> tuple[int, int] | None:
         """How much is done of how much; None where nothing is computed."""
         return self._parts.get(key)
+
+
+def waited_for(request: Request) -> Done:
+    """What hears how far an answer has come in its request's own thread; raises ClientDisconnect
+    once nobody waits for it any more."""
+    looked_s = time.monotonic()
+
+    def heard(_done: int, _of: int) -> None:
+        nonlocal looked_s
+        if time.monotonic() - looked_s < _LOOK_S:
+            return
+        looked_s = time.monotonic()
+        if from_thread.run(request.is_disconnected):
+            raise ClientDisconnect
+
+    return heard
 
 
 class EventStream(Response):
@@ -111,19 +146,26 @@ class Progress(EventStream):
         await _push(send, b": patrolgrid\n\n")
         async with anyio.create_task_group() as group:
             group.start_soon(work)
-            told, quiet_s = None, 0.0
-            while not over.is_set():
-                with anyio.move_on_after(_LOOK_S):
-                    await over.wait()
-                quiet_s += _LOOK_S
-                parts = self._service.underway.parts(self._key)
-                if parts is not None and parts != told:
-                    told, quiet_s = parts, 0.0
-                    await _push(send, _event("progress", {"done": parts[0], "of": parts[1]}))
-                elif quiet_s >= _KEEP_ALIVE_S:
-                    quiet_s = 0.0
-                    await _push(send, b": still here\n\n")
+            try:
+                await self._watch(send, over)
+            finally:
+                self._gone.set()  # whatever ended the watching
         await _push(send, ended[0])
+
+    async def _watch(self, send: Send, over: anyio.Event) -> None:
+        """Tell how far it has come, until it is over."""
+        told, quiet_s = None, 0.0
+        while not over.is_set():
+            with anyio.move_on_after(_LOOK_S):
+                await over.wait()
+            quiet_s += _LOOK_S
+            parts = self._service.underway.parts(self._key)
+            if parts is not None and parts != told:
+                told, quiet_s = parts, 0.0
+                await _push(send, _event("progress", {"done": parts[0], "of": parts[1]}))
+            elif quiet_s >= _KEEP_ALIVE_S:
+                quiet_s = 0.0
+                await _push(send, b": still here\n\n")
 
     async def _outcome(self) -> bytes:
         """The last event."""

@@ -13,10 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from api.http.context import Service
+from layers import coverage
 from tests.api.api_words import at, box, code, enrol, feature, fix, put, send
 
 #: Many parts of a window, so that they take a while.
 LONG = {"from": at(0), "to": at(60 * 24 * 3), "every": "hour", "swath_m": "333"}
+LONGER = {**LONG, "from": at(-60 * 24 * 7)}
 Event = tuple[str, dict[str, Any]]
 
 
@@ -107,6 +109,16 @@ def test_who_watches_what_somebody_else_asked_for_sees_the_same(
     assert "progress" in names
 
 
+def _wait_until_idle(service: Service) -> None:
+    """Until nothing is computed any more, of which nothing is kept."""
+    until = time.monotonic() + 60
+    while service.underway.any() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not service.underway.any()
+    time.sleep(0.1)
+    assert len(service.kept_series) == 0
+
+
 def test_a_client_that_goes_away_ends_what_is_computed_for_it(
     patrolled: httpx.Client, application: FastAPI
 ) -> None:
@@ -115,19 +127,58 @@ def test_a_client_that_goes_away_ends_what_is_computed_for_it(
         assert name == "progress"
         assert service.underway.any()
         break
-    until = time.monotonic() + 30
-    while service.underway.any() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not service.underway.any()
+    _wait_until_idle(service)
     # Whoever asks later has all of it.
     told = patrolled.get("/api/coverage/series", params={**LONG, "to": at(180)}).json()
     assert len(told["series"]) == 3
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_not_computed_to_its_end(
+    patrolled: httpx.Client, application: FastAPI
+) -> None:
+    service = _service(application)
+    _give_up(patrolled, 1.0)
+    assert service.underway.any()
+    _wait_until_idle(service)
+
+
+def test_what_somebody_else_waits_for_is_computed_to_its_end_and_once(
+    patrolled: httpx.Client, application: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = _service(application)
+    times: list[str] = []
+    real = coverage.series
+
+    def counted(*given: Any) -> Iterator[coverage.Bin]:
+        times.append("computed")
+        return real(*given)
+
+    monkeypatch.setattr(coverage, "series", counted)
+    answers: list[httpx.Response] = []
+    hasty = threading.Thread(target=lambda: _give_up(patrolled, 1.0))
+    patient = threading.Thread(
+        target=lambda: answers.append(patrolled.get("/api/coverage/series", params=LONGER))
+    )
+    hasty.start()
+    while not service.underway.any():
+        time.sleep(0.01)
+    patient.start()
+    hasty.join()
+    patient.join()
+    assert len(answers[0].json()["series"]) == 10 * 24
+    assert times == ["computed"]
+
+
+def _give_up(client: httpx.Client, after_s: float) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("/api/coverage/series", params=LONGER, timeout=after_s)
 
 
 def test_what_is_refused_is_told_as_the_answer_itself_would(patrolled: httpx.Client) -> None:
     years = {"from": "2020-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
     for path, asked in (
         ("/api/coverage", {"level": "nope"}),
+        ("/api/coverage", {"grid": "moon"}),
         ("/api/coverage/series", {"level": "nope"}),
         ("/api/coverage/series", {"grid": "moon"}),
         ("/api/coverage/series", years),

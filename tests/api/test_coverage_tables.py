@@ -88,6 +88,27 @@ def test_a_csv_has_the_figures_of_the_json(patrolled: httpx.Client, more: dict[s
         }
 
 
+def test_some_grids_are_told_alone_and_strangers_named(patrolled: httpx.Client) -> None:
+    asked = {**WINDOW, "by": "team"}
+    whole = patrolled.get("/api/coverage", params=asked).json()
+    some = patrolled.get("/api/coverage", params={**asked, "grid": ["c1", "=c0", "c1"]}).json()
+    assert [one["id"] for one in some["features"]] == ["c1", "=c0"]
+    by_id = {one["id"]: one for one in whole["features"]}
+    assert all(one == by_id[one["id"]] for one in some["features"])
+    assert some["totals"] == whole["totals"]
+    one = patrolled.get("/api/coverage", params={**WINDOW, "level": "gacha", "grid": "g"}).json()
+    assert one["features"][0]["properties"]["rest"]
+    rows = _rows(patrolled.get("/api/coverage", params={**asked, "grid": "c1", "f": "csv"}))
+    assert [(row["id"], row["by"], row["part"]) for row in rows] == [
+        ("c1", "", ""), ("c1", "team", ""), ("c1", "team", "'-east")
+    ]  # fmt: skip
+    for f in ("geojson", "csv"):
+        wrong = patrolled.get("/api/coverage", params={**WINDOW, "grid": ["c1", "moon"], "f": f})
+        assert code(wrong) == "404 no_such_feature"
+        assert "'moon'" in wrong.json()["detail"]
+    assert code(patrolled.get("/api/coverage", params={"grid": "x" * 201})).startswith("422")
+
+
 def test_geoparquet_has_the_figures_and_the_ground(patrolled: httpx.Client) -> None:
     told = patrolled.get("/api/coverage", params=WINDOW).json()["features"]
     frame = _frame(patrolled.get("/api/coverage", params=WINDOW, headers={"Accept": PARQUET}))

@@ -27,10 +27,11 @@ from api.http.answers import (
 )  # fmt: skip
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
-from api.http.underway import EventStream, Progress
+from api.http.underway import EventStream, Progress, waited_for
 from layers import coverage, versions
 from layers.coverage import Done, Part, Question, unheard
 from layers.db.engine import Principal
+from layers.errors import NoSuchFeatureError
 from layers.fixes import retention
 from layers.versions import DataVersion
 
@@ -83,6 +84,10 @@ By = Annotated[
 ]
 
 
+Grids = Annotated[
+    list[Annotated[str, Query(max_length=200)]] | None,
+    Query(max_length=1_000, description="ids, one by one; without it all grids of the level"),
+]
 Geometry = Annotated[bool, Query(description="false: the figures alone")]
 
 
@@ -119,12 +124,13 @@ def measured(
     """Coverage as the data is, computed once for all who ask with one right.
 
     Where the version moved by fixes that say nothing of the window, nothing is computed again.
-    ``done`` hears how far it has come, where it is computed for this call.
+    ``done`` hears how far it has come, where it is computed for this call alone.
     """
     right, version = right_of(principal), versions.read(connection, coverage.READS)
+    key = right, asked
 
     def compute() -> coverage.Measured:
-        with service.underway.telling((right, asked), done) as heard:
+        with service.underway.telling(key, done) as heard:
             return coverage.answer(connection, service.region, asked, heard)
 
     def measure() -> Told:
@@ -132,7 +138,8 @@ def measured(
         found = service.kept.get(("coverage of", right, digest, asked), compute)
         return Told(digest=digest, measured=found, version=version)
 
-    return service.kept.get(("coverage", right, version.data_version, asked), measure)
+    with service.underway.wanted(key):
+        return service.kept.get(("coverage", right, version.data_version, asked), measure)
 
 
 def told(service: Service, principal: Principal, asked: Question, data_version: str) -> Told | None:
@@ -152,6 +159,7 @@ def get_coverage(
     level: Level = None,
     swath_m: Swath = None,
     by: By = None,
+    grid: Grids = None,
     geometry: Geometry = True,
     f: tables.F = None,
 ) -> Response:
@@ -170,13 +178,15 @@ def get_coverage(
     """
     of = tables.asked(request, f)
     asked = question(service, window, level, swath_m, by)
-    told = measured(service, principal, connection, asked)
+    told = measured(service, principal, connection, asked, waited_for(request))
     found = told.measured
+    some = chosen(found, asked, grid)
     if of is not None:
-        frame = without(coverage.table(found, by), geometry=geometry)
+        frame = coverage.table(found, by)
+        frame = without(frame if grid is None else frame.loc[some], geometry=geometry)
         return tables.answered(request, of, frame, "coverage", told.version)
-    shown = features(found.grids, geometry=geometry)
-    for one, own in zip(shown, _beside(found), strict=True):
+    shown = features(found.grids.loc[some], geometry=geometry)
+    for one, own in zip(shown, _beside(found, some), strict=True):
         properties = one["properties"]
         assert isinstance(properties, dict)
         properties |= own
@@ -198,6 +208,7 @@ async def watch_coverage(
     level: Level = None,
     swath_m: Swath = None,
     by: By = None,
+    grid: Grids = None,
     _geometry: Annotated[bool, Query(alias="geometry", description="as of the answer")] = True,
     _f: Annotated[str | None, Query(alias="f", description="as of the answer")] = None,
 ) -> Response:
@@ -211,6 +222,7 @@ async def watch_coverage(
 
     def compute(connection: Connection, done: Done) -> dict[str, object]:
         found = measured(service, principal, connection, asked, done)
+        chosen(found.measured, asked, grid)
         return {
             "href": answered(request, asked), "data_version": found.version.data_version,
             "swept": found.measured.swept,
@@ -234,15 +246,24 @@ def swaths(service: Service, asked: Question) -> dict[str, object]:
     return {"swath_m": one.pop()} if len(one) == 1 else {"swath_m": None, "swaths_m": of_kind}
 
 
-def _beside(found: coverage.Measured) -> list[dict[str, object]]:
+def chosen(found: coverage.Measured, asked: Question, grid: list[str] | None) -> list[str]:
+    """The ids of the grids that are asked for, all where none is named. Raises
+    NoSuchFeatureError."""
+    strangers = sorted(set(grid or ()) - set(found.grids.index))
+    if strangers:
+        raise NoSuchFeatureError(f"grids {strangers[0]!r}: there is none of level {asked.level}")
+    return found.grids.index.tolist() if grid is None else list(dict.fromkeys(grid))
+
+
+def _beside(found: coverage.Measured, some: list[str]) -> list[dict[str, object]]:
     """What grids say beside their figures: the rest of those that others lie in, and parts."""
     rest = {i: plain(row) for i, row in found.rest.to_dict("index").items()}
     parts = {
-        word: [plain(row) for row in frame.to_dict("records")]
+        word: [plain(row) for row in frame.loc[some].to_dict("records")]
         for word, frame in found.parts.items()
     }
     beside: list[dict[str, object]] = []
-    for n, i in enumerate(found.grids.index):
+    for n, i in enumerate(some):
         own: dict[str, object] = {"rest": rest[i]} if i in rest else {}
         beside.append(own | ({"parts": {w: rows[n] for w, rows in parts.items()}} if parts else {}))
     return beside

@@ -15,28 +15,25 @@ from api.http.answers import JSON, Between, answer, rfc3339, right_of
 from api.http.context import Parts, Reading, Service, Who
 from api.http.identity import Guarded, needs
 from api.http.routes.coverage import (
+    Grids,
     Level,
     Swath,
     answered,
+    chosen,
     missing,
     plain,
     question,
     swaths,
     without,
 )
-from api.http.underway import EventStream, Progress
+from api.http.underway import EventStream, Progress, waited_for
 from layers import coverage, versions
 from layers.coverage import Bin, Done, Every, Question, unheard
 from layers.db.engine import Principal
-from layers.errors import NoSuchFeatureError
 
 router = APIRouter(route_class=Guarded, tags=["coverage"])
 
 _FIGURES = list(schemas.coverage.FIGURES)
-Grids = Annotated[
-    list[Annotated[str, Query(max_length=200)]] | None,
-    Query(max_length=1_000, description="ids, one by one; without it all grids of the level"),
-]
 _JSON = schemas.answers(schemas.coverage.SERIES)[200]["content"]
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {**_JSON, **tables.CONTENT}}, **tables.NOT_ACCEPTABLE,
@@ -54,13 +51,15 @@ def bins(
     """The parts of a window, computed once for all who ask with one right; raises as
     ``coverage.series`` does."""
     right = right_of(principal)
+    key = right, asked, every
 
     def compute() -> Sequence[Bin]:
-        with service.underway.telling((right, asked, every), done) as heard:
+        with service.underway.telling(key, done) as heard:
             return list(coverage.series(connection, service.region, asked, every, heard))
 
     digest = coverage.known(connection, asked)
-    return service.kept_series.get((right, digest, asked, every), compute)
+    with service.underway.wanted(key):
+        return service.kept_series.get((right, digest, asked, every), compute)
 
 
 @router.get("/api/coverage/series", responses=_RESPONSES)
@@ -86,11 +85,11 @@ def get_series(
     """
     of = tables.asked(request, f)
     asked = question(service, window, level, swath_m)
-    parts = bins(service, principal, connection, asked, every)
+    parts = bins(service, principal, connection, asked, every, waited_for(request))
     version = versions.read(connection, coverage.READS)
     if of is not None:
         for part in parts:
-            chosen(part, asked, grid)
+            chosen(part.measured, asked, grid)
         frame = coverage.series_table(parts)
         frame = without(frame if grid is None else frame[frame.index.isin(grid)], geometry=geometry)
         return tables.answered(request, of, frame, "coverage-series", version)
@@ -103,20 +102,12 @@ def get_series(
 
 
 def _told(part: Bin, asked: Question, grid: list[str] | None) -> dict[str, object]:
-    grids = chosen(part, asked, grid)[_FIGURES]
+    some = chosen(part.measured, asked, grid)
+    grids = pd.DataFrame(part.measured.grids).loc[some, _FIGURES]
     return {
         "from": rfc3339(part.start), "to": rfc3339(part.end), "totals": part.measured.totals,
         "grids": {str(i): plain(row) for i, row in grids.to_dict("index").items()},
     }  # fmt: skip
-
-
-def chosen(part: Bin, asked: Question, grid: list[str] | None) -> pd.DataFrame:
-    """The grids that are asked for, all where none is named. Raises NoSuchFeatureError."""
-    grids = pd.DataFrame(part.measured.grids)
-    strangers = sorted(set(grid or ()) - set(grids.index))
-    if strangers:
-        raise NoSuchFeatureError(f"grids {strangers[0]!r}: there is none of level {asked.level}")
-    return grids if grid is None else grids.loc[list(grid)]
 
 
 @router.get("/api/coverage/series/progress", response_class=EventStream)
@@ -139,7 +130,7 @@ async def watch_series(
 
     def compute(connection: Connection, done: Done) -> dict[str, object]:
         parts = bins(service, principal, connection, asked, every, done)
-        chosen(parts[-1], asked, grid)
+        chosen(parts[-1].measured, asked, grid)
         version = versions.read(connection, coverage.READS)
         return {
             "href": answered(request, asked), "data_version": version.data_version,

@@ -43,12 +43,28 @@ export interface CoverageProps {
   units: number;
   first_visit: string | null;
   last_visit: string | null;
+  days_since_visit: number | null;
+  longest_unvisited_s: number;
+  area_m2: number | null;
+  /** With `by`: the same of each part. */
+  parts?: Record<string, CoverageProps>;
 }
 /** Figures alone: the ground is drawn from tiles. */
 export interface CoverageAnswer extends Versioned, FeatureCollection<null, CoverageProps> {
   totals: Record<string, number | null>;
   from: string;
   to: string;
+  /** null: each kind of unit has its own. */
+  swath_m: number | null;
+  swept: "kept" | "computed";
+}
+export interface SeriesPart {
+  from: string;
+  to: string;
+  grids: Record<string, CoverageProps>;
+}
+export interface SeriesAnswer extends Versioned {
+  series: SeriesPart[];
 }
 export interface BreachProps {
   unit: string;
@@ -286,10 +302,29 @@ export async function region(): Promise<Region> {
 export const gridsOf = (level: string): Promise<FeatureCollection<Polygon | MultiPolygon>> =>
   pages(`/api/layers/grids${query({ level, limit: 1000 })}`, 3);
 
-export const coverage = (
-  at: { from: string; to: string; level: string; swath_m: number },
-  signal: AbortSignal,
-): Promise<CoverageAnswer> => get(`/api/coverage${query({ ...at, geometry: "false" })}`, signal, 120_000);
+/** Without `swath_m` each kind of unit has its own. */
+export type CoverageQuery = { from: string; to: string; level: string; swath_m?: number; by?: "hour"; grid?: string };
+const LONG_MS = 600_000;
+
+export const coverage = (asked: CoverageQuery, signal: AbortSignal): Promise<CoverageAnswer> =>
+  get(`/api/coverage${query({ ...asked, geometry: "false" })}`, signal, LONG_MS);
+
+export const series = (asked: CoverageQuery & { every: "hour" | "day" }, signal: AbortSignal): Promise<SeriesAnswer> =>
+  get(`/api/coverage/series${query(asked)}`, signal, LONG_MS);
+
+/** Hears how far that answer has come, 0-1, until it is there or refused, or `signal` ends it. */
+export function coverageProgress(asked: CoverageQuery, signal: AbortSignal, hear: (part: number) => void): void {
+  if (signal.aborted) return;
+  const stream = new EventSource(`/api/coverage/progress${query(asked)}`);
+  const end = (): void => stream.close();
+  signal.addEventListener("abort", end);
+  // A browser would ask again after each of these.
+  for (const last of ["ready", "failed", "error"]) stream.addEventListener(last, end);
+  stream.addEventListener("progress", (message: MessageEvent<string>) => {
+    const { done, of } = JSON.parse(message.data) as { done: number; of: number };
+    hear(of > 0 ? done / of : 0);
+  });
+}
 
 export const plan = (duty: string | undefined, limit: number): Promise<PlanAnswer> =>
   get(`/api/plan${query({ duty, limit, places: "false" })}`, undefined, 120_000);

@@ -1,46 +1,49 @@
 /** Coverage as a choropleth: what part of each grid was really patrolled, and what is not known. */
 
-import type { Feature } from "geojson";
 import * as api from "./api";
 import type { CoverageAnswer, Region } from "./api";
+import { CellCard, type Asked } from "./cellcard";
+import { meter } from "./chart";
 import { choice, figures, h, toggle } from "./dom";
-import { boxOf, type Place, type RegionMap } from "./map";
-import { COVERAGE_BOUNDS } from "./overlays";
-import { hideCard, panelHead, room, showCard } from "./panels";
+import type { Shade } from "./look";
+import type { Place, RegionMap } from "./map";
+import { BY_SHARE, byDays, shades } from "./overlays";
+import { hideCard, panelHead, room } from "./panels";
 import { onRestored, report } from "./status";
 import { onTheme, palette } from "./theme";
 import { tilesOf } from "./tileset";
-import { count, duration, length, moment, share } from "./times";
-import { named, onLanguage, t, titled } from "./words";
+import { count, days, duration, length, share } from "./times";
+import { onLanguage, t, titled } from "./words";
 
 const WINDOWS = { w_24h: 24, w_7d: 24 * 7, w_30d: 24 * 30 } as const;
 type Window = keyof typeof WINDOWS;
-type Cell = CoverageAnswer["features"][number];
+type Colour = "share" | "days";
 const SWATHS_M = [50, 200, 500, 2000];
+/** An answer that takes longer says how far it has come. */
+const PATIENT_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const REFRESH_MS = 5 * 60_000;
 
 export class Coverage {
   private window: Window = "w_7d";
   private level: string;
-  private swath_m: number;
+  /** undefined: each kind of unit has its own, or the region's. */
+  private swath_m: number | undefined;
+  private colour: Colour = "share";
   private shown = true;
   private answer: CoverageAnswer | null = null;
   private loading: AbortController | null = null;
-  private cell: Cell | null = null;
-  private readonly unmark = (): void => {
-    this.cell = null;
-    this.map.put("cell", []);
-  };
+  private readonly bar = h("progress", { max: 1, hidden: true, "aria-label": "" });
+  private readonly card: CellCard;
 
   constructor(
     private readonly map: RegionMap,
     private readonly region: Region,
-    private readonly respond: (place: Place) => void,
+    respond: (place: Place) => void,
   ) {
+    this.card = new CellCard(map, region, respond);
     const middle = region.levels[Math.min(2, region.levels.length - 1)];
     this.level = middle?.id ?? "";
-    this.swath_m = region.swath_m;
     onLanguage(() => this.redraw());
     onTheme(() => this.redraw());
     onRestored(() => void this.load());
@@ -62,24 +65,40 @@ export class Coverage {
     const mine = new AbortController();
     this.loading = mine;
     this.redraw();
+    const asked: Asked = { ...this.span(), level: this.level, ...(this.swath_m ? { swath_m: this.swath_m } : {}) };
+    const waiting = setTimeout(() => this.wait(asked, mine.signal), PATIENT_MS);
     try {
-      const asked = { ...this.span(), level: this.level, swath_m: this.swath_m };
       const answer = await api.coverage(asked, mine.signal);
       this.answer = answer;
+      this.map.shadeCoverage(this.shade());
       this.map.putCoverage(tilesOf({ layers: "coverage", ...asked, v: answer.data_version ?? "" }), this.shown);
     } catch (error) {
       report(error);
     } finally {
+      clearTimeout(waiting);
       if (this.loading === mine) {
         this.loading = null;
+        this.bar.hidden = true;
         this.redraw();
       }
+      mine.abort();
     }
+  }
+
+  /** Shows how far the answer has come. */
+  private wait(asked: Asked, signal: AbortSignal): void {
+    this.bar.removeAttribute("value");
+    this.bar.hidden = false;
+    api.coverageProgress(asked, signal, (part) => (this.bar.value = part));
+  }
+
+  private shade(): Shade {
+    return this.colour === "share" ? BY_SHARE : byDays(WINDOWS[this.window] / 24);
   }
 
   private change(edit: () => void): void {
     edit();
-    if (this.cell) hideCard();
+    if (this.card.isOpen) hideCard();
     void this.load();
   }
 
@@ -95,11 +114,8 @@ export class Coverage {
   private redraw(): void {
     const windows = (Object.keys(WINDOWS) as Window[]).map((key): [Window, string] => [key, t(key)]);
     const levels = this.region.levels.map(({ id, title }): [string, string] => [id, titled(title, id)]);
-    const swaths = [...new Set([...SWATHS_M, this.region.swath_m])].sort((a, b) => a - b);
-    const swath = h("select", {
-      id: "swath", onchange: (event) => this.change(() => (this.swath_m = Number((event.target as HTMLSelectElement).value))),
-    });
-    for (const metres of swaths) swath.append(new Option(length(metres), `${metres}`, false, metres === this.swath_m));
+    const colours: [Colour, string][] = [["share", t("by_share")], ["days", t("by_days")]];
+    this.bar.setAttribute("aria-label", t("computing"));
     const focused = document.activeElement;
     const keep = focused instanceof HTMLInputElement && room("coverage").contains(focused) ? [focused.name, focused.value] : null;
     room("coverage").replaceChildren(
@@ -107,30 +123,48 @@ export class Coverage {
       toggle(t("show_coverage"), this.shown, (on) => this.show(on)),
       choice(t("window"), "window", windows, this.window, (value) => this.change(() => (this.window = value))),
       choice(t("level"), "level", levels, this.level, (value) => this.change(() => (this.level = value))),
-      h("div", { class: "field" }, h("label", { for: "swath" }, t("swath")), swath),
-      this.legend(),
+      h("div", { class: "field" }, h("label", { for: "swath" }, t("swath")), this.swaths()),
+      this.bar,
+      h("p", { class: "hint" }, this.answer ? t(this.answer.swept === "kept" ? "swept_kept" : "swept_computed") : null),
       this.totals(),
+      choice(t("colour_by"), "colour", colours, this.colour, (value) => {
+        this.colour = value;
+        this.map.shadeCoverage(this.shade());
+        this.redraw();
+      }),
+      this.legend(),
       h("p", { class: "hint" }, t("click_cell")),
     );
     if (keep) room("coverage").querySelector<HTMLElement>(`input[name="${keep[0]}"][value="${keep[1]}"]`)?.focus();
-    if (this.cell) this.showCell(this.cell);
+    this.card.redraw();
+  }
+
+  private swaths(): HTMLElement {
+    const select = h("select", {
+      id: "swath",
+      onchange: (event) => this.change(() => (this.swath_m = Number((event.target as HTMLSelectElement).value) || undefined)),
+    });
+    select.append(new Option(t("swath_own"), "", false, this.swath_m === undefined));
+    const widths = [...new Set([...SWATHS_M, this.region.swath_m])].sort((a, b) => a - b);
+    for (const metres of widths) select.append(new Option(length(metres), `${metres}`, false, metres === this.swath_m));
+    return select;
   }
 
   private legend(): HTMLElement {
     const colours = palette();
-    const percent = (value: number): string => `${value * 100}`;
-    const bounds = [0, ...COVERAGE_BOUNDS, 1];
-    const rows = colours.coverage.map((colour, index) => {
-      const from = percent(bounds[index] ?? 0);
-      const to = percent(bounds[index + 1] ?? 1);
-      return swatch(colour, index === 0 ? `< ${to} %` : `${from} – ${to} %`);
+    const shade = this.shade();
+    const said = (value: number): string => (shade.by === "share" ? `${value * 100} %` : days(value));
+    const rows = shades(colours, shade).map((colour, index) => {
+      const [from, to] = [shade.bounds[index - 1], shade.bounds[index]];
+      if (from === undefined) return swatch(colour, t("less_than", { d: said(to ?? 0) }));
+      return swatch(colour, to === undefined ? t("at_least", { d: said(from) }) : `${said(from)} – ${said(to)}`);
     });
     const hatched = swatch(colours.unvisited, t("unknown_hatch"));
     hatched.firstElementChild?.classList.add("hatched");
     return h(
       "div", { class: "legend" },
-      h("h3", {}, t("visited_share")),
-      h("ul", {}, ...rows.reverse(), swatch(colours.unvisited, t("not_visited")), hatched),
+      h("h3", {}, t(shade.by === "share" ? "visited_share" : "since_visit")),
+      h("ul", {}, ...(shade.by === "share" ? rows.reverse() : rows), swatch(colours.unvisited, t("not_visited")), hatched),
     );
   }
 
@@ -138,65 +172,39 @@ export class Coverage {
     const answer = this.answer;
     if (!answer) return h("div");
     const { totals, features } = answer;
-    const visited = features.filter(({ properties }) => (properties.visited_share ?? 0) > 0).length;
+    const sum = (value: (cell: api.CoverageProps) => number): number =>
+      features.reduce((before, { properties }) => before + value(properties), 0);
+    const visited = features.filter(({ properties }) => properties.visits > 0).length;
+    const area_m2 = sum((cell) => cell.area_m2 ?? 0);
+    const seen_m2 = sum((cell) => (cell.area_m2 ?? 0) * (cell.visited_share ?? 0));
+    const unknown_s = sum((cell) => cell.unknown_s) + (totals["unknown_s"] ?? 0);
+    const known_s = sum((cell) => cell.patrol_s) + (totals["outside_s"] ?? 0);
+    const part = (some: number, all: number): number => (all > 0 ? some / all : 0);
     return h(
       "div", { class: "totals" },
       h("h3", {}, t("whole")),
-      h("p", {}, t("cells_visited", { n: count(visited), all: count(features.length) })),
+      meter(t("visited_share"), share(part(seen_m2, area_m2)), part(seen_m2, area_m2)),
+      meter(
+        t("cells_visited", { n: count(visited), all: count(features.length) }),
+        share(part(visited, features.length)), part(visited, features.length),
+      ),
+      meter(t("unknown_time"), duration(unknown_s), part(unknown_s, unknown_s + known_s), "var(--soft)"),
       figures([
         [t("patrol_time"), totals["patrol_s"] == null ? null : duration(totals["patrol_s"])],
         [t("patrol_length"), totals["patrol_m"] == null ? null : length(totals["patrol_m"])],
         [t("outside"), totals["outside_s"] == null ? null : duration(totals["outside_s"])],
-        [t("unknown_time"), totals["unknown_s"] == null ? null : duration(totals["unknown_s"])],
       ]),
     );
   }
 
-  /** The grid of the answer under a click; the drawn one is cut by tiles, so its ground is asked for. */
+  /** The grid of the answer under a click. */
   openCell(id: unknown, place: Place): boolean {
-    const cell = this.answer?.features.find((feature) => feature.id === id);
-    if (!cell) return false;
-    this.place = place;
-    this.ground = null;
-    this.showCell(cell);
-    this.cell = cell;
-    api.grid(`${id}`).then((grid) => {
-      if (this.cell?.id !== id) return;
-      this.ground = grid;
-      this.map.put("cell", [grid]);
-    }).catch(report);
+    const answer = this.answer;
+    const cell = answer?.features.find((feature) => feature.id === id);
+    if (!answer || !cell) return false;
+    const { from, to } = answer;
+    this.card.open(cell, place, { from, to, level: this.level, ...(this.swath_m ? { swath_m: this.swath_m } : {}) });
     return true;
-  }
-  private ground: Feature | null = null;
-  private place: Place = { lon: 0, lat: 0 };
-
-  private showCell(cell: Cell): void {
-    const p = cell.properties;
-    const here = h("button", { type: "button", class: "primary", onclick: () => this.respond(this.place) }, t("response_here"));
-    const zoom = h(
-      "button", { type: "button", onclick: () => { const box = this.ground && boxOf([this.ground]); if (box) this.map.fit(box); } }, t("zoom_in"),
-    );
-    showCard(
-      named({ ...p }),
-      [
-        figures([
-          [t("visited_share"), share(p.visited_share)],
-          [t("last_visit"), moment(p.last_visit) || t("never")],
-          [t("patrol_time"), duration(p.patrol_s)],
-          [t("patrol_length"), length(p.patrol_m)],
-          [t("unknown_time"), p.unknown_s ? duration(p.unknown_s) : t("none")],
-          [t("visits"), p.visits == null ? null : count(p.visits)],
-          [t("patrols"), p.patrols == null ? null : count(p.patrols)],
-          [t("units_count"), p.units == null ? null : count(p.units)],
-          [t("first_visit"), moment(p.first_visit)],
-          [t("window"), `${moment(this.answer?.from)} – ${moment(this.answer?.to)}`],
-          [t("level"), titled(this.region.levels.find(({ id }) => id === p.level)?.title, p.level)],
-        ]),
-        ...(p.unknown_s ? [h("p", { class: "hint" }, t("unknown_note"))] : []),
-        h("div", { class: "row" }, here, zoom),
-      ],
-      this.unmark,
-    );
   }
 }
 

@@ -10,7 +10,14 @@ export const LAYERS = [
 ] as const;
 export type LayerName = (typeof LAYERS)[number];
 
+/** What coverage is coloured by, and where its classes begin: shares (0-1), or days. */
+export interface Shade {
+  by: "share" | "days";
+  bounds: readonly number[];
+}
+
 export interface Look {
+  shade: Shade;
   colours: Palette;
   lang: Lang;
   /** Highest first. */

@@ -8,9 +8,9 @@ import type { Feature, FeatureCollection, Geometry } from "geojson";
 import type { Region } from "./api";
 import { fontFaces } from "./fonts";
 import { putImages } from "./icons";
-import type { Look } from "./look";
+import type { Look, Shade } from "./look";
 import { ground, labels, lines, places, postAreas, unattended } from "./mapstyle";
-import { OVERLAYS, bandFill, bandLines, coverageFill, emptySource, paths, points, type Overlay } from "./overlays";
+import { BY_SHARE, OVERLAYS, bandFill, bandLines, coverageFill, emptySource, paths, points, type Overlay } from "./overlays";
 import { onTheme, palette } from "./theme";
 import { tilesOf, type TileSet } from "./tileset";
 import { lang, onLanguage } from "./words";
@@ -43,6 +43,7 @@ const hidden = (layer: LayerSpecification): LayerSpecification =>
 export class RegionMap {
   readonly gl: GlMap;
   private idles = 0;
+  private shade: Shade = BY_SHARE;
 
   constructor(host: HTMLElement, private readonly region: Region, private tileset: TileSet) {
     setWorkerUrl(new URL(workerUrl, location.href).href);
@@ -71,7 +72,7 @@ export class RegionMap {
   }
 
   private look(): Look {
-    return { colours: palette(), lang: lang(), levels: this.region.levels, scale: wallScale() };
+    return { colours: palette(), lang: lang(), levels: this.region.levels, scale: wallScale(), shade: this.shade };
   }
 
   private style(): StyleSpecification {
@@ -132,6 +133,15 @@ export class RegionMap {
     const above = layers[layers.findLastIndex((layer) => sourceOf(layer) === "coverage") + 1]?.id;
     for (const layer of layers.filter((one) => sourceOf(one) === "coverage")) {
       this.gl.addLayer(shown ? layer : hidden(layer), above);
+    }
+  }
+
+  /** Colours coverage by something else, or by other classes. */
+  shadeCoverage(shade: Shade): void {
+    this.shade = shade;
+    for (const layer of coverageFill(this.look())) {
+      const colour = "paint" in layer ? (layer.paint as Record<string, unknown>)["fill-color"] : undefined;
+      if (colour && this.gl.getLayer(layer.id)) this.gl.setPaintProperty(layer.id, "fill-color", colour as never);
     }
   }
 

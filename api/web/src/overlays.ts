@@ -2,7 +2,7 @@
 
 import type { GeoJSONSourceSpecification, LayerSpecification } from "maplibre-gl";
 import { BOLD, REGULAR } from "./fonts";
-import { byZoom, expr, type Expr, type Look } from "./look";
+import { byZoom, expr, type Expr, type Look, type Shade } from "./look";
 
 export const OVERLAYS = [
   "cell", "response", "origin", "routes", "track", "plan", "breaches", "units", "grid-names",
@@ -15,7 +15,13 @@ export const emptySource = (): GeoJSONSourceSpecification => ({
 });
 
 /** Lower bounds of the classes of visited share; unequal, since a 500 m swath is little of a vast cell. */
-export const COVERAGE_BOUNDS = [0.02, 0.05, 0.1, 0.25, 0.5] as const;
+const SHARES = [0.02, 0.05, 0.1, 0.25, 0.5];
+export const BY_SHARE: Shade = { by: "share", bounds: SHARES };
+/** Days since the last visit, for a window of so many days: what is long ago depends on it. */
+export const byDays = (days: number): Shade => ({
+  by: "days",
+  bounds: days <= 1 ? [1 / 24, 3 / 24, 6 / 24, 12 / 24, 18 / 24] : days <= 7 ? [0.5, 1, 2, 3, 5] : [1, 3, 7, 14, 21],
+});
 
 /** Coverage steps back as one looks closer, and behind response areas. */
 export function coverageOpacity(behind: boolean): Record<string, Expr> {
@@ -29,16 +35,22 @@ export function coverageOpacity(behind: boolean): Record<string, Expr> {
 /** Cells come as tiles: simpler from afar, and only those in sight. */
 const cells = { source: "coverage", "source-layer": "coverage" };
 
-export function coverageFill({ colours }: Look): LayerSpecification[] {
-  const steps = COVERAGE_BOUNDS.flatMap((bound, index) => [bound, colours.coverage[index + 1]]);
+/** The colour of each class, lowest values first: the more, or the more lately, the stronger. */
+export const shades = (colours: Look["colours"], { by }: Shade): readonly string[] =>
+  by === "share" ? colours.coverage : [...colours.coverage].reverse();
+
+export function coverageFill({ colours, shade }: Look): LayerSpecification[] {
+  const classes = shades(colours, shade);
+  const steps = shade.bounds.flatMap((bound, index) => [bound, classes[index + 1]]);
   const opacity = coverageOpacity(false);
+  const value = shade.by === "share" ? ["coalesce", ["get", "visited_share"], 0] : ["coalesce", ["get", "days_since_visit"], 0];
   const visited = expr(["coalesce", ["get", "visited_share"], 0]);
   return [
     {
       id: "coverage-fill", type: "fill", ...cells,
       paint: {
         "fill-color": expr([
-          "case", ["<=", visited, 0], colours.unvisited, ["step", visited, colours.coverage[0], ...steps],
+          "case", ["<=", visited, 0], colours.unvisited, ["step", value, classes[0], ...steps],
         ]),
         "fill-opacity": opacity["coverage-fill"] ?? 1,
       },

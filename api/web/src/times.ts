@@ -38,6 +38,9 @@ function monthDay(time: Date): string {
   if (lang() === "zh") return `${Number(month)}月${Number(date)}日`;
   return lang() === "mn" ? `${month}/${date}` : format(time, { day: "numeric", month: "short" });
 }
+/** A moment's day, or its hour, alone. */
+export const dayOf = (value: string): string => monthDay(new Date(value));
+export const hourOf = (value: string): string => format(new Date(value), HM);
 export const clock = (): string => format(new Date(), HMS);
 export const clockZone = (): string =>
   new Intl.DateTimeFormat(locale(), { timeZone, timeZoneName: "longGeneric" })
@@ -65,6 +68,10 @@ export function duration(seconds: number | null | undefined): string {
   if (hours < 48) return minutes % 60 ? `${hours}${words.h} ${minutes % 60}${words.min}` : `${hours}${words.h}`;
   return `${Math.floor(hours / 24)}${words.d}${hours % 24 ? ` ${hours % 24}${words.h}` : ""}`;
 }
+
+/** Whole days as such, what is less in hours. */
+export const days = (value: number): string =>
+  value >= 1 ? `${digits(value, 1)}${UNITS[lang()].d}` : duration(value * 86_400);
 
 export function length(metres: number | null | undefined): string {
   if (metres === null || metres === undefined) return t("unknown");
