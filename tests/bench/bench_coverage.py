@@ -1,4 +1,5 @@
-"""Coverage of a full-scale day: from arrays, from the database, and from what is kept up.
+"""Coverage of a full-scale day: from arrays, from the database, and from what is kept up; then of a
+month of such days, and of a year of the demo region.
 
 Invented patrols over invented cells; ratios against buffer and overlay in geopandas, of a sample of
 the cells. ``make bench`` runs it; nothing here is a test.
@@ -24,6 +25,7 @@ import shapely
 from geo.coverage import Fixes, Pace, survey
 from layers import coverage
 from layers.coverage import Question, keeping
+from layers.coverage.series import Bin
 from layers.db import arrays
 from layers.db.engine import SYSTEM, acting, conninfo, make_engine
 from layers.fixes import copying
@@ -31,9 +33,10 @@ from layers.fixes.columns import VALUES
 from layers.region import Region
 from tests.bench import patrolling
 from tests.bench.patrolling import Day
+from tests.bench.repeating import demo, repeated
 from tests.bench.running import ROOT, Machine, command, machine
 
-SWATH_M, SAMPLE, ROUNDS = 500.0, 12, 3
+SWATH_M, SAMPLE, ROUNDS, DEMO_DAYS = 500.0, 12, 3, 14
 BEGINS = datetime.fromisoformat("2026-03-01T00:00:00+08:00")
 
 
@@ -152,7 +155,59 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="patrolgrid-coverage-") as folder,
         machine(Path(folder)) as host,
     ):
-        stored(fill(host, day, cells), Region.read(ROOT / "fixtures" / "region.toml"))
+        region = Region.read(ROOT / "fixtures" / "region.toml")
+        url = fill(host, day, cells)
+        stored(url, region)
+        of_month(url, region)
+        of_year(host, region)
+
+
+def of_month(url: str, region: Region) -> None:
+    """Print what a month by cell takes, from what is kept up."""
+    engine = make_engine(url)
+    begun = time.perf_counter()
+    repeated(engine, url, region, BEGINS, 1, 31)
+    took_s = time.perf_counter() - begun
+    ends = BEGINS + timedelta(days=31)
+
+    def ask(from_day: int) -> coverage.Measured:
+        start = BEGINS + timedelta(days=from_day)
+        with acting(engine, SYSTEM, "patrolgrid_read") as connection:
+            return coverage.answer(
+                connection, region, Question(start=start, end=ends, level="cell")
+            )
+
+    ask(0)
+    print(
+        f"March by cell, kept up (a kept day, said to be that of all 31: {took_s:.0f} s):"
+        f" {median_s(lambda: ask(0)):.2f} s; but for its first day, of 30 kept days:"
+        f" {median_s(lambda: ask(1), 1):.2f} s", flush=True,
+    )  # fmt: skip
+    engine.dispose()
+
+
+def of_year(host: Machine, region: Region) -> None:
+    """Print what a year of the demo region by month and gacha takes, from what is kept up."""
+    host.migrated("demo")
+    url = host.database("demo")
+    engine, first = make_engine(url), datetime.fromisoformat("2025-01-01T00:00:00+08:00")
+    begun = time.perf_counter()
+    count = demo(engine, url, region, host.folder / "demo", first, DEMO_DAYS)
+    repeated(engine, url, region, first, DEMO_DAYS, 365)
+    took_s = time.perf_counter() - begun
+    question = Question(start=first, end=first + timedelta(days=365), level="gacha")
+
+    def ask() -> list[Bin]:
+        with acting(engine, SYSTEM, "patrolgrid_read") as connection:
+            return list(coverage.series(connection, region, question, "month"))
+
+    found = ask()
+    print(
+        f"a year of the demo region by month and gacha ({DEMO_DAYS} kept days of {count:,} fixes in"
+        f" all, said to be those after them, too: {took_s:.0f} s): {len(found)} months,"
+        f" {median_s(ask):.2f} s", flush=True,
+    )  # fmt: skip
+    engine.dispose()
 
 
 def stored(url: str, region: Region) -> None:
