@@ -21,14 +21,16 @@ from geo.earth import Geometries, Plane
 #: Points to the side of a tile: 2^8, four words of 64 bits.
 TILE_BITS = 8
 TILE = 1 << TILE_BITS
-#: Turn of the planes' axes, so that straight roads and section lines do not lie along rows.
-TURN_RAD = 0.5
+#: Turn of the planes' axes. What runs straight along rows for the whole of a cell is off by up to a
+#: row on either side, so none of what people draw and build by does: 7.4° is far from a compass's
+#: points, from the edges of hexagons and squares, and from rows at a slant.
+TURN_RAD = 0.13
 #: Planes are about the middles of blocks of so many degrees: 0.05 % of scale at their corners.
 _BLOCK_DEG = 6.0
 #: The coarsest lattice, and how much finer the next is.
 _COARSEST_M, _FINER, _FINEST = 25.0, 4.0, 6
-#: Tiles side by side in a group of cells, about.
-_MOST_TILES = 2_048
+#: Tiles side by side in a group of cells, about, and in one cell: slivers are long.
+_MOST_TILES, _LONGEST_TILES = 2_048, 256
 #: Points across a cell, and across a swath, at least.
 _ACROSS_CELL, _ACROSS_SWATH = 100, 8
 #: But no swath is worth finer points: of so narrow a strip a cell has little, however it lies.
@@ -192,8 +194,11 @@ def lattices(polygons: Geometries, swath_m: float) -> list[tuple[Lattice, Ints]]
     for_swath_m = max(swath_m / _ACROSS_SWATH, _FINEST_FOR_SWATH_M)
     step_m = np.minimum(_breadth_m(polygons, middle[:, 1]) / _ACROSS_CELL, for_swath_m)
     extent_m = (bounds[:, 2:] - bounds[:, :2]).max(axis=1) * _DEGREE_M
-    step_m = np.maximum(step_m, extent_m / (_MOST_TILES * TILE))
-    finer = np.clip(np.ceil(np.log(_COARSEST_M / step_m) / math.log(_FINER)), 0, _FINEST)
+    finer = np.ceil(np.log(_COARSEST_M / step_m) / math.log(_FINER))
+    most = np.floor(
+        np.log(_COARSEST_M * _LONGEST_TILES * TILE / np.maximum(extent_m, 1e-3)) / math.log(_FINER)
+    )
+    finer = np.clip(np.minimum(finer, np.maximum(most, 0)), 0, _FINEST)
     near = np.floor(
         middle * (_DEGREE_M / (_MOST_TILES * TILE * _COARSEST_M)) * _FINER ** finer[:, None]
     )

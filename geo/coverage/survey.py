@@ -13,10 +13,11 @@ import numpy as np
 
 from geo.coverage.figures import Coverage, coverage_of
 from geo.coverage.inputs import checked_swath, checked_window
+from geo.coverage.lattice import Lattice
 from geo.coverage.paths import Path
 from geo.coverage.pieces import Terrain, slots_of
 from geo.coverage.spells import Fixes, Pace, Seen, Spell
-from geo.coverage.swept import plots_of
+from geo.coverage.swept import Swept, plots_of
 from geo.coverage.tally import named
 
 #: So many fixes, or one unit's, are worked on together.
@@ -44,9 +45,13 @@ def survey(
     plots = plots_of(terrain.frame.geometry.to_numpy(), swath_m) if len(cells) else []
 
     def see(path: Path) -> Seen:
+        # Groups of cells that lie apart may be on one lattice.
+        swept: dict[tuple[str, Lattice], list[Swept]] = {}
+        for of, _ in plots:
+            swept.setdefault(("", of.lattice), []).append(of.sweep(path, swath_m, window))
         return Seen(
             pieces=terrain.pieces(path, window),
-            swept={("", of.lattice): of.sweep(path, swath_m, window) for of, _ in plots},
+            swept={key: Swept.union(key[1], several) for key, several in swept.items()},
         )
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -10,7 +10,6 @@ from typing import Literal
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo.coverage.figures import figures, totals
@@ -22,9 +21,10 @@ from geo.coverage.walk import Pieces
 from layers.coverage import keeping
 from layers.coverage.gathering import gathered
 from layers.coverage.grounds import Grounds
+from layers.coverage.memberships import Memberships
 from layers.coverage.question import Part, Question
 from layers.coverage.reached import Done, unheard
-from layers.coverage.survey import Survey, hour_of
+from layers.coverage.survey import Survey
 from layers.coverage.units import Units
 from layers.fixes.plain import micros
 from layers.places import hierarchy
@@ -78,6 +78,7 @@ def answer(
         grounds=grounds, units=Units.read(connection), zone=region.timezone,
         start_us=micros(question.start), end_us=micros(question.end), level=question.level,
         swaths_m=question.swaths_m(region), by=question.by, label=label or "",
+        memberships=Memberships.read(connection) if question.by == "team" else None,
     )  # fmt: skip
     basis = None if label is None else keeping.basis(region, grounds)
     seen = gathered(connection, survey, basis, done)
@@ -108,15 +109,9 @@ def _figures(
 
 def _parts(survey: Survey, region: Region, seen: Seen, pieces: Pieces) -> dict[str, pd.DataFrame]:
     """The figures of each part that did anything."""
-    if survey.by == "hour":
-        hours = [f"{hour:02d}" for hour in range(24)]
-        part: NDArray[np.object_] = np.array(hours, dtype=object)[
-            hour_of(pieces["start_us"], survey.zone)
-        ]
-    else:
-        part = np.array([_part(word, survey, region) for word in survey.words()], dtype=object)[
-            np.searchsorted(survey.units.number, pieces["unit"])
-        ]
+    words = survey.words(pieces["unit"].astype(np.int64), pieces["start_us"])
+    names, code = np.unique(words, return_inverse=True)
+    part = np.array([_part(word, survey, region) for word in names] or [""], dtype=object)[code]
     group = survey.grounds.labels(survey.level or "")
     found = {}
     for word in np.unique(part).tolist():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,12 @@ from geo.coverage.spells import Pace, Seen
 from geo.coverage.swept import Plots, Swept
 from geo.tracks.columns import as_times
 from layers.coverage.grounds import Grounds
+from layers.coverage.memberships import Memberships
 from layers.coverage.moments import hours, midnights
 from layers.coverage.question import Part
 from layers.coverage.units import Units
+
+_HOURS: NDArray[np.object_] = np.array([f"{hour:02d}" for hour in range(24)], dtype=object)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +40,7 @@ class Survey:
     swaths_m: Mapping[str, float]  #: full width by kind of unit
     by: Part | None = None  #: by what swept ground is told apart; None and "mode": by kind
     label: str = ""  #: before the words of who swept
+    memberships: Memberships | None = None  #: of which team units were, where it is by team
 
     @property
     def pace(self) -> Pace:
@@ -53,6 +58,9 @@ class Survey:
     def see(self, path: Path) -> Seen:
         """What paths come to within the window."""
         slots = hours(self.start_us, self.end_us, self.zone)
+        if self.memberships is not None:
+            changes = self._changes().values()
+            slots = np.unique(np.r_[slots, [at_us for several in changes for at_us in several]])
         return Seen(pieces=self.grounds.terrain.pieces(path, slots), swept=self.swept(path, slots))
 
     def swept(self, path: Path, slots: Ints) -> dict[tuple[str, Lattice], Swept]:
@@ -65,9 +73,13 @@ class Survey:
                     swept.setdefault((self.label + word, plots.lattice), []).append(found)
         return {key: Swept.union(key[1], several) for key, several in swept.items()}
 
-    def words(self) -> NDArray[np.object_]:
-        """Who swept, for each unit, where that is not told by the hour."""
-        return self.units.team if self.by == "team" else self.units.kind
+    def words(self, number: Ints, time_us: Ints) -> NDArray[np.object_]:
+        """Who swept: of units at moments."""
+        if self.by == "hour":
+            return _HOURS[hour_of(time_us, self.zone)]
+        if self.memberships is not None:
+            return self.memberships.at(number, time_us)
+        return self.units.kind[np.searchsorted(self.units.number, number)]
 
     def _parts(self, path: Path, slots: Ints) -> Iterator[tuple[str, Path, Ints, Flags | None]]:
         """Who swept, their paths, when these are cut, and what is taken of them."""
@@ -78,9 +90,27 @@ class Survey:
                 own = paths.during(path, np.column_stack((slots[at], slots[at + 1])))
                 yield f"{hour:02d}", own, slots, np.r_[of_slot == hour, False]
             return
-        days = midnights(self.start_us, self.end_us, self.zone)
-        for word, own in self._by_unit(path, self.words()):
+        days, changes = midnights(self.start_us, self.end_us, self.zone), self._changes()
+        # Who was of one team all the time goes with the others of it.
+        stays = ~np.isin(path.unit, list(changes))
+        begin_us = np.full(len(self.units.number), self.start_us)
+        for word, own in self._by_unit(
+            path if stays.all() else paths.some(path, stays),
+            self.words(self.units.number, begin_us),
+        ):
             yield word, own, days, None
+        for number in np.unique(path.unit[~stays]).tolist():
+            own = paths.some(path, path.unit == number)
+            for a, b in pairwise([self.start_us, *changes[number], self.end_us]):
+                (word,) = self.words(np.array([number]), np.array([a]))
+                cuts = np.r_[a, days[(days > a) & (days < b)], b]
+                yield word, paths.during(own, np.array([[a, b]])), cuts, None
+
+    def _changes(self) -> dict[int, list[int]]:
+        """When units change their teams, where it is by team."""
+        if self.memberships is None:
+            return {}
+        return self.memberships.changes(self.start_us, self.end_us)
 
     def _by_swath(self, path: Path) -> Iterator[tuple[float, Path]]:
         yield from self._by_unit(path, np.array([self.swaths_m[kind] for kind in self.units.kind]))

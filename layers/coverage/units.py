@@ -20,7 +20,6 @@ class Units:
 
     number: Ints  #: ascending
     kind: NDArray[np.object_]
-    team: NDArray[np.object_]  #: "" without one
     max_gap_s: Floats
     top_speed_ms: Floats
 
@@ -28,14 +27,13 @@ class Units:
     def read(cls, connection: Connection) -> Units:
         """All units that there ever were."""
         rows = connection.execute(text(
-            "SELECT unit_no, kind, coalesce(team, ''), max_gap_s, top_speed_ms FROM units"
-            " ORDER BY unit_no"
+            "SELECT unit_no, kind, max_gap_s, top_speed_ms FROM units ORDER BY unit_no"
         )).all()  # fmt: skip
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 5
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 4
         return cls(
             number=np.array(columns[0], dtype=np.int64), kind=np.array(columns[1], dtype=object),
-            team=np.array(columns[2], dtype=object), max_gap_s=np.array(columns[3], dtype=float),
-            top_speed_ms=np.array(columns[4], dtype=float),
+            max_gap_s=np.array(columns[2], dtype=float),
+            top_speed_ms=np.array(columns[3], dtype=float),
         )  # fmt: skip
 
     def ways(self, numbers: Ints) -> int | None:

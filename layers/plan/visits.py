@@ -16,7 +16,6 @@ from sqlalchemy import Connection, text
 from geo.coverage.ground import Flags, Ints
 from geo.coverage.paths import LEG
 from geo.coverage.swept import Plots
-from geo.coverage.tally import runs
 from geo.coverage.walk import Pieces
 from geo.earth import circle
 from geo.plan import Stays
@@ -86,8 +85,11 @@ class Reader:
         grounds, pieces = self._legs()
         at = pd.Index(list(ids)).get_indexer(grounds.of_level(level).index).astype(np.int64)
         target = np.r_[at, -1][grounds.labels(level)[pieces["place"]]]
+        new = np.ones(len(pieces), dtype=bool)
+        new[1:] = (target[1:] != target[:-1]) | (pieces["unit"][1:] != pieces["unit"][:-1])
+        new[1:] |= pieces["start_us"][1:] != pieces["end_us"][:-1]
         held = np.flatnonzero(target >= 0)
-        stay = runs(pieces, target)[held]
+        stay = np.cumsum(new)[held]
         first = held[np.flatnonzero(np.diff(stay, prepend=-1))]
         last = held[np.flatnonzero(np.diff(stay, append=-1))]
         return Visits(

@@ -29,3 +29,10 @@ def test_a_cells_lattice_does_not_depend_on_what_is_asked_beside_it() -> None:
     both = lattices(np.array([small, large], dtype=object), 500.0)
     assert {int(at[0]): lattice for lattice, at in both} == {0: own[small], 1: own[large]}
     assert own[small].step_m < own[large].step_m == 25.0
+
+
+def test_a_sliver_has_no_more_points_than_its_length_is_worth() -> None:
+    """As overlays leave them: 2 mm wide and 5 km long."""
+    sliver = shapely.LineString([(104, 42), (104.04, 42.02)]).buffer(1e-8)
+    ((lattice, _),) = lattices(np.array([sliver], dtype=object), 500.0)
+    assert 0.05 < lattice.step_m < 1

@@ -179,3 +179,29 @@ def test_a_cell_whose_hole_touches_its_edge_has_all_of_its_ground():
     parts_m2 = found["u"] * area["u"] + found["hole"] * area["hole"]
     assert parts_m2 == pytest.approx(found["whole"] * area["whole"], rel=1e-3)
     assert found["u"] == pytest.approx(0.33, abs=0.02)
+
+
+@pytest.mark.parametrize("way_deg", [0, 30, 45, 60, 90])
+def test_lanes_as_people_draw_them_do_not_lie_along_the_rows_of_points(way_deg):
+    """Parallel lanes across a square that lies as they do: a row of points more or less on every
+    lane would be a per cent."""
+    worst = 0.0
+    for shift_m in range(0, 30, 4):
+        plane = pyproj.Proj(proj="laea", lat_0=42, lon_0=104.4 + shift_m / 100)
+        angle = math.radians(way_deg)
+
+        def onto(x: float, y: float, plane=plane, angle=angle):
+            east = x * math.cos(angle) - y * math.sin(angle)
+            return plane(east, x * math.sin(angle) + y * math.cos(angle), inverse=True)
+
+        half_m, swath_m, lanes = 400.0, 60.0, (-150 + shift_m, 0.0, 150.0)
+        corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+        cell = cells(a=shapely.Polygon([onto(half_m * x, half_m * y) for x, y in corners]))
+        legs = pd.concat([
+            path(*(tuple(1024 * d for d in onto(x, y)) for x in (-600, 600)), unit=f"u{n}",
+                 origin=(0, 0))
+            for n, y in enumerate(lanes)
+        ], ignore_index=True)  # fmt: skip
+        exact = len(lanes) * swath_m / (2 * half_m)
+        worst = max(worst, abs(share(cell, legs, swath_m)["a"] - exact))
+    assert worst < 0.002

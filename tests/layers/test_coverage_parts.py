@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from layers import coverage
 from layers.coverage import Measured, Question
@@ -112,3 +113,31 @@ def test_how_long_ago_and_how_long_without(patrolled: Post) -> None:
     never = asked(patrolled, start=DAY + timedelta(hours=12)).grids.loc["g2"]
     assert pd.isna(never["days_since_visit"])
     assert never["longest_unvisited_s"] == 12 * 3600
+
+
+def test_a_patrol_is_of_the_team_that_its_unit_was_of_then(patrolled: Post) -> None:
+    """The car changes sides at ten past nine, in the middle of a leg."""
+    change = DAY + timedelta(hours=9, minutes=12)
+    with acting(patrolled.engine, SYSTEM, "patrolgrid_write") as connection:
+        connection.exec_driver_sql("UPDATE units SET team = 'west' WHERE id = 'car'")
+        connection.execute(
+            text("UPDATE memberships SET valid_to = :at WHERE unit = 'car' AND team = 'east'"),
+            {"at": change},
+        )
+        connection.execute(
+            text("UPDATE memberships SET valid_from = :at WHERE unit = 'car' AND team = 'west'"),
+            {"at": change},
+        )
+    before, after = (
+        asked(patrolled, start=start, end=end)
+        for start, end in ((WHOLE.start, change), (change, WHOLE.end))
+    )
+    parts = asked(patrolled, by="team").parts
+    assert sorted(parts) == ["east", "west"]
+    for name in ("patrol_s", "patrol_m", "visited_share"):
+        assert parts["east"][name].to_dict() == before.grids[name].to_dict()
+    for name in ("patrol_s", "visited_share"):  # the walker was of the west all the time
+        assert parts["west"][name].to_dict() == after.grids[name].to_dict()
+    whole = asked(patrolled).grids
+    sums = parts["east"][["patrol_s", "patrol_m"]] + parts["west"][["patrol_s", "patrol_m"]]
+    pd.testing.assert_frame_equal(sums, whole[["patrol_s", "patrol_m"]])
