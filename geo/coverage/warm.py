@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +14,7 @@ from geo.coverage.figures import coverage
 from geo.coverage.lattice import TILE, Lattice
 from geo.coverage.spells import Fixes, Pace, Seen, Spell
 from geo.coverage.stamping import WORDS
+from geo.coverage.survey import survey
 from geo.coverage.swept import Swept
 from geo.coverage.walk import PIECE
 
@@ -21,7 +22,8 @@ from geo.coverage.walk import PIECE
 def warm() -> None:
     """Run every compiled function once: half a minute on a machine that has never done it, a
     moment where numba's cache has the result."""
-    times = pd.date_range(datetime(2026, 3, 1, tzinfo=UTC), periods=6, freq="5min")
+    begins = datetime(2026, 3, 1, tzinfo=UTC)
+    times = pd.date_range(begins, periods=6, freq="5min")
     # one step that is short, one that bends, and one that is a gap
     lon = [100.0, 100.001, 100.031, 100.04, 103.0, 103.001]
     fixes = pd.DataFrame({"unit": "u", "time": times, "lon": lon, "lat": 40.001})
@@ -35,9 +37,11 @@ def warm() -> None:
     coverage(cells, tracks.legs(fixes, units), swath_m=500.0)
     pace = Pace(number=np.array([1]), max_gap_s=np.array([600.0]), top_speed_ms=np.array([50.0]))
     sent = Fixes(
-        np.ones(6, np.int32), np.arange(6) * 300_000_000, np.array(lon), np.full(6, 40.001),
-        np.zeros(6, np.int32),
+        np.ones(6, np.int32), int(begins.timestamp()) * 1_000_000 + np.arange(6) * 300_000_000,
+        np.array(lon), np.full(6, 40.001), np.zeros(6, np.int32),
     )  # fmt: skip
+    # Straight from arrays, as the service does it.
+    survey(cells, sent, pace, swath_m=500.0, start=begins, end=begins + timedelta(hours=1))
     nothing = Seen.together([])
     Spell.of(sent, pace, lambda _: nothing).ended(pace, lambda _: nothing)
     out_of_order = np.zeros(2, PIECE)

@@ -55,7 +55,10 @@ def series(
 
         found = answer(connection, region, replace(question, start=start, end=end), so_far)
         if len(found.grids) * (len(edges) - 1) > MOST_ROWS:
-            raise TooMuchError
+            raise TooMuchError(
+                f"this is more than {MOST_ROWS:,} rows of figures: ask for longer parts (every), or"
+                " for less time"
+            )
         yield Bin(start=start, end=end, measured=found)
 
 
@@ -68,7 +71,10 @@ def bins(start: datetime, end: datetime, every: Every, zone: ZoneInfo) -> list[d
     while (at := _next(at, every, zone)) < end:
         edges.append(at)
         if len(edges) > MOST_BINS:
-            raise TooMuchError
+            raise TooMuchError(
+                f"this is more than {MOST_BINS:,} parts: ask for longer ones (every), or for less"
+                " time"
+            )
     return [*edges, end]
 
 

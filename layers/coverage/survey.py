@@ -58,9 +58,9 @@ class Survey:
     def see(self, path: Path) -> Seen:
         """What paths come to within the window."""
         slots = hours(self.start_us, self.end_us, self.zone)
-        if self.memberships is not None:
-            changes = self._changes().values()
-            slots = np.unique(np.r_[slots, [at_us for several in changes for at_us in several]])
+        changes = [at_us for several in self._changes().values() for at_us in several]
+        if changes:
+            slots = np.unique(np.r_[slots, changes])
         return Seen(pieces=self.grounds.terrain.pieces(path, slots), swept=self.swept(path, slots))
 
     def swept(self, path: Path, slots: Ints) -> dict[tuple[str, Lattice], Swept]:

@@ -43,6 +43,8 @@ def get_border(
 ) -> Response:
     """What of each stretch of the border was seen over a window (default: the last 7 days).
 
+    One swath is taken for all kinds of unit alike: without `swath_m`, the region's.
+
     As CSV (which has no geometry) or GeoParquet a row is a stretch.
     """
     of = tables.asked(request, f)

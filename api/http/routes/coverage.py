@@ -165,6 +165,12 @@ def get_coverage(
 ) -> Response:
     """Every grid of a level with its figures over a window (default: the last 7 days).
 
+    Patrolled is what was seen in legs: a fix between two gaps is no visit, and its time is unknown.
+    A swath reaches into grids that nobody entered: `visited_share` may be there without `visits`.
+    Of `totals`, `patrol_s` and `patrol_m` are in grids of this level; `outside_s`, `outside_m` and
+    `unknown_s` are of none; `tracks_s` is all of it, with the grids' own `unknown_s`. By `team`,
+    what a unit did is the team's that it was of then ("": of none).
+
     With `outside_s` and `unknown_s` of `totals`, which are what no grid of this level has, Σ over
     these grids of `patrol_s` and `unknown_s` is the tracks' own time, to the last microsecond; a
     grid that others lie in is its children plus its `rest`. Grids of several levels are to be
@@ -186,7 +192,7 @@ def get_coverage(
         frame = without(frame if grid is None else frame.loc[some], geometry=geometry)
         return tables.answered(request, of, frame, "coverage", told.version)
     shown = features(found.grids.loc[some], geometry=geometry)
-    for one, own in zip(shown, _beside(found, some), strict=True):
+    for one, own in zip(shown, _beside(found, some, by), strict=True):
         properties = one["properties"]
         assert isinstance(properties, dict)
         properties |= own
@@ -255,8 +261,9 @@ def chosen(found: coverage.Measured, asked: Question, grid: list[str] | None) ->
     return found.grids.index.tolist() if grid is None else list(dict.fromkeys(grid))
 
 
-def _beside(found: coverage.Measured, some: list[str]) -> list[dict[str, object]]:
-    """What grids say beside their figures: the rest of those that others lie in, and parts."""
+def _beside(found: coverage.Measured, some: list[str], by: Part | None) -> list[dict[str, object]]:
+    """What grids say beside their figures: the rest of those that others lie in, and the parts
+    that did anything."""
     rest = {i: plain(row) for i, row in found.rest.to_dict("index").items()}
     parts = {
         word: [plain(row) for row in frame.loc[some].to_dict("records")]
@@ -265,7 +272,7 @@ def _beside(found: coverage.Measured, some: list[str]) -> list[dict[str, object]
     beside: list[dict[str, object]] = []
     for n, i in enumerate(some):
         own: dict[str, object] = {"rest": rest[i]} if i in rest else {}
-        beside.append(own | ({"parts": {w: rows[n] for w, rows in parts.items()}} if parts else {}))
+        beside.append(own | ({"parts": {w: rows[n] for w, rows in parts.items()}} if by else {}))
     return beside
 
 
