@@ -109,17 +109,15 @@ class Plots:
         if not len(path.lon):
             return Swept.none(self.lattice)
         bends, disc = paths.bends(path, on_plane=True), self.lattice.disc
-        area = _area(self.tile)
+        area = self._area
         if swath_m not in self._sights:
             self._sights[swath_m] = self._sight(swath_m / 2)
         sight = self._sights[swath_m]
         r = swath_m / 2 / self.lattice.step_m
-        numbered = np.where(area.slot < 0, area.slot, -2 - area.slot)
-
         taken = np.ones(len(cuts), dtype=bool) if taken is None else taken
 
         def part(begin: int, end: int) -> Swept:
-            own = area._replace(slot=numbered.copy())
+            own = area._replace(slot=np.where(area.slot < 0, area.slot, -2 - area.slot))
             which, bits = sweep(
                 path, begin, end, bends, cuts, taken, disc, self.lattice.step_m, r, own, sight
             )
@@ -153,6 +151,10 @@ class Plots:
             np.add.at(corners_at, (j, i), value)
         near = np.cumsum(np.cumsum(corners_at, axis=0), axis=1)[:-1, :-1] > 0
         return Sight(west, south, size, near)
+
+    @cached_property
+    def _area(self) -> Area:
+        return _area(self.tile)
 
     @cached_property
     def _points(self) -> tuple[Ints, NDArray[np.int32]]:

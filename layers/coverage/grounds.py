@@ -32,6 +32,8 @@ class Grounds:
     terrain: Terrain
     version: str
     _plots: dict[tuple[str | None, float], list[tuple[Plots, Ints]]] = field(default_factory=dict)
+    _levels: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    _labels: dict[str, Ints] = field(default_factory=dict)
 
     @classmethod
     def read(cls, connection: Connection) -> Grounds:
@@ -62,12 +64,19 @@ class Grounds:
         return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
     def of_level(self, level: str) -> gpd.GeoDataFrame:
-        """The grids of a level."""
-        return self.grids[self.grids["level"] == level]
+        """The grids of a level; to be left as they are."""
+        if level not in self._levels:
+            self._levels[level] = self.grids[self.grids["level"] == level]
+        return self._levels[level]
 
     def labels(self, level: str) -> Ints:
         """For each place the grid of a level that has it, by its position among these; -1 for
         none. The last item is of what is outside all grids."""
+        if level not in self._labels:
+            self._labels[level] = self._labelled(level)
+        return self._labels[level]
+
+    def _labelled(self, level: str) -> Ints:
         terrain = self.terrain
         position = self.of_level(level).index.get_indexer(terrain.ids).astype(np.int64)
         for cell, parent in enumerate(terrain.parent.tolist()):  # parents come first

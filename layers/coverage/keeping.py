@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine, text
@@ -27,7 +28,7 @@ from layers.coverage.packing import LAYOUT, packed, unpacked
 from layers.coverage.question import Question
 from layers.coverage.survey import Survey
 from layers.coverage.units import Units
-from layers.db.engine import SYSTEM, acting
+from layers.db.engine import SYSTEM, acting, raw
 from layers.fixes import dropping
 from layers.fixes.plain import micros, moment
 from layers.region import Region
@@ -126,11 +127,11 @@ def _good(
 
 
 def _read(connection: Connection, begins: datetime, ends: datetime) -> Spell:
-    content: bytes = connection.execute(
-        text("SELECT content FROM coverage_spells WHERE begins = :begins AND ends = :ends"),
-        {"begins": begins, "ends": ends},
-    ).scalar_one()
-    return unpacked(content)
+    with raw(connection).cursor(binary=True) as cursor:  # as text, megabytes would be twice that
+        row: Any = cursor.execute(
+            b"SELECT content FROM coverage_spells WHERE begins = %s AND ends = %s", [begins, ends]
+        ).fetchone()
+    return unpacked(row[0])
 
 
 def keep_up(
