@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -69,7 +69,9 @@ def answer(
     oldest = boxes.first(connection)
     periods = {one.per: edges(start, end, one.per, region.timezone) for one in duties}
     since = min([start, *(moment(int(edge[0])) for edge in periods.values())])
-    reader = Reader(connection=connection, region=region, start=since, end=end)
+    # Nothing is to be read of the time before there were fixes, which may be years.
+    begun = min(max(since, oldest or end), end - timedelta(hours=1))
+    reader = Reader(connection=connection, region=region, start=begun, end=end)
     parts = []
     for one in duties:
         targets, visits = _visited(reader, one)

@@ -226,6 +226,26 @@ def test_silence_is_no_visit(patrolled: Post) -> None:
     }  # fmt: skip
 
 
+def test_years_before_there_were_fixes_cost_nothing_and_are_held_against_nobody(
+    patrolled: Post,
+) -> None:
+    checkpoint(patrolled, "c", 100.02, 40.02)
+    put(patrolled, Duty(id="c", layer="checkpoints", per="week"), Duty(id="g", per="month"))
+    kept = ask(patrolled, start=DAY - 3650 * ONE, end=DAY + 7 * ONE)
+    assert kept.targets["periods"].to_dict() == {"c/c": 1, "g/g0": 0, "g/g1": 0, "g/g2": 0}
+    assert kept.targets["state"].tolist() == ["kept", "kept", "kept", "late"]
+    assert kept.looked_from == at(1)
+
+
+def test_without_any_fix_everything_is_to_be_visited(post: Post) -> None:
+    grid(post, "g", 100.0, 40.0, 0.2)
+    checkpoint(post, "c", 100.02, 40.02)
+    put(post, Duty(id="c", layer="checkpoints"), Duty(id="g"))
+    kept = ask(post, start=DAY - 300 * ONE, end=at(12))
+    assert kept.targets["state"].tolist() == ["late", "late"]
+    assert kept.targets["periods"].tolist() == [0, 0]
+
+
 def test_no_plan_and_nowhere_to_go(patrolled: Post) -> None:
     kept = ask(patrolled)
     assert (len(kept.targets), len(kept.next), kept.duties) == (0, 0, [])
