@@ -30,6 +30,8 @@ def spells_between(
     def spell(packed: Packed) -> Spell:
         return Spell.of(packed.fixes(), survey.pace, see)
 
+    if start_us >= end_us:  # as between spells that follow each other
+        return
     with ThreadPoolExecutor(_JOBS) as pool:
         busy: deque[Future[Spell]] = deque()
         for packed in inside(connection, survey.units, start_us, end_us):
