@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from geo.coverage import paths
-from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import checked_legs, checked_swath, checked_window
 from geo.coverage.pieces import FOREVER_US, Terrain, slots_of
+from geo.coverage.rows import Floats, Ints
 from geo.coverage.share import shares
 from geo.coverage.tally import NEVER, Tally, overall
 from geo.coverage.walk import Pieces

@@ -19,13 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from numba import njit
-from numpy.typing import NDArray
 
+from geo.coverage.rows import Flags, Floats, Ints, Stretches, corners, stretches
 from geo.earth import Geometries
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 #: The place of a bucket that has several; outside all cells it is -1.
 MIXED = -2
@@ -59,23 +55,6 @@ class Ground(NamedTuple):
     full: Ints  #: cells; ascending within a bucket
     parent: Ints  #: cell → the cell that it lies in, which comes before it; -1 without
     place: Ints  #: bucket → the place of all of it; ``MIXED`` with an edge
-
-
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def corners(lines: Floats, n: int) -> tuple[float, float, float, float]:
-    """x0, y0, x1, y1 of a line."""
-    return lines[n, 0], lines[n, 1], lines[n, 2], lines[n, 3]
-
-
-@njit(cache=True, nogil=True)
-def sort_few(xs: Floats) -> None:
-    """Sorts a short array in place (by insertion: np.sort takes seconds to compile)."""
-    for a in range(1, len(xs)):
-        x, b = xs[a], a
-        while b > 0 and xs[b - 1] > x:
-            xs[b] = xs[b - 1]
-            b -= 1
-        xs[b] = x
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -134,19 +113,6 @@ def sort_edges(edges: Floats, b: Buckets) -> tuple[Ints, Ints]:
 
 
 @njit(cache=True, nogil=True)
-def _row_crossings(edges: Floats, y: float, xs: Floats) -> int:
-    """Where edges cross the parallel ``y``, sorted, into ``xs``; returns how many."""
-    n = 0
-    for e in range(len(edges)):
-        if (edges[e, 1] > y) != (edges[e, 3] > y):
-            part = (y - edges[e, 1]) / (edges[e, 3] - edges[e, 1])
-            xs[n] = edges[e, 0] + part * (edges[e, 2] - edges[e, 0])
-            n += 1
-    sort_few(xs[:n])
-    return n
-
-
-@njit(cache=True, nogil=True)
 def _mark(k: int, cell: int, first: Ints, order: Ints, owner: Ints, inside: Flags) -> bool:
     """Notes that ``cell`` holds the centre of bucket ``k``; whether it has no edge there."""
     touched = False
@@ -158,11 +124,22 @@ def _mark(k: int, cell: int, first: Ints, order: Ints, owner: Ints, inside: Flag
 
 
 @njit(cache=True, nogil=True)
+def _laid(edges: Floats, b: Buckets) -> Floats:
+    """Edges in buckets, with the centres of these at whole numbers."""
+    out = np.empty_like(edges)
+    for e in range(len(edges)):
+        for end in range(0, 4, 2):
+            out[e, end] = (edges[e, end] - b.ox) / b.width - _CENTRE_X
+            out[e, end + 1] = (edges[e, end + 1] - b.oy) / b.height - _CENTRE_Y
+    return out
+
+
+@njit(cache=True, nogil=True)
 def centres(
-    edges: Floats, cell_first: Ints, first: Ints, order: Ints, owner: Ints, b: Buckets
+    held: Stretches, first: Ints, order: Ints, owner: Ints, b: Buckets
 ) -> tuple[Flags, Ints, Ints]:
-    """``inside``, ``full_first`` and ``full`` of Ground; cell c has the edges
-    ``cell_first[c:c + 2]``."""
+    """``inside``, ``full_first`` and ``full`` of Ground; ``held``: the centres that each cell
+    holds."""
     inside = np.zeros(len(order), np.bool_)
     full_first, full = np.zeros(b.nx * b.ny + 1, np.int64), np.empty(0, np.int64)
     at = full_first[:-1].copy()
@@ -171,23 +148,17 @@ def centres(
             full_first = np.cumsum(full_first)
             full = np.empty(full_first[-1], np.int64)
             at = full_first[:-1].copy()
-        for cell in range(len(cell_first) - 1):
-            own = edges[cell_first[cell] : cell_first[cell + 1]]
-            xs = np.empty(len(own))
-            low, high = _span(own[:, 1].min(), own[:, 1].max(), b.oy, b.height, b.ny)
-            for j in range(low, high + 1):
-                n = _row_crossings(own, b.oy + (j + _CENTRE_Y) * b.height, xs)
-                for c in range(0, n - 1, 2):
-                    i = max(0, int(math.ceil((xs[c] - b.ox) / b.width - _CENTRE_X)))
-                    while i < b.nx and b.ox + (i + _CENTRE_X) * b.width < xs[c + 1]:
-                        k = j * b.nx + i
-                        if _mark(k, cell, first, order, owner, inside):
-                            if filling:
-                                full[at[k]] = cell
-                                at[k] += 1
-                            else:
-                                full_first[k + 1] += 1
-                        i += 1
+        for cell in range(len(held.first) - 1):
+            for n in range(held.first[cell], held.first[cell + 1]):
+                j = held.row[n]
+                for i in range(held.begin[n], held.last[n] + 1):
+                    k = j * b.nx + i
+                    if _mark(k, cell, first, order, owner, inside):
+                        if filling:
+                            full[at[k]] = cell
+                            at[k] += 1
+                        else:
+                            full_first[k + 1] += 1
     return inside, full_first, full
 
 
@@ -311,7 +282,8 @@ def lay(polygons: Geometries, parent: Ints | None = None) -> Ground:
     buckets = _buckets(edges)
     first, order = sort_edges(edges, buckets)
     cell_first = np.searchsorted(owner, np.arange(len(polygons) + 1)).astype(np.int64)
-    inside, full_first, full = centres(edges, cell_first, first, order, owner, buckets)
+    held = stretches(_laid(edges, buckets), cell_first, np.zeros(1))
+    inside, full_first, full = centres(held, first, order, owner, buckets)
     above = np.full(len(polygons), -1, np.int64) if parent is None else parent
     return Ground(
         buckets, edges, owner, first, order, inside, full_first, full, above,

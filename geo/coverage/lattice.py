@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from numba import njit
 
-from geo.coverage.ground import Floats, Ints
+from geo.coverage.rows import Floats, Ints
 from geo.earth import Geometries, Plane
 
 #: Points to the side of a tile: 2^8, four words of 64 bits.
@@ -28,7 +28,7 @@ TURN_RAD = 0.13
 #: Planes are about the middles of blocks of so many degrees: 0.05 % of scale at their corners.
 _BLOCK_DEG = 6.0
 #: The coarsest lattice, and how much finer the next is.
-_COARSEST_M, _FINER, _FINEST = 25.0, 4.0, 6
+_COARSEST_M, _FINER, _FINEST = 25.0, 2.0, 12
 #: Tiles side by side in a group of cells, about, and in one cell: slivers are long.
 _MOST_TILES, _LONGEST_TILES = 2_048, 256
 #: Points across a cell, and across a swath, at least.

@@ -11,8 +11,8 @@ import pandas as pd
 import shapely
 
 from geo import earth, tracks
-from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import checked_legs, checked_swath, checked_window
+from geo.coverage.rows import Floats, Ints
 from geo.coverage.sightings import sightings
 from geo.errors import NoCrsError, OutOfRangeError, WrongGeometryError
 

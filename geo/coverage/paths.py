@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo import earth
-from geo.coverage.ground import Floats, Ints
+from geo.coverage.rows import Floats, Ints
 from geo.tracks import Track
 
 Found = TypeVar("Found")

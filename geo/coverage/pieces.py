@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from geo.coverage import paths
-from geo.coverage.ground import Ground, Ints, lay
+from geo.coverage.ground import Ground, lay
 from geo.coverage.inputs import checked_cells, checked_legs, parents_of
 from geo.coverage.paths import LEG, Path
+from geo.coverage.rows import Ints
 from geo.coverage.walk import Pieces, walk
 from geo.tracks.columns import as_times, instant
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from geo.coverage import paths
-from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import checked_cells, checked_legs, checked_swath
 from geo.coverage.paths import Path
 from geo.coverage.pieces import slots_of
+from geo.coverage.rows import Floats, Ints
 from geo.coverage.swept import Swept, plots_of
 from geo.earth import Geometries
 

@@ -9,8 +9,8 @@ import pandas as pd
 import shapely
 
 from geo import earth
-from geo.coverage.ground import Floats, Ints
 from geo.coverage.inputs import lines_near
+from geo.coverage.rows import Floats, Ints
 
 #: Edges within so many degrees of longitude are measured on one plane.
 _BLOCK_DEG = 4.0

@@ -17,9 +17,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo.coverage.ground import Flags, Floats, Ints
 from geo.coverage.lattice import Lattice
 from geo.coverage.paths import BEGIN, GAP, LEG, Path
+from geo.coverage.rows import Flags, Floats, Ints
 from geo.coverage.swept import Swept
 from geo.coverage.walk import PIECE, Pieces
 from geo.tracks import Track

@@ -15,13 +15,16 @@ import numpy as np
 from numba import njit, uintp
 from numpy.typing import NDArray
 
-from geo.coverage.ground import Floats
 from geo.coverage.lattice import TILE, TILE_BITS
+from geo.coverage.rows import Floats
 
 Words = NDArray[np.uint64]
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 WORDS = TILE // 64
 _LAST = TILE - 1
+#: By how much of a step the points of a tile's rows lie to the east of whole ones: from row to row
+#: another, by near the golden ratio, so that what runs straight across rows meets them everywhere.
+OFFSETS = np.arange(TILE) * 159 % TILE / TILE
 #: The slot of what is no tile of an area.
 NONE = -1
 #: Rows that are worked on at once; as many are held beyond the last.
@@ -39,9 +42,9 @@ class Area(NamedTuple):
 @njit(cache=True, nogil=True, forceinline=True)
 def write(low: float, high: float, row: int, area: Area, bits: Words) -> None:
     """Sets the points of an interval of a row, where there are tiles."""
-    first = area.column << TILE_BITS
-    a = max(first, int(math.ceil(low))) - first
-    b = min(first + area.slot.shape[1] * TILE - 1, int(math.floor(high))) - first
+    first, east = area.column << TILE_BITS, OFFSETS[uintp(row & _LAST)]
+    a = max(first, int(math.ceil(low - east))) - first
+    b = min(first + area.slot.shape[1] * TILE - 1, int(math.floor(high - east))) - first
     if a > b:
         return
     y, line = uintp((row >> TILE_BITS) - area.row), uintp(row & _LAST)

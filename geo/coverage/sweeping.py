@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from geo.coverage.ground import Flags, Floats, Ints
 from geo.coverage.lattice import TILE, TILE_BITS, Disc, onto_lattice
 from geo.coverage.paths import LEG, Bends, Path
+from geo.coverage.rows import Flags, Floats, Ints
 from geo.coverage.stamping import LANES, NONE, WORDS, Area, Words, stamp, write
 
 #: Legs up to here that end out of sight are not looked at.

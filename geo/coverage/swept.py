@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +12,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geo.coverage import paths
-from geo.coverage.ground import Flags, Floats, Ints, corners, polygon_edges, sort_few
+from geo.coverage.ground import polygon_edges
 from geo.coverage.lattice import TILE, Lattice, lattices
 from geo.coverage.paths import Path
-from geo.coverage.stamping import NONE, WORDS, Area, Words, count_between
+from geo.coverage.rows import Flags, Floats, Ints, Stretches, stretches
+from geo.coverage.stamping import NONE, OFFSETS, WORDS, Area, Words, count_between
 from geo.coverage.sweeping import SHORT_M, Sight, sweep
 from geo.earth import Geometries, area_m2
 from geo.errors import WrongGeometryError
@@ -157,13 +157,13 @@ class Plots:
         return _area(self.tile)
 
     @cached_property
-    def _points(self) -> tuple[Ints, NDArray[np.int32]]:
-        """The points of each cell as stretches of rows: see ``_stretches``."""
-        return _stretches(self.edges, self.cell_first)
+    def _points(self) -> Stretches:
+        """The points of each cell."""
+        return stretches(self.edges, self.cell_first, OFFSETS)
 
     def shares(self, swept: Swept) -> Floats:
         """The part (0-1) of each cell's points that was swept; NaN of one without a point."""
-        inside, found = _counts(*self._points, swept.area, swept.bits).T
+        inside, found = _counts(self._points, swept.area, swept.bits).T
         with np.errstate(invalid="ignore"):
             return np.asarray(found / inside)
 
@@ -207,69 +207,25 @@ def _met(edges: Floats, cell_first: Ints) -> NDArray[np.int64]:
     end = np.floor(np.maximum.reduceat(high, cell_first[:-1]) / TILE).astype(np.int64) + 1
     first, last = begin.min(axis=0), end.max(axis=0)
     met = np.zeros(tuple((last - first)[::-1]), dtype=bool)
-    for a, b in zip((begin - first).tolist(), (end - first).tolist(), strict=True):
-        met[a[1] : b[1], a[0] : b[0]] = True
+    _fill(met, begin - first, end - first)
     row, column = np.nonzero(met)
     return np.sort((row + first[1]) * _WIDE + column + first[0])
 
 
 @njit(cache=True, nogil=True)
-def _crossings(edges: Floats) -> tuple[int, Ints, Floats]:
-    """Where edges cross rows (y a whole number): the first row, and x by row (``begin``, sorted
-    within)."""
-    low, high = np.inf, -np.inf
-    for e in range(len(edges)):
-        low = min(low, edges[e, 1], edges[e, 3])
-        high = max(high, edges[e, 1], edges[e, 3])
-    top = int(math.ceil(low))
-    rows = max(0, int(math.floor(high)) + 1 - top)
-    begin = np.zeros(rows + 1, np.int64)
-    at, xs = begin[:-1].copy(), np.empty(0)
-    for filling in range(2):
-        if filling:
-            begin = np.cumsum(begin)
-            at, xs = begin[:-1].copy(), np.empty(begin[-1])
-        for e in range(len(edges)):
-            x0, y0, x1, y1 = corners(edges, e)
-            for row in range(int(math.ceil(min(y0, y1))), int(math.floor(max(y0, y1))) + 1):
-                if (y0 > row) != (y1 > row):
-                    if filling:
-                        xs[at[row - top]] = x0 + (row - y0) / (y1 - y0) * (x1 - x0)
-                        at[row - top] += 1
-                    else:
-                        begin[row - top + 1] += 1
-    for i in range(rows):
-        sort_few(xs[begin[i] : begin[i + 1]])
-    return top, begin, xs
+def _fill(met: Flags, begin: Ints, end: Ints) -> None:
+    """Sets boxes (column, row) of a grid, the ends left out."""
+    for n in range(len(begin)):
+        met[begin[n, 1] : end[n, 1], begin[n, 0] : end[n, 0]] = True
 
 
 @njit(cache=True, nogil=True)
-def _stretches(edges: Floats, cell_first: Ints) -> tuple[Ints, NDArray[np.int32]]:
-    """The points in each cell, as (row, first, last) of stretches of rows; those of cell c are
-    ``first[c]:first[c + 1]``."""
-    first, out, m = np.zeros(len(cell_first), np.int64), np.empty((1024, 3), np.int32), 0
-    for cell in range(len(cell_first) - 1):
-        top, begin, xs = _crossings(edges[cell_first[cell] : cell_first[cell + 1]])
-        for i in range(len(begin) - 1):
-            for c in range(begin[i], begin[i + 1] - 1, 2):
-                # a point on an edge is of the cell to the east of it
-                a, b = int(math.ceil(xs[c])), int(math.ceil(xs[c + 1])) - 1
-                if a <= b:
-                    if m == len(out):
-                        out = np.concatenate((out, np.empty_like(out)))
-                    out[m, 0], out[m, 1], out[m, 2] = top + i, a, b
-                    m += 1
-        first[cell + 1] = m
-    return first, out[:m].copy()
-
-
-@njit(cache=True, nogil=True)
-def _counts(first: Ints, stretches: NDArray[np.int32], area: Area, bits: Words) -> Ints:
+def _counts(held: Stretches, area: Area, bits: Words) -> Ints:
     """How many points each cell holds, and how many of them are set (cells, 2)."""
-    out = np.zeros((len(first) - 1, 2), np.int64)
+    out = np.zeros((len(held.first) - 1, 2), np.int64)
     for cell in range(len(out)):
-        for n in range(first[cell], first[cell + 1]):
-            row, a, b = int(stretches[n, 0]), int(stretches[n, 1]), int(stretches[n, 2])
+        for n in range(held.first[cell], held.first[cell + 1]):
+            row, a, b = int(held.row[n]), int(held.begin[n]), int(held.last[n])
             out[cell, 0] += b - a + 1
             out[cell, 1] += count_between(a, b, row, area, bits)
     return out

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo.coverage.ground import Ints
 from geo.coverage.paths import GAP, LEG
+from geo.coverage.rows import Ints
 from geo.coverage.walk import Pieces
 
 #: Numbers up to here are told apart in a table.

@@ -14,19 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geo.coverage.ground import (
-    MIXED,
-    NEAR_DEG,
-    Buckets,
-    Floats,
-    Ground,
-    Ints,
-    corners,
-    locate,
-    reach,
-    sort_few,
-)
+from geo.coverage.ground import MIXED, NEAR_DEG, Buckets, Ground, locate, reach
 from geo.coverage.paths import BEGIN, GAP, LEG, Bends, Path
+from geo.coverage.rows import Floats, Ints, corners, sort_few
 
 #: What a unit did without a break in one place and one slot.
 PIECE = np.dtype(

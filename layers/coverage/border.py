@@ -14,8 +14,8 @@ import shapely
 from sqlalchemy import Connection
 
 from geo import breaches
-from geo.coverage.ground import Flags, Ints
 from geo.coverage.line import border_and_lines
+from geo.coverage.rows import Flags, Ints
 from geo.tracks.columns import micros as as_micros
 from layers import frames
 from layers.fixes import journeys

@@ -13,8 +13,8 @@ import geopandas as gpd
 import numpy as np
 from sqlalchemy import Connection, Engine, text
 
-from geo.coverage.ground import Ints
 from geo.coverage.pieces import Terrain
+from geo.coverage.rows import Ints
 from geo.coverage.swept import Plots, plots_of
 from layers import frames, versions
 

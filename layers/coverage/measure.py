@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from geo.coverage.figures import figures, totals
-from geo.coverage.ground import Floats, Ints
+from geo.coverage.rows import Floats, Ints
 from geo.coverage.spells import Seen
 from geo.coverage.swept import Swept
 from geo.coverage.tally import Tally, named

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from geo.coverage.ground import Ints
+from geo.coverage.rows import Ints
 from layers.fixes.plain import micros
 
 #: Before, and after, all that is asked for.

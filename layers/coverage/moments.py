@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from geo.coverage.ground import Ints
+from geo.coverage.rows import Ints
 from geo.tracks.columns import as_times
 from layers.fixes.plain import micros, moment
 

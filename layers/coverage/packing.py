@@ -16,7 +16,7 @@ from geo.coverage.swept import Swept
 from geo.coverage.walk import PIECE
 
 #: Spells of another layout are not read.
-LAYOUT = 2
+LAYOUT = 3
 _FIXES = ("i4", "i8", "f8", "f8", "i4")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, text
 
-from geo.coverage.ground import Ints
+from geo.coverage.rows import Ints
 from geo.coverage.spells import Fixes
 from layers.coverage.moments import HOUR_US
 from layers.coverage.units import Units

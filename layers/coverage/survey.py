@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.coverage import paths
-from geo.coverage.ground import Flags, Ints
 from geo.coverage.lattice import Lattice
 from geo.coverage.paths import Path
+from geo.coverage.rows import Flags, Ints
 from geo.coverage.spells import Pace, Seen
 from geo.coverage.swept import Plots, Swept
 from geo.tracks.columns import as_times

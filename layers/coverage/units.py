@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from geo.coverage.ground import Floats, Ints
+from geo.coverage.rows import Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

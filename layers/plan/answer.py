@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from geo.breaches.hours import Hours
-from geo.coverage.ground import Flags, Ints
+from geo.coverage.rows import Flags, Ints
 from geo.plan import NEVER, STATES, Judged, judge
 from geo.tracks.columns import as_times
 from layers import frames

@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from geo.coverage.ground import Flags, Ints
+from geo.coverage.rows import Flags, Ints
 from geo.tracks.columns import micros
 from layers import versions
 from layers.coverage.moments import DAY_US, HOUR_US, midnights

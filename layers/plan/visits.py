@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from geo.coverage.ground import Flags, Ints
 from geo.coverage.paths import LEG
+from geo.coverage.rows import Flags, Ints
 from geo.coverage.swept import Plots
 from geo.coverage.walk import Pieces
 from geo.earth import circle

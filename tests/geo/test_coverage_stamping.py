@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geo.coverage.lattice import TILE, Lattice, forward, onto_lattice
-from geo.coverage.stamping import LANES, NONE, WORDS, Area, count_between, stamp, write
+from geo.coverage.stamping import LANES, NONE, OFFSETS, WORDS, Area, count_between, stamp, write
 
 #: Tiles (row, column) of an area that lies about the origin; one has none.
 SLOT = np.array([[0, 1, 2], [3, NONE, 4]])
@@ -37,6 +37,7 @@ def stamped(lines: Lines, r: float, chunk: int) -> NDArray[np.bool_]:
 def distances(lines: Lines) -> Lines:
     """From each point to the nearest of the segments."""
     x, y = np.meshgrid(COLUMNS.astype(float), ROWS.astype(float))
+    x += OFFSETS[ROWS % TILE, None]
     best = np.full(x.shape, np.inf)
     for ax, ay, bx, by in lines.tolist():
         dx, dy = bx - ax, by - ay
@@ -79,8 +80,19 @@ def test_what_is_written_is_counted(a: int, width: int, row: int) -> None:
     there = np.ones(len(COLUMNS), dtype=bool)
     if row >= 0:
         there[TILE : 2 * TILE] = False
-    expected = there & (np.abs(COLUMNS - a - width / 2) <= width / 2)
+    expected = there & (np.abs(COLUMNS + OFFSETS[row % TILE] - a - width / 2) <= width / 2)
     assert count_between(-300, 1000, row, AREA, bits) == expected.sum()
+
+
+@given(first=st.integers(0, TILE), count=st.integers(1, TILE), at=st.floats(0, 1))
+def test_rows_next_to_each_other_lie_off_whole_steps_evenly(
+    first: int, count: int, at: float
+) -> None:
+    offsets = OFFSETS[np.arange(first, first + count) % TILE]
+    assert offsets.min() >= 0
+    assert offsets.max() < 1
+    # of as many at random 8 more or less than that would be nothing special
+    assert abs((offsets < at).sum() - at * count) < 4
 
 
 @given(
