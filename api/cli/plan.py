@@ -177,7 +177,7 @@ def _print(kept: Kept, limit: int) -> None:
     table = Table("place", "duty", "state", "rounds", "last visit", box=None, pad_edge=False)
     for row in following.itertuples():
         names = (row.name_en, row.name, row.target)
-        last = "not since " + f"{kept.looked_from:%Y-%m-%d}"
+        last = f"none since {kept.looked_from:%Y-%m-%d}"
         if row.last_visit == row.last_visit:
             last = f"{row.last_visit:%Y-%m-%d %H:%M}Z"
         table.add_row(

@@ -156,4 +156,6 @@ def _describe(operation: Json, route: APIRoute) -> None:
         content[MVT] = {"schema": {"type": "string", "format": "binary"}}
     if isinstance(kind, type) and issubclass(kind, GeoJson):
         name = "Feature" if issubclass(kind, GeoJsonFeature) else "FeatureCollection"
-        content[GEOJSON] = {"schema": _ref(name)}
+        # FastAPI has a string beside what a route says of its own
+        own = content[GEOJSON]["schema"].get("allOf")
+        content[GEOJSON] = {"schema": {"allOf": own} if own else _ref(name)}

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from api.http.answers import VARY, rfc3339, tagged
+from api.http.answers import GEOJSON, VARY, rfc3339, tagged
 from api.http.errors import RESPONSES
 from api.http.negotiation import wanted
 from layers.export import FORMATS, Format
@@ -34,13 +34,15 @@ NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
         "content": RESPONSES["default"]["content"],
     }
 }
-RESPONSES_OF_TABLES: dict[int | str, dict[str, Any]] = {
-    200: {"content": CONTENT}, **NOT_ACCEPTABLE,
-}  # fmt: skip
 VARY_HERE = f"{VARY}, Accept"
 F = Annotated[str | None, Query(description=f"instead of Accept: {', '.join(OFFERED)}")]
 #: What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def responses(schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Of a route that answers with tables, and with GeoJSON of that schema."""
+    return {200: {"content": {GEOJSON: {"schema": schema}, **CONTENT}}, **NOT_ACCEPTABLE}
 
 
 def asked(request: Request, f: str | None) -> Format | None:

@@ -64,7 +64,11 @@ def test_no_json_answer_is_described_by_nothing(admin: httpx.Client) -> None:
                 looked_at += 1
                 schema = content["schema"]
                 if media_type.endswith(("/json", "+json")) and path != "/healthz":
-                    assert schema.keys() & {"$ref", "properties", "anyOf"}, (method, path, status)
+                    assert schema.keys() & {"$ref", "properties", "anyOf", "allOf"}, (
+                        method,
+                        path,
+                        status,
+                    )
                 else:
                     assert schema["type"] in {"string", "object"}, (method, path, status)
     assert looked_at > 200
@@ -89,6 +93,29 @@ def test_every_get_is_answered_as_described(filled: httpx.Client, database_url: 
     assert {"/api/layers/{layer}/{feature_id}/history", "/api/events", "/api/subscriptions",
             "/api/quarantine", "/api/region", "/tiles.json", "/ogc/api",
             "/ogc/collections/{collectionId}/queryables"} <= seen  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/coverage", "/api/coverage/series", "/api/coverage/border", "/api/plan"]
+)
+def test_figures_of_a_time_with_fixes_are_answered_as_described(
+    filled: httpx.Client, path: str
+) -> None:
+    described = _described(filled)[""][path]["GET"]
+    week = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-08T00:00:00Z"}
+    asked = {
+        "/api/coverage": [{"level": "banner"}, {"by": "mode"}, {"geometry": "false"}],
+        "/api/coverage/series": [{"every": "day"}],
+        "/api/plan": [{}, {"state": "missed"}],
+    }
+    for query in asked.get(path, [{}]):
+        answer = filled.get(path, params={**week, **query})
+        assert answer.status_code == 200, answer.text
+        described.validate_response(answer)
+        first = next(name for name in ("totals", "series") if name in answer.json())
+        answer._content = answer.content.replace(f'"{first}"'.encode(), b'"other"', 1)
+        with pytest.raises(Failure, match=f'"{first}" is a required property|other'):
+            described.validate_response(answer)
 
 
 def test_what_is_written_is_answered_as_described(admin: httpx.Client) -> None:

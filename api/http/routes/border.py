@@ -8,7 +8,7 @@ import geopandas as gpd
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.http import tables
+from api.http import schemas, tables
 from api.http.answers import (
     Between,
     GeoJson,
@@ -27,7 +27,11 @@ from layers.coverage.border import Border
 router = APIRouter(route_class=Guarded, tags=["coverage"])
 
 
-@router.get("/api/coverage/border", response_class=GeoJson, responses=tables.RESPONSES_OF_TABLES)
+@router.get(
+    "/api/coverage/border",
+    response_class=GeoJson,
+    responses=tables.responses(schemas.coverage.BORDER),
+)
 @needs("read")
 def get_border(
     request: Request,

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.http import tables
+from api.http import schemas, tables
 from api.http.answers import (
     Between,
     GeoJson,
@@ -148,7 +148,11 @@ def told(service: Service, principal: Principal, asked: Question, data_version: 
     return found
 
 
-@router.get("/api/coverage", response_class=GeoJson, responses=tables.RESPONSES_OF_TABLES)
+@router.get(
+    "/api/coverage",
+    response_class=GeoJson,
+    responses=tables.responses(schemas.coverage.COVERAGE),
+)
 @needs("read")
 def get_coverage(
     request: Request,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api.http import schemas
 from api.http.answers import (
+    GEOJSON,
     JSON,
     Between,
     GeoJson,
@@ -86,7 +87,11 @@ def told(duty: Duty) -> dict[str, object]:
     return {**asdict(duty), "ids": None if duty.ids is None else list(duty.ids)}
 
 
-@router.get("/api/plan", response_class=GeoJson)
+@router.get(
+    "/api/plan",
+    response_class=GeoJson,
+    responses=schemas.answers(schemas.plan.PLAN, media_type=GEOJSON),
+)
 @needs("read")
 def get_plan(
     request: Request,

@@ -65,6 +65,17 @@ VERSION: dict[str, Json] = {
     "as_of": told(or_null(MOMENT), "when that version was committed; null before there is data"),
 }
 LINKS = listed(ref("Link"))
+#: What stands by every figure over a window.
+WINDOW: dict[str, Json] = {"from": MOMENT, "to": MOMENT}
+
+
+def collected(
+    properties: Json, members: Mapping[str, Json], *, may: Mapping[str, Json] | None = None
+) -> Json:
+    """A FeatureCollection whose features have those ``properties``, with further members."""
+    one = {"allOf": [ref("Feature"), {"type": "object", "properties": {"properties": properties}}]}
+    beside = record({"features": listed(one), **members}, may=may, is_open=True)
+    return {"allOf": [ref("FeatureCollection"), beside]}
 
 
 def answers(schema: Json, status: int = 200, media_type: str = "application/json") -> Any:
