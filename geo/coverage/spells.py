@@ -148,10 +148,18 @@ class Spell:
     def ended(self, pace: Pace, see: See) -> Seen:
         """All that the fixes come to: the first and the last of a unit always count. Pieces by
         unit and time."""
-        if not len(self.edges.unit):
-            return self.seen.sorted()
-        left = see(_Runs.ends(self).decided(pace).path)
-        return Seen.together([self.seen, left]).sorted()
+        return Seen.together(Spell.concluded([self], pace, see)).sorted()
+
+    @classmethod
+    def concluded(cls, spells: Sequence[Spell], pace: Pace, see: See) -> list[Seen]:
+        """All that the fixes of spells come to, of which none has fixes within another, and that
+        no others are around: as if they were joined and ``ended``, but what each saw is left
+        as it is, beside what is seen now."""
+        seen = [one.seen for one in spells]
+        if not any(len(one.edges.unit) for one in spells):
+            return seen
+        path = _Runs.ends(spells).decided(pace).path
+        return [*seen, see(path)] if (path.kind != BEGIN).any() else seen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -188,9 +196,9 @@ class _Runs:
         )  # fmt: skip
 
     @classmethod
-    def ends(cls, spell: Spell) -> _Runs:
-        """The edges of a spell that no other follows."""
-        runs = cls.of([spell])
+    def ends(cls, spells: Sequence[Spell]) -> _Runs:
+        """The same of spells that no others are around."""
+        runs = cls.of(spells)
         shut = np.zeros(len(runs.open_left), dtype=bool)
         return cls(fixes=runs.fixes, run=runs.run, open_left=shut, open_right=shut)
 
