@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from geo.coverage.lattice import Lattice
 from geo.coverage.rows import Ints
-from geo.coverage.spells import Seen, Spell
+from geo.coverage.spells import Seen, Spell, in_order
 from geo.coverage.swept import Swept
 from geo.coverage.walk import Pieces
 from layers.coverage.beside import Beside
@@ -29,7 +29,7 @@ class Gathered:
     """What units did over a window."""
 
     survey: Survey  #: of that window
-    pieces: Pieces  #: by unit and time
+    pieces: Pieces  #: by unit and time; nobody else has them
     swept: Sequence[tuple[tuple[str, Lattice], Swept]]  #: by who swept it, in any number of parts
 
 
@@ -60,7 +60,7 @@ def in_parts(
 
 
 def _part(survey: Survey, seen: Sequence[Seen]) -> Gathered:
-    pieces = Seen.together([replace(one, swept={}) for one in seen]).sorted().pieces
+    pieces = in_order([one.pieces for one in seen])
     swept = [item for one in seen for item in one.swept.items()]
     return Gathered(survey=survey, pieces=pieces, swept=swept)
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Engine, text
 
+from geo.coverage.lattice import Lattice
 from geo.coverage.paths import Path
 from geo.coverage.rows import Ints
 from geo.coverage.spells import Seen, Spell
@@ -128,24 +129,25 @@ class Good:
 
 def kept(connection: Connection, survey: Survey, good: Good) -> Iterator[Kept]:
     """The good spells within a survey's window, one after another; what they hold for it."""
-    wanted = {plots.lattice for plots, _ in survey.plots}
+    lattices = {plots.lattice for plots, _ in survey.plots}
     names = {survey.label + kind for kind in survey.swaths_m}
+
+    def wanted(word: str, lattice: Lattice) -> bool:
+        return word in names and lattice in lattices
+
     for span_us in good.within(survey.start_us, survey.end_us):
-        one = _read(connection, *span_us)
-        swept = {
-            key: swept for key, swept in one.spell.seen.swept.items()
-            if key[0] in names and key[1] in wanted
-        }  # fmt: skip
-        yield replace(one, spell=replace(one.spell, seen=replace(one.spell.seen, swept=swept)))
+        spell = unpacked(_content(connection, *span_us), wanted)
+        yield Kept(start_us=span_us[0], end_us=span_us[1], spell=spell)
 
 
-def _read(connection: Connection, start_us: int, end_us: int) -> Kept:
-    asked = [moment(start_us), moment(end_us)]
+def _content(connection: Connection, start_us: int, end_us: int) -> bytes:
     with raw(connection).cursor(binary=True) as cursor:  # as text, megabytes would be twice that
         row: Any = cursor.execute(
-            b"SELECT content FROM coverage_spells WHERE begins = %s AND ends = %s", asked
+            b"SELECT content FROM coverage_spells WHERE begins = %s AND ends = %s",
+            [moment(start_us), moment(end_us)],
         ).fetchone()
-    return Kept(start_us=start_us, end_us=end_us, spell=unpacked(row[0]))
+    content: bytes = row[0]
+    return content
 
 
 def keep_up(
@@ -205,7 +207,7 @@ def _made(
     first, *others = (
         Survey(
             grounds=grounds, units=units, zone=region.timezone, start_us=start_us, end_us=end_us,
-            level=None, swaths_m=own, label=label,
+            level=None, swaths_m=own, by="mode", label=label,
         )
         for label, own in swaths_m(region).items()
     )  # fmt: skip
@@ -221,7 +223,7 @@ def _made(
         at_us, good = start_us, Good.read(connection, units, by, np.array([start_us, end_us]))
         for begin_us, until_us in good.within(start_us, end_us):
             yield from spells_between(connection, first, at_us, begin_us, see)
-            yield _read(connection, begin_us, until_us).spell
+            yield unpacked(_content(connection, begin_us, until_us))
             at_us = until_us
         yield from spells_between(connection, first, at_us, end_us, see)
 

@@ -92,19 +92,21 @@ def answers(
     )  # fmt: skip
     basis = None if label is None else keeping.basis(region, grounds)
     swath: Swath = "computed" if label is None else "kept"
+    shown = grounds.of_level(question.level)[list(_SHOWN)]
     edges_us = np.array([micros(edge) for edge in edges])
-    parts = in_parts(connection, survey, edges_us, basis, done)
+    measured = partial(_measured, region=region, question=question, shown=shown, swath=swath)
     # Nothing holds what was gathered of a part while the next is.
-    yield from map(partial(_measured, region=region, question=question, swath=swath), parts)
+    yield from map(measured, in_parts(connection, survey, edges_us, basis, done))
 
 
-def _measured(found: Gathered, region: Region, question: Question, swath: Swath) -> Measured:
+def _measured(
+    found: Gathered, *, region: Region, question: Question, shown: gpd.GeoDataFrame, swath: Swath
+) -> Measured:
     grounds = found.survey.grounds
-    pieces, group = named(found.pieces), grounds.labels(question.level)
-    grids = grounds.of_level(question.level)
+    pieces, group = named(found.pieces, spare=True), grounds.labels(question.level)
     whole = _figures(found.survey, pieces, group, found.swept)
     return Measured(
-        grids=grids[list(_SHOWN)].join(whole), rest=_rest(grounds, question.level, pieces),
+        grids=pd.concat([shown, whole], axis=1), rest=_rest(grounds, question.level, pieces),
         totals=totals(pieces, group[pieces["place"]]),
         parts=_parts(found, region, pieces) if question.by else {}, swept=swath,
     )  # fmt: skip
@@ -150,9 +152,7 @@ def _part(word: str, survey: Survey, region: Region) -> str:
 
 def _rest(grounds: Grounds, level: str, pieces: Pieces) -> pd.DataFrame:
     """What is of a grid of a level and of none that lies in it."""
-    terrain, grids = grounds.terrain, grounds.of_level(level)
-    holders = grids.index.intersection(terrain.holders, sort=False)
-    position = np.r_[holders.get_indexer(terrain.ids), -1]
+    holders, position = grounds.rest(level)
     sums = Tally(pieces, position[pieces["place"]], len(holders)).sums()
     return pd.DataFrame({
         "patrol_s": sums["patrol_us"] / 1e6, "patrol_m": sums["patrol_um"] / 1e6,
