@@ -38,8 +38,8 @@ SELECT u.unit_no, {PACKED} FROM unnest(%s::int[]) u (unit_no),
         ({_OF_PART} LIMIT {CONTEXT}) UNION ({_OF_PART} DESC LIMIT {CONTEXT})) f
     GROUP BY u.unit_no
 """
-# To plan for hundreds of partitions takes longer than to look into those that are asked for, which
-# a plan for any times finds as it begins.
+# To plan for hundreds of partitions takes longer than to look into the few that are asked for,
+# which a plan for any times finds as it begins.
 _PLANNED_ONCE = b"SET LOCAL plan_cache_mode = force_generic_plan"
 _PLANNED_AS_EVER = b"SET LOCAL plan_cache_mode = auto"
 
@@ -47,22 +47,21 @@ _PLANNED_AS_EVER = b"SET LOCAL plan_cache_mode = auto"
 def beside(connection: Connection, numbers: Ints, start_us: int, end_us: int) -> Packed:
     """The few fixes of each unit before a window and after it that decide its legs."""
     asked = [arrays.int4(numbers), moment(start_us), moment(end_us)]
-    return _packed(connection, _BESIDE, asked)
+    with raw(connection).cursor() as cursor:
+        cursor.execute(_PLANNED_ONCE)
+        rows: Any = cursor.execute(_BESIDE.encode(), asked, binary=True, prepare=True).fetchall()
+        cursor.execute(_PLANNED_AS_EVER)
+    return Packed.of(rows)
 
 
 def _between(connection: Connection, numbers: Ints, edges_us: Ints) -> Packed:
     """The first few fixes of each unit, and the last, in each part of a window."""
     start, end = moment(int(edges_us[0])), moment(int(edges_us[-1]))
     parts = arrays.times(edges_us[:-1]), arrays.times(edges_us[1:])
-    return _packed(connection, _BETWEEN, [arrays.int4(numbers), *parts, start, end, start, end])
-
-
-def _packed(connection: Connection, query: str, asked: list[Any]) -> Packed:
+    asked = [arrays.int4(numbers), *parts, start, end, start, end]
     with raw(connection).cursor() as cursor:
-        cursor.execute(_PLANNED_ONCE)
-        rows: Any = cursor.execute(query.encode(), asked, binary=True, prepare=True).fetchall()
-        cursor.execute(_PLANNED_AS_EVER)
-    return Packed(units=[number for number, _ in rows], rows=[packed for _, packed in rows])
+        rows: Any = cursor.execute(_BETWEEN.encode(), asked, binary=True).fetchall()
+    return Packed.of(rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

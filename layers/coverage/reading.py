@@ -50,6 +50,11 @@ class Packed:
     units: Sequence[int]
     rows: Sequence[bytes]  #: of each
 
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, bytes]]) -> Packed:
+        """What was told of each unit."""
+        return cls(units=[number for number, _ in rows], rows=[packed for _, packed in rows])
+
     def __add__(self, other: Packed) -> Packed:
         return Packed(units=[*self.units, *other.units], rows=[*self.rows, *other.rows])
 
