@@ -81,15 +81,36 @@ class Seen:
         )  # fmt: skip
 
     def sorted(self) -> Seen:
-        """The same with its pieces by unit and time; most may be so already."""
-        unit, start_us = self.pieces["unit"], self.pieces["start_us"]
-        falls = (unit[1:] < unit[:-1]) | ((unit[1:] == unit[:-1]) & (start_us[1:] < start_us[:-1]))
-        if not falls.any():
-            return self
-        first = int(falls.argmax()) + 1
-        rest = self.pieces[first:]
-        rest = rest[np.lexsort((rest["start_us"], rest["unit"]))]
-        return replace(self, pieces=_merged(self.pieces[:first], rest))
+        """The same with its pieces by unit and time."""
+        return replace(self, pieces=in_order([self.pieces]))
+
+
+def in_order(several: Sequence[Pieces]) -> Pieces:
+    """Pieces as one array by unit and time, each of which is so already, or almost."""
+    runs = [_sorted(one) for one in several if len(one)]
+    while len(runs) > 1:
+        pairs = [runs[n : n + 2] for n in range(0, len(runs), 2)]
+        runs = [_merged(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return runs[0] if runs else np.empty(0, PIECE)
+
+
+def _sorted(pieces: Pieces) -> Pieces:
+    first = _falls(pieces)
+    if first == len(pieces):
+        return pieces
+    rest = pieces[first:]
+    rest = rest[np.lexsort((rest["start_us"], rest["unit"]))]
+    return _merged(pieces[:first], rest)
+
+
+@njit(cache=True, nogil=True)
+def _falls(pieces: Pieces) -> int:
+    """The first piece that comes before the one ahead of it; how many there are where none does."""
+    for n in range(1, len(pieces)):
+        now, last = pieces[n], pieces[n - 1]
+        if now.unit < last.unit or (now.unit == last.unit and now.start_us < last.start_us):
+            return n
+    return len(pieces)
 
 
 @njit(cache=True, nogil=True)
@@ -148,10 +169,18 @@ class Spell:
     def ended(self, pace: Pace, see: See) -> Seen:
         """All that the fixes come to: the first and the last of a unit always count. Pieces by
         unit and time."""
-        if not len(self.edges.unit):
-            return self.seen.sorted()
-        left = see(_Runs.ends(self).decided(pace).path)
-        return Seen.together([self.seen, left]).sorted()
+        return Seen.together(Spell.concluded([self], pace, see)).sorted()
+
+    @classmethod
+    def concluded(cls, spells: Sequence[Spell], pace: Pace, see: See) -> list[Seen]:
+        """All that the fixes of spells come to, of which none has fixes within another, and that
+        no others are around: as if they were joined and ``ended``, but what each saw is left
+        as it is, beside what is seen now."""
+        seen = [one.seen for one in spells]
+        if not any(len(one.edges.unit) for one in spells):
+            return seen
+        path = _Runs.ends(spells).decided(pace).path
+        return [*seen, see(path)] if (path.kind != BEGIN).any() else seen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -188,9 +217,9 @@ class _Runs:
         )  # fmt: skip
 
     @classmethod
-    def ends(cls, spell: Spell) -> _Runs:
-        """The edges of a spell that no other follows."""
-        runs = cls.of([spell])
+    def ends(cls, spells: Sequence[Spell]) -> _Runs:
+        """The same of spells that no others are around."""
+        runs = cls.of(spells)
         shut = np.zeros(len(runs.open_left), dtype=bool)
         return cls(fixes=runs.fixes, run=runs.run, open_left=shut, open_right=shut)
 

@@ -36,10 +36,10 @@ def coalesced(pieces: Pieces) -> Pieces:
     return out
 
 
-def named(pieces: Pieces) -> Pieces:
+def named(pieces: Pieces, *, spare: bool = False) -> Pieces:
     """The pieces (by unit and time) with a patrol for each leg: where none is stated, the run of
-    legs without a gap that it belongs to."""
-    out = pieces.copy()
+    legs without a gap that it belongs to. ``spare``: these themselves, for nobody else has them."""
+    out = pieces if spare else pieces.copy()
     _name(out, int(pieces["patrol"].max(initial=0)))
     return out
 
@@ -92,8 +92,9 @@ class Tally:
 
     def longest_without(self, start_us: int, end_us: int) -> Ints:
         """The longest time from ``start_us`` to ``end_us`` in which no unit patrolled the group."""
+        legs = np.flatnonzero((self._group >= 0) & (self._pieces["kind"] == LEG))
         # those of each unit are in order already, which a stable sort makes use of
-        order = np.argsort(self._pieces["start_us"].copy(), kind="stable")
+        order = legs[np.argsort(self._pieces["start_us"][legs], kind="stable")]
         return _longest_without(self._pieces, self._group, self._count, order, start_us, end_us)
 
 
@@ -182,14 +183,14 @@ def _distinct(pieces: Pieces, group: Ints, count: int, order: Ints) -> Ints:
 def _longest_without(
     pieces: Pieces, group: Ints, count: int, order: Ints, start_us: int, end_us: int
 ) -> Ints:
-    """The longest part of a window outside all legs of each group; ``order``: by beginning."""
+    """The longest part of a window outside all legs of each group; ``order``: the legs in groups,
+    by beginning."""
     reached = np.full(count, start_us)
     longest = np.zeros(count, np.int64)
     for n in order:
         now, g = pieces[n], group[n]
-        if g >= 0 and now.kind == LEG:
-            longest[g] = max(longest[g], now.start_us - reached[g])
-            reached[g] = max(reached[g], now.end_us)
+        longest[g] = max(longest[g], now.start_us - reached[g])
+        reached[g] = max(reached[g], now.end_us)
     for g in range(count):
         longest[g] = max(longest[g], end_us - reached[g])
     return longest

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from sqlalchemy import Connection, Engine, text
 
 from geo.coverage.pieces import Terrain
@@ -34,6 +35,7 @@ class Grounds:
     _plots: dict[tuple[str | None, float], list[tuple[Plots, Ints]]] = field(default_factory=dict)
     _levels: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
     _labels: dict[str, Ints] = field(default_factory=dict)
+    _rest: dict[str, tuple[pd.Index, Ints]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, connection: Connection) -> Grounds:
@@ -83,6 +85,15 @@ class Grounds:
             if position[cell] < 0 and parent >= 0:
                 position[cell] = position[parent]
         return np.r_[position, -1]
+
+    def rest(self, level: str) -> tuple[pd.Index, Ints]:
+        """The grids of a level that others lie in, and for each place which of these has what is in
+        none of the others, by its position; -1 for none. The last item is as that of ``labels``."""
+        if level not in self._rest:
+            holders = self.of_level(level).index.intersection(self.terrain.holders, sort=False)
+            position = holders.get_indexer(self.terrain.ids).astype(np.int64)
+            self._rest[level] = holders, np.r_[position, -1]
+        return self._rest[level]
 
     def plots(self, level: str | None, swath_m: float) -> list[tuple[Plots, Ints]]:
         """The grids of a level (None: all) on their lattices, each with their positions."""

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine, text
 
+from geo.coverage.lattice import Lattice
 from geo.coverage.paths import Path
+from geo.coverage.rows import Ints
 from geo.coverage.spells import Seen, Spell
 from geo.coverage.tally import coalesced
 from layers import versions
@@ -42,7 +46,7 @@ _LONGEST_DAY_US = 26 * HOUR_US
 _HOURS_OF_DAYS = 2
 _GOOD = f"""
 SELECT begins, ends, units, ways FROM coverage_spells
-WHERE begins >= :begins AND ends <= :ends AND basis = :basis AND version = {versions.OF_ROW}
+WHERE begins >= %s AND ends <= %s AND basis = %s AND version = {versions.OF_ROW}
 ORDER BY begins, ends DESC
 """
 _KEEP = text(
@@ -88,50 +92,62 @@ class Kept:
     spell: Spell
 
 
-def kept(connection: Connection, survey: Survey, by: str) -> Iterator[Kept]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Good:
+    """When the spells of a window are that are as if they were made now."""
+
+    spans_us: Sequence[tuple[int, int]]  #: by beginning, the longer ones first
+
+    @classmethod
+    def none(cls) -> Good:
+        """There are none."""
+        return cls(spans_us=[])
+
+    @classmethod
+    def read(cls, connection: Connection, units: Units, by: str, window_us: Ints) -> Good:
+        """Those between two moments."""
+        begins, ends = map(moment, window_us.tolist())
+        ways = lru_cache(lambda numbers: units.ways(np.array(numbers, dtype=np.int64)))
+        with raw(connection).cursor(binary=True) as cursor:
+            rows: Any = cursor.execute(_GOOD.encode(), [begins, ends, by]).fetchall()
+        return cls(spans_us=[
+            (micros(row_begins), micros(row_ends)) for row_begins, row_ends, numbers, told in rows
+            if ways(tuple(numbers)) == told
+        ])  # fmt: skip
+
+    def within(self, start_us: int, end_us: int) -> Iterator[tuple[int, int]]:
+        """The longest ones between two moments, one after another."""
+        at_us = start_us
+        for n in range(bisect_left(self.spans_us, (start_us,)), len(self.spans_us)):
+            begin_us, until_us = self.spans_us[n]
+            if begin_us >= end_us:
+                return
+            if begin_us >= at_us and until_us <= end_us:
+                yield begin_us, until_us
+                at_us = until_us
+
+
+def kept(connection: Connection, survey: Survey, good: Good) -> Iterator[Kept]:
     """The good spells within a survey's window, one after another; what they hold for it."""
-    wanted = {plots.lattice for plots, _ in survey.plots}
+    lattices = {plots.lattice for plots, _ in survey.plots}
     names = {survey.label + kind for kind in survey.swaths_m}
-    for one in _within(connection, survey.units, by, survey.start_us, survey.end_us):
-        swept = {
-            key: swept for key, swept in one.spell.seen.swept.items()
-            if key[0] in names and key[1] in wanted
-        }  # fmt: skip
-        yield replace(one, spell=replace(one.spell, seen=replace(one.spell.seen, swept=swept)))
+
+    def wanted(word: str, lattice: Lattice) -> bool:
+        return word in names and lattice in lattices
+
+    for span_us in good.within(survey.start_us, survey.end_us):
+        spell = unpacked(_content(connection, *span_us), wanted)
+        yield Kept(start_us=span_us[0], end_us=span_us[1], spell=spell)
 
 
-def _within(
-    connection: Connection, units: Units, by: str, start_us: int, end_us: int
-) -> Iterator[Kept]:
-    """The good spells within a window, the longest of those that begin together."""
-    last = moment(start_us)
-    for begins, ends in _good(connection, units, by, start_us, end_us):
-        if begins >= last:
-            last = ends
-            yield Kept(
-                start_us=micros(begins), end_us=micros(ends),
-                spell=_read(connection, begins, ends),
-            )  # fmt: skip
-
-
-def _good(
-    connection: Connection, units: Units, by: str, start_us: int, end_us: int
-) -> list[tuple[datetime, datetime]]:
-    """When the spells of a window are that are as if they were made now, the longer ones first."""
-    asked = {"begins": moment(start_us), "ends": moment(end_us), "basis": by}
-    return [
-        (row.begins, row.ends)
-        for row in connection.execute(text(_GOOD), asked)
-        if units.ways(np.array(row.units, dtype=np.int64)) == row.ways
-    ]
-
-
-def _read(connection: Connection, begins: datetime, ends: datetime) -> Spell:
+def _content(connection: Connection, start_us: int, end_us: int) -> bytes:
     with raw(connection).cursor(binary=True) as cursor:  # as text, megabytes would be twice that
         row: Any = cursor.execute(
-            b"SELECT content FROM coverage_spells WHERE begins = %s AND ends = %s", [begins, ends]
+            b"SELECT content FROM coverage_spells WHERE begins = %s AND ends = %s",
+            [moment(start_us), moment(end_us)],
         ).fetchone()
-    return unpacked(row[0])
+    content: bytes = row[0]
+    return content
 
 
 def keep_up(
@@ -153,10 +169,10 @@ def keep_up(
         _forget(connection, now_us, region)
     with acting(engine, SYSTEM, "patrolgrid_read") as connection:
         by, units = basis(region, Grounds.read(connection)), Units.read(connection)
-        good = set(_good(connection, units, by, _FIRST_US, now_us))
+        good = set(Good.read(connection, units, by, np.array([_FIRST_US, now_us])).spans_us)
         due = list(_due(connection, region, now_us))
     for start_us, end_us in due:
-        if (moment(start_us), moment(end_us)) in good:
+        if (start_us, end_us) in good:
             continue
         if time.monotonic() > until or stopping():
             break
@@ -191,7 +207,7 @@ def _made(
     first, *others = (
         Survey(
             grounds=grounds, units=units, zone=region.timezone, start_us=start_us, end_us=end_us,
-            level=None, swaths_m=own, label=label,
+            level=None, swaths_m=own, by="mode", label=label,
         )
         for label, own in swaths_m(region).items()
     )  # fmt: skip
@@ -204,11 +220,11 @@ def _made(
         return replace(found, swept=swept)
 
     def spells() -> Iterator[Spell]:
-        at_us = start_us
-        for one in _within(connection, units, by, start_us, end_us):
-            yield from spells_between(connection, first, at_us, one.start_us, see)
-            yield one.spell
-            at_us = one.end_us
+        at_us, good = start_us, Good.read(connection, units, by, np.array([start_us, end_us]))
+        for begin_us, until_us in good.within(start_us, end_us):
+            yield from spells_between(connection, first, at_us, begin_us, see)
+            yield unpacked(_content(connection, begin_us, until_us))
+            at_us = until_us
         yield from spells_between(connection, first, at_us, end_us, see)
 
     spell = folded(spells(), first, see)

@@ -7,9 +7,9 @@ import hashlib
 from sqlalchemy import Connection, text
 
 from layers import versions
+from layers.coverage.beside import beside
 from layers.coverage.moments import HOUR_US
 from layers.coverage.question import Question
-from layers.coverage.reading import beside
 from layers.coverage.units import Units
 from layers.fixes.plain import micros, moment
 

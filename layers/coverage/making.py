@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from sqlalchemy import Connection
 
-from geo.coverage.spells import See, Spell
+from geo.coverage.spells import See, Seen, Spell
 from layers.coverage.reading import Packed, inside
 from layers.coverage.survey import Survey
 
@@ -44,9 +44,19 @@ def spells_between(
 
 def folded(spells: Iterable[Spell], survey: Survey, see: See) -> Spell:
     """Spells in the order of time (those of other units between) as one, never many at once."""
+    return Spell.joined(_few(spells, survey, see), survey.pace, see)
+
+
+def concluded(spells: Iterable[Spell], survey: Survey) -> list[Seen]:
+    """All that such spells come to that no others are around, never many at once."""
+    return Spell.concluded(_few(spells, survey, survey.see), survey.pace, survey.see)
+
+
+def _few(spells: Iterable[Spell], survey: Survey, see: See) -> list[Spell]:
+    """The same spells, the earlier ones joined where they are many."""
     held: list[Spell] = []
     for one in spells:
         held.append(one)
         if len(held) == _TOGETHER:
             held = [Spell.joined(held, survey.pace, see)]
-    return Spell.joined(held, survey.pace, see)
+    return held

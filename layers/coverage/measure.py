@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import geopandas as gpd
@@ -14,12 +15,11 @@ from sqlalchemy import Connection
 
 from geo.coverage.figures import figures, totals
 from geo.coverage.rows import Floats, Ints
-from geo.coverage.spells import Seen
 from geo.coverage.swept import Swept
 from geo.coverage.tally import Tally, named
 from geo.coverage.walk import Pieces
 from layers.coverage import keeping
-from layers.coverage.gathering import gathered
+from layers.coverage.gathering import Gathered, in_parts
 from layers.coverage.grounds import Grounds
 from layers.coverage.memberships import Memberships
 from layers.coverage.question import Part, Question
@@ -71,6 +71,16 @@ def answer(
 ) -> Measured:
     """Coverage as it is asked for, and ``done`` hears how far it has come; RegionError for no
     level."""
+    (found,) = answers(connection, region, question, [question.start, question.end], done)
+    return found
+
+
+def answers(
+    connection: Connection, region: Region, question: Question, edges: Sequence[datetime],
+    done: Done = unheard,
+) -> Iterator[Measured]:  # fmt: skip
+    """The same for each part of the window, one after another, between ``edges`` (ascending, the
+    window's ends the first and the last)."""
     hierarchy.check_level(connection, question.level, region.level_names)
     grounds = Grounds.read(connection)
     label = keeping.label_of(region, question)
@@ -81,15 +91,24 @@ def answer(
         memberships=Memberships.read(connection) if question.by == "team" else None,
     )  # fmt: skip
     basis = None if label is None else keeping.basis(region, grounds)
-    seen = gathered(connection, survey, basis, done)
-    pieces, group = named(seen.pieces), grounds.labels(question.level)
-    grids = grounds.of_level(question.level)
-    whole = _figures(survey, pieces, group, list(seen.swept.items()))
+    swath: Swath = "computed" if label is None else "kept"
+    shown = grounds.of_level(question.level)[list(_SHOWN)]
+    edges_us = np.array([micros(edge) for edge in edges])
+    measured = partial(_measured, region=region, question=question, shown=shown, swath=swath)
+    # Nothing holds what was gathered of a part while the next is.
+    yield from map(measured, in_parts(connection, survey, edges_us, basis, done))
+
+
+def _measured(
+    found: Gathered, *, region: Region, question: Question, shown: gpd.GeoDataFrame, swath: Swath
+) -> Measured:
+    grounds = found.survey.grounds
+    pieces, group = named(found.pieces, spare=True), grounds.labels(question.level)
+    whole = _figures(found.survey, pieces, group, found.swept)
     return Measured(
-        grids=grids[list(_SHOWN)].join(whole), rest=_rest(grounds, question.level, pieces),
+        grids=pd.concat([shown, whole], axis=1), rest=_rest(grounds, question.level, pieces),
         totals=totals(pieces, group[pieces["place"]]),
-        parts=_parts(survey, region, seen, pieces) if question.by else {},
-        swept="computed" if label is None else "kept",
+        parts=_parts(found, region, pieces) if question.by else {}, swept=swath,
     )  # fmt: skip
 
 
@@ -107,20 +126,21 @@ def _figures(
     return frame
 
 
-def _parts(survey: Survey, region: Region, seen: Seen, pieces: Pieces) -> dict[str, pd.DataFrame]:
+def _parts(found: Gathered, region: Region, pieces: Pieces) -> dict[str, pd.DataFrame]:
     """The figures of each part that did anything."""
+    survey = found.survey
     words = survey.words(pieces["unit"].astype(np.int64), pieces["start_us"])
     names, code = np.unique(words, return_inverse=True)
     part = np.array([_part(word, survey, region) for word in names] or [""], dtype=object)[code]
     group = survey.grounds.labels(survey.level or "")
-    found = {}
+    parts = {}
     for word in np.unique(part).tolist():
         swept = [
-            (key, one) for key, one in seen.swept.items()
+            (key, one) for key, one in found.swept
             if _part(key[0].removeprefix(survey.label), survey, region) == word
         ]  # fmt: skip
-        found[word] = _figures(survey, pieces[part == word], group, swept)
-    return found
+        parts[word] = _figures(survey, pieces[part == word], group, swept)
+    return parts
 
 
 def _part(word: str, survey: Survey, region: Region) -> str:
@@ -132,9 +152,7 @@ def _part(word: str, survey: Survey, region: Region) -> str:
 
 def _rest(grounds: Grounds, level: str, pieces: Pieces) -> pd.DataFrame:
     """What is of a grid of a level and of none that lies in it."""
-    terrain, grids = grounds.terrain, grounds.of_level(level)
-    holders = grids.index.intersection(terrain.holders, sort=False)
-    position = np.r_[holders.get_indexer(terrain.ids), -1]
+    holders, position = grounds.rest(level)
     sums = Tally(pieces, position[pieces["place"]], len(holders)).sums()
     return pd.DataFrame({
         "patrol_s": sums["patrol_us"] / 1e6, "patrol_m": sums["patrol_um"] / 1e6,

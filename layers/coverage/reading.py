@@ -17,31 +17,23 @@ from layers.coverage.units import Units
 from layers.db import arrays
 from layers.db.engine import raw
 from layers.fixes.plain import moment
-from layers.fixes.read import CONTEXT
 
 _ROW = np.dtype(
     [("time_us", ">i8"), ("lon", ">f8"), ("lat", ">f8"), ("patrol_no", ">i4")]
 )  # fmt: skip
-_PACKED = (
+#: Fixes as ``Packed`` reads them.
+PACKED = (
     "string_agg(timestamptz_send(f.time) || point_send(point(f.lon, f.lat))"
     " || int4send(coalesce(f.patrol_no, 0)), '')"
 )
 _INSIDE = (
-    f"SELECT f.unit_no, {_PACKED} FROM fixes f WHERE f.time >= %s::timestamptz"
+    f"SELECT f.unit_no, {PACKED} FROM fixes f WHERE f.time >= %s::timestamptz"
     " AND f.time < %s::timestamptz AND f.unit_no = ANY(%s) GROUP BY f.unit_no"
 )
 # Fixes lie in the order in which they came: to go from one to the next along the key takes five
 # times as long as to look up in the key in which pages they are, and read these as they lie.
 _AS_THEY_LIE = "SET LOCAL enable_indexscan = off"
 _AS_BEFORE = "SET LOCAL enable_indexscan = on"
-_BESIDE = f"""
-SELECT u.unit_no, {_PACKED} FROM unnest(%s::int[]) u (unit_no), LATERAL (
-    (SELECT time, lon, lat, patrol_no FROM fixes WHERE unit_no = u.unit_no
-     AND time < %s::timestamptz ORDER BY time DESC LIMIT {CONTEXT})
-    UNION ALL
-    (SELECT time, lon, lat, patrol_no FROM fixes WHERE unit_no = u.unit_no
-     AND time >= %s::timestamptz ORDER BY time LIMIT {CONTEXT})) f GROUP BY u.unit_no
-"""
 #: So many fixes, about, are asked for at a time, and handed on at a time: while some are worked
 #: on, the next are read.
 _ASKED, _HANDED_ON = 1_500_000, 300_000
@@ -57,6 +49,14 @@ class Packed:
 
     units: Sequence[int]
     rows: Sequence[bytes]  #: of each
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, bytes]]) -> Packed:
+        """What was told of each unit."""
+        return cls(units=[number for number, _ in rows], rows=[packed for _, packed in rows])
+
+    def __add__(self, other: Packed) -> Packed:
+        return Packed(units=[*self.units, *other.units], rows=[*self.rows, *other.rows])
 
     def fixes(self) -> Fixes:
         """By unit and time."""
@@ -91,14 +91,6 @@ def _pieces(count: int, start_us: int, end_us: int) -> list[int]:
     span_us = (int(asked_h // 24) * 24 or hours) * HOUR_US
     inner = range((start_us // span_us + 1) * span_us, end_us, span_us)
     return [start_us, *inner, end_us]
-
-
-def beside(connection: Connection, numbers: Ints, start_us: int, end_us: int) -> Packed:
-    """The few fixes of each unit before a window and after it that decide its legs."""
-    asked = [arrays.int4(numbers), moment(start_us), moment(end_us)]
-    with raw(connection).cursor() as cursor:
-        rows: Any = cursor.execute(_BESIDE.encode(), asked, binary=True).fetchall()
-    return Packed(units=[number for number, _ in rows], rows=[packed for _, packed in rows])
 
 
 def _read(connection: Connection, numbers: Ints, start_us: int, end_us: int) -> Iterator[Packed]:

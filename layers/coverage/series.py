@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from layers.coverage.measure import Measured, answer
+from layers.coverage.measure import Measured, answers
 from layers.coverage.moments import midnight
 from layers.coverage.question import Question
 from layers.coverage.reached import Done, unheard
@@ -46,20 +46,14 @@ def series(
     parts.
     """
     edges = bins(question.start, question.end, every, region.timezone)
-    of_s = max(1, int((question.end - question.start).total_seconds()))
-    for start, end in pairwise(edges):
-        before_s = int((start - question.start).total_seconds())
-
-        def so_far(part_s: int, _: int, before_s: int = before_s) -> None:
-            done(before_s + part_s, of_s)
-
-        found = answer(connection, region, replace(question, start=start, end=end), so_far)
-        if len(found.grids) * (len(edges) - 1) > MOST_ROWS:
+    found = answers(connection, region, question, edges, done)
+    for (start, end), measured in zip(pairwise(edges), found, strict=True):
+        if len(measured.grids) * (len(edges) - 1) > MOST_ROWS:
             raise TooMuchError(
                 f"this is more than {MOST_ROWS:,} rows of figures: ask for longer parts (every), or"
                 " for less time"
             )
-        yield Bin(start=start, end=end, measured=found)
+        yield Bin(start=start, end=end, measured=measured)
 
 
 def bins(start: datetime, end: datetime, every: Every, zone: ZoneInfo) -> list[datetime]:

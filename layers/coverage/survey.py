@@ -38,7 +38,7 @@ class Survey:
     end_us: int
     level: str | None  #: whose grids are measured; None: those of all levels
     swaths_m: Mapping[str, float]  #: full width by kind of unit
-    by: Part | None = None  #: by what swept ground is told apart; None and "mode": by kind
+    by: Part | None = None  #: by what swept ground is told apart; "mode": by kind
     label: str = ""  #: before the words of who swept
     memberships: Memberships | None = None  #: of which team units were, where it is by team
 
@@ -75,6 +75,8 @@ class Survey:
 
     def words(self, number: Ints, time_us: Ints) -> NDArray[np.object_]:
         """Who swept: of units at moments."""
+        if self.by is None:
+            return np.full(len(number), "", dtype=object)
         if self.by == "hour":
             return _HOURS[hour_of(time_us, self.zone)]
         if self.memberships is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from hypothesis import given, settings
@@ -11,10 +13,10 @@ from geo import coverage, tracks
 from geo.coverage.lattice import Lattice
 from geo.coverage.paths import Path
 from geo.coverage.pieces import Terrain
-from geo.coverage.spells import Fixes, Pace, Seen, Spell
+from geo.coverage.spells import Fixes, Pace, Seen, Spell, in_order
 from geo.coverage.swept import Swept, plots_of
 from geo.coverage.tally import Tally, named
-from geo.coverage.walk import Pieces
+from geo.coverage.walk import PIECE, Pieces
 from tests.geo.coverage_words import START, block, cells, lonlat
 
 CELLS = cells(a=block(0, 0, 4, 4), b=block(4, 0, 8, 4), c=block(0, 4, 8, 8))
@@ -88,14 +90,36 @@ def test_fixes_cut_into_spells_anywhere_and_joined_anyhow_come_to_the_same(
         data.draw(st.lists(st.sampled_from(story["time_s"].tolist() or [0.0]), max_size=9))
     )
     part = np.searchsorted(cuts, story["time_s"], side="right")
-    spells = [
-        Spell.of(fixes_of(story[part == n]), PACE, see) for n in range(len(cuts) + 1)
-    ]  # fmt: skip
-    while len(spells) > 1:
+    made = st.sampled_from([lambda fixes: Spell.of(fixes, PACE, see), Spell.whole])
+    spells = [data.draw(made)(fixes_of(story[part == n])) for n in range(len(cuts) + 1)]
+    while len(spells) > 1 and data.draw(st.integers(0, 4)):
         at = data.draw(st.integers(0, len(spells) - 2))
         size = data.draw(st.integers(2, len(spells) - at))
         spells[at : at + size] = [Spell.joined(spells[at : at + size], PACE, see)]
-    assert told(spells[0].ended(PACE, see)) == whole
+    found = Spell.concluded(spells, PACE, see)
+    pieces = in_order([one.pieces for one in found])
+    assert told(replace(Seen.together(found), pieces=pieces)) == whole
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=12)
+
+
+@given(several=st.lists(st.tuples(ROWS, st.booleans()), max_size=5))
+def test_pieces_of_several_are_put_in_order_and_equal_ones_stay_as_they_were(
+    several: list[tuple[list[tuple[int, int]], bool]],
+) -> None:
+    count, parts = 0, []
+    for rows, in_order_already in several:
+        part = np.zeros(len(rows), PIECE)
+        part["unit"], part["start_us"] = np.array(rows, dtype=int).reshape(-1, 2).T
+        if in_order_already:
+            part = part[np.lexsort((part["start_us"], part["unit"]))]
+        part["end_us"] = count + np.arange(len(rows))  # which it was
+        count += len(rows)
+        parts.append(part)
+    found = in_order(parts)
+    every = [tuple(row) for part in parts for row in part.tolist()]
+    assert found.tolist() == sorted(every, key=lambda row: (row[3], row[0]))  # unit, start_us
 
 
 @settings(max_examples=60, deadline=None)
