@@ -17,10 +17,8 @@ def merged(
     with them the units."""
     end_us = end_us.copy()
     keep = _one(place, unit, begin_us, end_us, int(unit.max(initial=-1)) + 1)
-    order = _by_place(place, keep, places)
-    return Stays(
-        target=place[order].astype(np.int64), begin_us=begin_us[order], end_us=end_us[order]
-    ), unit[order]
+    target, begin, end, own = _by_place(place, unit, begin_us, end_us, keep, places)
+    return Stays(target=target, begin_us=begin, end_us=end), own
 
 
 @njit(cache=True, nogil=True)
@@ -41,15 +39,22 @@ def _one(
 
 
 @njit(cache=True, nogil=True)
-def _by_place(place: NDArray[np.int32], keep: NDArray[np.bool_], places: int) -> Ints:
-    """The order by place, of what is kept, and as it is within each."""
+def _by_place(
+    place: NDArray[np.int32], unit: NDArray[np.int32], begin_us: Ints, end_us: Ints,
+    keep: NDArray[np.bool_], places: int,
+) -> tuple[Ints, Ints, Ints, NDArray[np.int32]]:  # fmt: skip
+    """What is kept by place, and as it is within each."""
     at = np.zeros(places + 1, np.int64)
     for k in range(len(place)):
         at[place[k] + 1] += keep[k]
     at = np.cumsum(at)
-    order = np.empty(at[-1], np.int64)
+    target, begin, end = (
+        np.empty(at[-1], np.int64), np.empty(at[-1], np.int64), np.empty(at[-1], np.int64)
+    )  # fmt: skip
+    own = np.empty(at[-1], np.int32)
     for k in range(len(place)):
         if keep[k]:
-            order[at[place[k]]] = k
+            n = at[place[k]]
+            target[n], begin[n], end[n], own[n] = place[k], begin_us[k], end_us[k], unit[k]
             at[place[k]] += 1
-    return order
+    return target, begin, end, own

@@ -184,6 +184,15 @@ def from_layers(engine: Engine, region: Region, now: datetime) -> None:
     keeping.keep_up(engine, region, now=now, patience_s=600)
     print(f"the hours of today and yesterday, kept up: {time.perf_counter() - begun:.0f} s")
     asked(engine, region, 1, now)  # what is compiled is ready
+    fresh = make_engine(engine.url)
+    print(
+        f"{WINDOWS[-1]} days, of which only coverage is kept up:"
+        f" {asked(fresh, region, WINDOWS[-1], now)[0]:.1f} s", flush=True,
+    )  # fmt: skip
+    fresh.dispose()
+    begun = time.perf_counter()
+    made = plan.keep_up(engine, region, now=now, patience_s=3600)
+    print(f"the plan's days, kept up ({made} rows): {time.perf_counter() - begun:.0f} s")
     for days in WINDOWS:
         first, again = [], []
         for _ in range(ROUNDS):
