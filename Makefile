@@ -18,7 +18,7 @@ run: setup  ## start everything on the demo region and print the page's address
 
 test: setup  ## run every test
 	@.ci/system browser
-	$(PYTHON) -m pytest -q -n 3 --dist loadfile
+	$(PYTHON) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: setup  ## kill -9 the service and its database 200 times while fixes come in (KILLS=, SEED=)
 	PATROLGRID_TEST_KILLS=$${KILLS:-200} PATROLGRID_TEST_SEED=$${SEED:-0} \
