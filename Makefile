@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PAGE := api/web/dist/index.html
+# What has functions to compile, the longest first.
+COMPILED := geo.tiles geo.breaches geo.coverage geo.response geo.grids.warm api.intake.scan geo.plan
 PAGE_SOURCES := $(shell find api/web/src api/web/public api/web/index.html api/web/package-lock.json api/web/vite.config.ts -type f 2>/dev/null)
 
 .PHONY: help setup system run test soak check bench lock clean
@@ -53,8 +55,8 @@ clean:  ## remove what was built, and nothing of the data
 	@touch $@
 
 .venv/.compiled: .venv/.installed
-	@echo "compiling what makes tiles, response areas, breaches and coverage (a minute or two, once)"
-	@printf '%s\n' tiles breaches coverage response plan | xargs -P 2 -I{} $(PYTHON) -c "from geo import {}; {}.warm()"
+	@echo "compiling what makes tiles, response areas, breaches, coverage and more (a minute or two, once)"
+	@printf '%s\n' $(COMPILED) | xargs -P 2 -I{} $(PYTHON) -c "from {} import warm; warm()"
 	@touch $@
 
 $(PAGE): .venv/.installed $(PAGE_SOURCES)

@@ -86,6 +86,13 @@ def answered(
     return [[own[day] for day in days] for own in found]
 
 
+def due(connection: Connection, asked: Asked, days: Sequence[Span], now_us: int) -> list[Span]:
+    """The days, of some that are over by now, of which not every answer is stored."""
+    version = _versions(connection, asked, days, now_us)
+    there = [_stored(connection, one, version, "''") for one in asked.told]
+    return [day for day in days if not all(day in own for own in there)]
+
+
 def unstored(
     connection: Connection, asked: Asked, days: Sequence[Span], now_us: int
 ) -> Iterator[Mapping[str, object]]:

@@ -44,13 +44,13 @@ def keep_up(
     until, made = time.monotonic() + patience_s, 0
     at = now or datetime.now(UTC)
     with acting(engine, SYSTEM, "patrolgrid_read") as connection:
-        told = [one for asked in _asked(connection, region, at) for one in asked.told]
+        every = _asked(connection, region, at)
         begins = boxes.first(connection)
+        over = [] if begins is None else _days(region, begins, at)
+        due = {day for asked in every for day in days.due(connection, asked, over, micros(at))}
     with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        days.forget(connection, told)
-    if begins is None:
-        return 0
-    for day in _days(region, begins, at):
+        days.forget(connection, [one for asked in every for one in asked.told])
+    for day in sorted(due, reverse=True):
         if time.monotonic() > until or stopping():
             break
         with acting(engine, SYSTEM, "patrolgrid_read") as connection:
@@ -86,7 +86,7 @@ def _asked(connection: Connection, region: Region, at: datetime) -> list[Asked]:
 
 
 def _days(region: Region, begins: datetime, at: datetime) -> list[Span]:
-    """The local days until now, the newest first, of which there may be fixes; none that is cut."""
+    """The local days that are over by now and of which there may be fixes."""
     zone = region.timezone
     first = max(begins.astimezone(zone).date(), (at - timedelta(days=DAYS)).astimezone(zone).date())
     last = at.astimezone(zone).date()
