@@ -3,14 +3,19 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PAGE := api/web/dist/index.html
+# What has functions to compile, the longest first.
+COMPILED := geo.tiles geo.breaches geo.coverage geo.response geo.grids.warm api.intake.scan geo.plan
 PAGE_SOURCES := $(shell find api/web/src api/web/public api/web/index.html api/web/package-lock.json api/web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup run test soak check bench lock clean
+.PHONY: help setup system run test soak check bench lock clean
 
 help:  ## show these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: .venv/.installed $(PAGE)  ## install what is missing: PostGIS, the virtual environment, the page
+# Each waits for something else: with -j they go on side by side.
+setup: .venv/.installed .venv/.compiled $(PAGE) system  ## install what is missing: PostGIS, the virtual environment, the page
+
+system:
 	@.ci/system postgis
 
 run: setup  ## start everything on the demo region and print the page's address
@@ -18,7 +23,7 @@ run: setup  ## start everything on the demo region and print the page's address
 
 test: setup  ## run every test
 	@.ci/system browser
-	$(PYTHON) -m pytest -q -n 3 --dist loadfile
+	$(PYTHON) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: setup  ## kill -9 the service and its database 200 times while fixes come in (KILLS=, SEED=)
 	PATROLGRID_TEST_KILLS=$${KILLS:-200} PATROLGRID_TEST_SEED=$${SEED:-0} \
@@ -47,8 +52,11 @@ clean:  ## remove what was built, and nothing of the data
 	.venv/bin/uv pip install --system-certs --quiet --compile-bytecode --python $(PYTHON) --require-hashes -r requirements.lock
 	.venv/bin/uv pip install --system-certs --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@$(PYTHON) -m compileall -q api geo layers
-	@echo "compiling what makes tiles, response areas, breaches and coverage (a minute or two, once)"
-	@$(PYTHON) -c "from geo import breaches, coverage, plan, response, tiles; tiles.warm(); response.warm(); breaches.warm(); coverage.warm(); plan.warm()"
+	@touch $@
+
+.venv/.compiled: .venv/.installed
+	@echo "compiling what makes tiles, response areas, breaches, coverage and more (a minute or two, once)"
+	@printf '%s\n' $(COMPILED) | xargs -P 2 -I{} $(PYTHON) -c "from {} import warm; warm()"
 	@touch $@
 
 $(PAGE): .venv/.installed $(PAGE_SOURCES)

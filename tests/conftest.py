@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
+from xdist.scheduler import LoadFileScheduling
 
 from layers.db import migrate
 from layers.db.cluster import Cluster
@@ -23,13 +25,37 @@ from service import Service
 settings.register_profile("patrolgrid", deadline=None)
 settings.load_profile("patrolgrid")
 
-#: Files that take minutes begin first, or one of the workers ends long after the others.
-_LONG = {"whole", "web", "notebooks", "fixtures"}
+#: What takes long begins first, or one of the workers ends long after the others: folders and
+#: files, the longest first.
+_LONG = (
+    "web", "notebooks", "whole", "soak", "test_schema_fuzz.py", "test_export_memory.py",
+    "fixtures", "test_ahead.py", "test_coverage_progress.py", "test_coverage_keeping.py",
+    "test_versions.py", "test_ogc_gdal.py", "test_coverage_border_lines.py", "test_presence.py",
+    "test_undo_reference.py", "test_tiles_mosaic.py", "test_races.py",
+)  # fmt: skip
+#: What asks the demo's service: together, so that it is started once and not by each worker.
+_OF_THE_DEMO = ("tests/web/", "tests/notebooks/", "tests/whole/test_demo.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, each file together."""
-    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+    items.sort(key=lambda item: min(map(_turn, (item.path.parent.name, item.path.name))))
+
+
+def _turn(name: str) -> int:
+    return _LONG.index(name) if name in _LONG else len(_LONG)
+
+
+class _ByFile(LoadFileScheduling):
+    """Hands whole files to workers, in their order, and what asks the demo as if it were one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "demo" if nodeid.startswith(_OF_THE_DEMO) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """How tests are handed out where whole files are asked for."""
+    return _ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
 _NUMBERS = itertools.count(1)

@@ -23,7 +23,7 @@ from api.jobs.deliver import PAUSES_S, TIMEOUT_S, Courier, make_client
 from api.jobs.queue import COURIER, opened
 from api.jobs.receivers import Network
 from geo.errors import GeoError
-from layers import staleness
+from layers import plan, staleness
 from layers.coverage import keeping
 from layers.db.engine import make_engine
 from layers.errors import DatabaseUnavailableError, LayersError
@@ -193,15 +193,18 @@ async def _drop_regularly(courier: Courier, pace: Pace, retention_days: float) -
 async def _keep_up_regularly(
     courier: Courier, pace: Pace, region: Region, stop: asyncio.Event
 ) -> None:
-    """Keep up what coverage is read from; later than the start, which has enough to do."""
+    """Keep up what coverage and the plan are read from; later than the start, which has enough to
+    do."""
     while True:
         await asyncio.sleep(pace.coverage_s)
-        work = partial(
-            keeping.keep_up, region=region, patience_s=pace.coverage_at_once_s,
-            stopping=stop.is_set,
-        )  # fmt: skip
         try:
-            await courier.clerk(work)
+            # The plan's days are made of coverage's.
+            for keep_up in (keeping.keep_up, plan.keep_up):
+                work = partial(
+                    keep_up, region=region, patience_s=pace.coverage_at_once_s,
+                    stopping=stop.is_set,
+                )  # fmt: skip
+                await courier.clerk(work)
         except (GeoError, LayersError) as error:
             if isinstance(error, DatabaseUnavailableError):
                 raise

@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numba import njit
 
 from geo.breaches.engine import walked
 from geo.breaches.fences import Fences
@@ -124,9 +125,27 @@ def may_be_in(polygon: Fences, west: Floats, south: Floats, east: Floats, north:
     low, high = -_bulged(-south[at], wide), _bulged(north[at], wide)
     near = (low <= top) & (high >= bottom)
     at, low, high, widest = at[near], low[near], high[near], widest[near]
-    boxes = shapely.box(west[at] - widest, low, east[at] + widest, high)
-    meets[at] = shapely.intersects(shape, boxes)
+    left, right = west[at] - widest, east[at] + widest
+    # Of many small parts most boxes meet none, and a geometry of each box takes long to make.
+    parts = shapely.bounds(shapely.get_parts(shape))
+    near = _meet(left, low, right, high, parts[np.argsort(parts[:, 0])])
+    boxes = shapely.box(left[near], low[near], right[near], high[near])
+    meets[at[near]] = shapely.intersects(shape, boxes)
     return meets
+
+
+@njit(cache=True, nogil=True)
+def _meet(west: Floats, south: Floats, east: Floats, north: Floats, parts: Floats) -> Bools:
+    """Whether boxes meet any of others: ``parts``, of west, south, east, north, by their west."""
+    found = np.zeros(len(west), np.bool_)
+    for k in range(len(west)):
+        for n in range(len(parts)):
+            if parts[n, 0] > east[k]:
+                break
+            if parts[n, 2] >= west[k] and parts[n, 1] <= north[k] and parts[n, 3] >= south[k]:
+                found[k] = True
+                break
+    return found
 
 
 def _bulged(lat: Floats, wide: Floats) -> Floats:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
 from geo.breaches.judge import judge
+from geo.breaches.presence import may_be_in, searched
 
 
 def warm() -> None:
@@ -32,3 +34,5 @@ def warm() -> None:
         crs=4326,
     )
     judge(fixes, units, fences, timezone="UTC")
+    one = np.ones(1)
+    may_be_in(searched(shapely.box(0, 0, 2, 2)), one, one, one, one)

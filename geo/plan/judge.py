@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.plan.merged import merged
 from geo.plan.rounds import NEVER, Ints, Stays, counted
 
 #: All rounds were made; some are to be made, in good time; the next is overdue; there is no time
@@ -83,7 +84,8 @@ def judge(
 def warm() -> None:
     """Run what is compiled once: some seconds on a machine that has never done it."""
     one, span = np.array([0], dtype=np.int64), np.array([[0, 2]], dtype=np.int64)
-    stays = Stays(target=one, begin_us=one, end_us=one + 1)
+    few = one.astype(np.int32)
+    stays, _ = merged(few, few, one, one + 1, 1)
     judge(
         stays, 1, required=1, periods_us=np.array([0, 2]), active_us=span, apart_us=1, at_us=2
     )  # fmt: skip

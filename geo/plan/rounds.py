@@ -50,15 +50,28 @@ def counted(
     A round counts in every period in whose active time a part of it lies. A stay of no length
     (somebody passed through a place at a moment) counts where its moment lies.
     """
-    order = np.lexsort((stays.begin_us, stays.target))
-    order = order[stays.begin_us[order] < at_us]
-    target, begin_us = stays.target[order], stays.begin_us[order]
-    end_us = np.minimum(stays.end_us[order], at_us)
+    if not _in_order(stays.target, stays.begin_us):
+        stays = stays.take(np.lexsort((stays.begin_us, stays.target)))
+    begun = stays.begin_us < at_us
+    if not begun.all():
+        stays = stays.take(begun)
+    target, begin_us, end_us = stays.target, stays.begin_us, np.minimum(stays.end_us, at_us)
     count = np.zeros((targets, len(periods_us) - 1), np.int64)
     last_us = np.full(targets, NEVER)
     number = _rounds(target, begin_us, end_us, apart_us)
     _count(target, begin_us, end_us, number, periods_us, active_us, count, last_us)
     return Rounds(count=count, last_us=last_us)
+
+
+@njit(cache=True, nogil=True)
+def _in_order(target: Ints, begin_us: Ints) -> bool:
+    """Whether stays are by target and beginning."""
+    for k in range(1, len(target)):
+        if target[k] < target[k - 1] or (
+            target[k] == target[k - 1] and begin_us[k] < begin_us[k - 1]
+        ):
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -76,22 +89,26 @@ def _rounds(target: Ints, begin_us: Ints, end_us: Ints, apart_us: int) -> Ints:
 
 @njit(cache=True, nogil=True)
 def _count(
-    target: Ints, begin_us: Ints, end_us: Ints, number: Ints, periods_us: Ints, active_us: Ints,
+    target: Ints, begin_us: Ints, end_us: Ints, number: Ints, periods_us: Ints, spans: Ints,
     count: Ints, last_us: Ints,
 ) -> None:  # fmt: skip
     """Counts the rounds that stays are of, each in the periods that active time of one of its
     stays lies in; the end of the last of each target."""
     periods = len(periods_us) - 1
     seen = np.full(periods, -1)  # the round that was counted last
+    starts = spans[:, 0].copy()
+    first, span = 0, 0
     for k in range(len(target)):
-        first = max(np.searchsorted(periods_us, begin_us[k], side="right") - 1, 0)
+        # Stays of a target follow each other: what is looked for is near.
+        first = max(_last_before(periods_us, begin_us[k] + 1, first), 0)
         for p in range(first, periods):
             low, high = max(begin_us[k], periods_us[p]), min(end_us[k], periods_us[p + 1])
             if low > high or (low == high and begin_us[k] < end_us[k]):
                 break
-            until = _active_until(low, high, active_us)
-            if until == NEVER:
+            span = _last_before(starts, high + (high == low), span)
+            if span < 0 or spans[span, 1] <= low:
                 continue
+            until = min(high, spans[span, 1])  # the last active moment from low to high
             last_us[target[k]] = max(last_us[target[k]], until)
             if seen[p] != number[k]:
                 seen[p] = number[k]
@@ -99,11 +116,12 @@ def _count(
 
 
 @njit(cache=True, nogil=True)
-def _active_until(low: int, high: int, spans: Ints) -> int:
-    """The last active moment from ``low`` to ``high``; NEVER where none is."""
-    n = np.searchsorted(spans[:, 0], high, side="left") - 1 if high > low else (
-        np.searchsorted(spans[:, 0], high, side="right") - 1
-    )  # fmt: skip
-    if n < 0 or spans[n, 1] <= low:
-        return NEVER
-    return min(high, spans[n, 1])
+def _last_before(moments: Ints, moment: int, near: int) -> int:
+    """The last of ascending moments that is before another, looked for from ``near`` on; -1 for
+    none."""
+    n = max(near, 0)
+    while n < len(moments) and moments[n] < moment:
+        n += 1
+    while n > 0 and moments[n - 1] >= moment:
+        n -= 1
+    return n - 1

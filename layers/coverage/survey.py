@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,10 +58,7 @@ class Survey:
 
     def see(self, path: Path) -> Seen:
         """What paths come to within the window."""
-        slots = hours(self.start_us, self.end_us, self.zone)
-        changes = [at_us for several in self._changes().values() for at_us in several]
-        if changes:
-            slots = np.unique(np.r_[slots, changes])
+        slots = self._slots
         return Seen(pieces=self.grounds.terrain.pieces(path, slots), swept=self.swept(path, slots))
 
     def swept(self, path: Path, slots: Ints) -> dict[tuple[str, Lattice], Swept]:
@@ -92,7 +90,7 @@ class Survey:
                 own = paths.during(path, np.column_stack((slots[at], slots[at + 1])))
                 yield f"{hour:02d}", own, slots, np.r_[of_slot == hour, False]
             return
-        days, changes = midnights(self.start_us, self.end_us, self.zone), self._changes()
+        days, changes = self._days, self._changes
         # Who was of one team all the time goes with the others of it.
         stays = ~np.isin(path.unit, list(changes))
         begin_us = np.full(len(self.units.number), self.start_us)
@@ -108,6 +106,19 @@ class Survey:
                 cuts = np.r_[a, days[(days > a) & (days < b)], b]
                 yield word, paths.during(own, np.array([[a, b]])), cuts, None
 
+    # Every batch of fixes is looked at with these: they are told once.
+    @cached_property
+    def _slots(self) -> Ints:
+        """Where time is cut: at each full hour, and where a unit changes its team."""
+        changes = [at_us for several in self._changes.values() for at_us in several]
+        slots = hours(self.start_us, self.end_us, self.zone)
+        return np.unique(np.r_[slots, changes]) if changes else slots
+
+    @cached_property
+    def _days(self) -> Ints:
+        return midnights(self.start_us, self.end_us, self.zone)
+
+    @cached_property
     def _changes(self) -> dict[int, list[int]]:
         """When units change their teams, where it is by team."""
         if self.memberships is None:

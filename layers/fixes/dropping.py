@@ -310,9 +310,11 @@ def _forget_boxes(engine: Engine, edge: datetime, moment: datetime) -> None:
 
 
 def _forget_spells(engine: Engine, edge: datetime) -> None:
-    """What coverage was read from goes with its fixes; of days that holds keep it is made anew."""
+    """What coverage and the plan were read from goes with its fixes; of days that holds keep it is
+    made anew."""
     with acting(engine, SYSTEM, "patrolgrid_write") as connection:
-        connection.execute(text("DELETE FROM coverage_spells WHERE begins < :edge"), {"edge": edge})
+        for table in ("coverage_spells", "visit_days"):
+            connection.execute(text(f"DELETE FROM {table} WHERE begins < :edge"), {"edge": edge})
 
 
 def _forget_quarantined(connection: Connection, edge: datetime, moment: datetime) -> int:

@@ -6,3 +6,4 @@ from layers.plan.answer import answer as answer
 from layers.plan.duties import Duty as Duty
 from layers.plan.duties import Per as Per
 from layers.plan.duties import Visited as Visited
+from layers.plan.keeping import keep_up as keep_up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,8 +73,7 @@ def answer(
     begun = min(max(since, oldest or end), end - timedelta(hours=1))
     reader = Reader(connection=connection, region=region, start=begun, end=end)
     parts = []
-    for one in duties:
-        targets, visits = _visited(reader, one)
+    for one, targets, visits in _visited(reader, duties):
         asked = _Asked(
             duty=one, periods_us=periods[one.per], at_us=micros(end),
             active_us=_active(one, periods[one.per], region),
@@ -140,19 +139,33 @@ def targets_of(reader: Reader, duty: Duty) -> gpd.GeoDataFrame:
     return found
 
 
-def _visited(reader: Reader, duty: Duty) -> tuple[gpd.GeoDataFrame, Visits]:
-    """A duty's targets, and the visits of them that count for it."""
-    targets = targets_of(reader, duty)
-    if duty.layer == "grids":
-        levels = [reader.in_grids(str(level), targets.index) for level in targets["level"].unique()]
-        visits = Visits.together(levels)
-    else:
-        visits = reader.near(targets, duty.within_m)
-    lasted_us = visits.stays.end_us - visits.stays.begin_us
-    counts = lasted_us >= duty.stay_s * 1e6
-    if duty.applies_to:
-        counts &= reader.of(visits.unit, duty.applies_to)
-    return targets, visits.some(counts)
+def _visited(
+    reader: Reader, duties: Sequence[Duty]
+) -> Iterator[tuple[Duty, gpd.GeoDataFrame, Visits]]:
+    """Duties, their targets, and the visits of them that count for each."""
+    targets = [targets_of(reader, one) for one in duties]
+    near = iter(reader.near(points(duties, targets)))
+    for duty, own in zip(duties, targets, strict=True):
+        if duty.layer == "grids":
+            levels = [reader.in_grids(str(level), own.index) for level in own["level"].unique()]
+            visits = Visits.together(levels)
+        else:
+            visits = next(near)
+        lasted_us = visits.stays.end_us - visits.stays.begin_us
+        counts = lasted_us >= duty.stay_s * 1e6
+        if duty.applies_to:
+            counts &= reader.of(visits.unit, duty.applies_to)
+        yield duty, own, visits.some(counts)
+
+
+def points(
+    duties: Sequence[Duty], targets: Sequence[gpd.GeoDataFrame]
+) -> list[tuple[gpd.GeoDataFrame, float]]:
+    """The targets of the duties that speak of points, and how near one must come to each."""
+    return [
+        (own, duty.within_m)
+        for duty, own in zip(duties, targets, strict=True) if duty.layer != "grids"
+    ]  # fmt: skip
 
 
 def _told(asked: _Asked, targets: gpd.GeoDataFrame, visits: Visits) -> gpd.GeoDataFrame | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -12,9 +13,10 @@ from sqlalchemy import text
 
 from layers import coverage, plan
 from layers.coverage import keeping
-from layers.db.engine import SYSTEM, acting
+from layers.db.engine import SYSTEM, acting, make_engine
 from layers.errors import BadDutyError, DutyExistsError, NoSuchDutyError
 from layers.plan import Duty, Kept, duties
+from layers.plan.stayed import Stayed
 from tests.layers.conftest import Post
 from tests.layers.test_coverage_keeping import grid
 
@@ -180,6 +182,54 @@ def test_a_plan_is_the_same_from_what_is_kept_up(patrolled: Post) -> None:
         pd.DataFrame(ask(patrolled, **window).targets.drop(columns="geometry")),
         pd.DataFrame(afresh.targets.drop(columns="geometry")),
     )
+
+
+def afresh(post: Post, **more: Any) -> pd.DataFrame:
+    """The plan as a process tells it that remembers nothing."""
+    engine = make_engine(post.engine.url.render_as_string(hide_password=False))
+    kept = ask(Post(engine=engine, region=post.region), **more)
+    engine.dispose()
+    return pd.DataFrame(kept.targets.drop(columns="geometry"))
+
+
+def test_days_that_are_over_are_kept_and_read(patrolled: Post) -> None:
+    checkpoint(patrolled, "c", 100.02, 40.02)
+    checkpoint(patrolled, "d", 100.12, 40.02, layer="posts")
+    # A stay over midnight, in a cell and at a post: in two days, and one.
+    patrolled.send(drive("walker", at(23.9), *[100.12] * 4), now=LATER)
+    asked = [
+        Duty(id="a", rounds=3, apart_s=0), Duty(id="b", per="week", level="gacha"),
+        Duty(id="c", layer="checkpoints"), Duty(id="d", layer="posts", within_m=200),
+        Duty(id="long", stay_s=700),
+    ]  # fmt: skip
+    put(patrolled, *asked)
+    window = {"start": DAY - 7 * ONE, "end": DAY + 4 * ONE}
+    before = afresh(patrolled, **window)
+    assert before["periods_kept"].sum() > 4
+    keep = partial(plan.keep_up, patrolled.engine, patrolled.region, now=DAY + 4 * ONE)
+    # Two levels and two sets of points, of four days.
+    assert (keep(), keep()) == (16, 0)
+    pd.testing.assert_frame_equal(afresh(patrolled, **window), before)
+    stored = "SELECT count(*) FROM patrolgrid.visit_days"
+    # Of the third day fixes come in: it, and the days beside it, are not good any more.
+    patrolled.send(drive("walker", at(50), 100.02, 100.02), now=LATER)
+    after = afresh(patrolled, **window)
+    assert after["periods_kept"].sum() > before["periods_kept"].sum()
+    assert (keep(), keep()) == (12, 0)
+    pd.testing.assert_frame_equal(afresh(patrolled, **window), after)
+    # A day later yesterday is told by the days beside it, as others are.
+    assert keep(now=DAY + 5 * ONE) == 8
+    # What is stored is what is read.
+    with patrolled.engine.begin() as connection:
+        empty = Stayed.concatenated([]).packed()
+        connection.execute(text("UPDATE patrolgrid.visit_days SET content = :c"), {"c": empty})
+    assert afresh(patrolled, **window)["periods_kept"].sum() < before["periods_kept"].sum()
+    for one in asked:
+        with acting(patrolled.engine, SYSTEM, "patrolgrid_write") as connection:
+            duties.remove(connection, one.id)
+    assert patrolled.scalar(stored) == 20
+    keep()
+    assert patrolled.scalar(stored) == 0
 
 
 def test_a_late_fix_changes_what_it_touches(patrolled: Post) -> None:
