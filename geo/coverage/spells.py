@@ -237,25 +237,23 @@ class _Runs:
         # The ends of a run that others may lie beyond are not known yet.
         known = ~(self.open_left[track.unit] & (track.row == first[track.unit]))
         known &= ~(self.open_right[track.unit] & (track.row == last[track.unit]))
-        some = np.unique(track.unit[known])
+        at = slice(None) if known.all() else np.flatnonzero(known)
+        unit, row = track.unit[at], track.row[at]
+        heads = np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]][: len(unit)])
         begin, end = np.full(count, -1), np.full(count, -1)
-        begin[some] = track.row[known][np.searchsorted(track.unit[known], some)]
-        end[some] = track.row[known][np.searchsorted(track.unit[known], some, side="right") - 1]
-        at = np.flatnonzero(known)
+        begin[unit[heads]] = row[heads]
+        end[unit[heads]] = row[np.r_[heads[1:], len(unit)][: len(heads)] - 1]
         edge, part = self._edges(first, last, begin, end)
         return _Steps(path=self._path(track, at, begin), edge=edge, part=part)
 
-    def _path(self, track: Track, at: Ints, begin: Ints) -> Path:
-        row = track.row[at]
-        kind = np.where(track.is_leg, LEG, GAP)[at]
-        patrol = self.fixes.patrol[row]
-        before = np.r_[patrol[:1], patrol[:-1]]
+    def _path(self, track: Track, at: Ints | slice, begin: Ints) -> Path:
+        fixes, row = self.fixes, track.row[at]
+        kind, length_um, patrol = _told(
+            row, row == begin[track.unit[at]], track.is_leg[at], track.step_m[at], fixes.patrol
+        )  # fmt: skip
         return Path(
-            unit=self.fixes.unit[row], time_us=track.time_us[at],
-            lon=track.lon[at], lat=track.lat[at],
-            kind=np.where(row == begin[track.unit[at]], BEGIN, kind).astype(np.uint8),
-            length_um=np.where(kind == LEG, np.rint(track.step_m[at] * 1e6), 0).astype(np.int64),
-            patrol=np.where((kind == LEG) | (before == patrol), before, 0).astype(np.int32),
+            unit=fixes.unit[row], time_us=track.time_us[at], lon=track.lon[at], lat=track.lat[at],
+            kind=kind, length_um=length_um, patrol=patrol,
         )  # fmt: skip
 
     def _edges(
@@ -278,3 +276,21 @@ class _Runs:
         # A fix may be the last of a head and the first of a tail: the head comes first.
         order = np.lexsort((part, edge))
         return edge[order], part[order]
+
+
+@njit(cache=True, nogil=True)
+def _told(
+    row: Ints, begins: Flags, is_leg: Flags, step_m: Floats, patrol: NDArray[np.int32]
+) -> tuple[NDArray[np.uint8], Ints, NDArray[np.int32]]:
+    """``kind``, ``length_um`` and ``patrol`` of a path through the fixes ``row``."""
+    kind, length_um = np.empty(len(row), np.uint8), np.zeros(len(row), np.int64)
+    out, before = np.zeros(len(row), np.int32), patrol[row[0]] if len(row) else 0
+    for n in range(len(row)):
+        now = patrol[row[n]]
+        kind[n] = BEGIN if begins[n] else (LEG if is_leg[n] else GAP)
+        if is_leg[n]:
+            length_um[n] = int(np.rint(step_m[n] * 1e6))
+        if is_leg[n] or before == now:
+            out[n] = before
+        before = now
+    return kind, length_um, out

@@ -176,13 +176,8 @@ def _too_fast(follows: Bools, time_us: Ints, lon: Floats, lat: Floats, top_ms: F
     """The fixes to which a unit came faster than it can."""
     fast = np.zeros(len(lon), dtype=bool)
     limit_m = top_ms[1:] * (np.diff(time_us) / 1e6)
-    moved = follows[1:] & ((lon[1:] != lon[:-1]) | (lat[1:] != lat[:-1]))
-    ends = lon[:-1], lat[:-1], lon[1:], lat[1:]
-    if moved.all():
-        fast[1:] = ~within(ends, limit_m)
-    else:
-        at = np.flatnonzero(moved)
-        fast[at + 1] = ~within(_ends(lon, lat, at, at + 1), limit_m[at])
+    limit_m[~follows[1:] | ((lon[1:] == lon[:-1]) & (lat[1:] == lat[:-1]))] = np.inf
+    fast[1:] = ~within((lon[:-1], lat[:-1], lon[1:], lat[1:]), limit_m)
     return fast & ~np.isnan(top_ms)
 
 
