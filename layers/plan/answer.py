@@ -154,7 +154,7 @@ def _visited(
         lasted_us = visits.stays.end_us - visits.stays.begin_us
         counts = lasted_us >= duty.stay_s * 1e6
         if duty.applies_to:
-            counts &= reader.of(visits.unit, duty.applies_to)
+            counts &= reader.of(visits, duty.applies_to)
         yield duty, own, visits.some(counts)
 
 

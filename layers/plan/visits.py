@@ -17,6 +17,7 @@ from geo.coverage.rows import Flags
 from geo.earth import circle
 from geo.plan import Stays, merged
 from layers.coverage.grounds import Grounds
+from layers.coverage.memberships import Memberships
 from layers.fixes.plain import micros
 from layers.plan import days, inside, near
 from layers.plan.stayed import Stayed
@@ -92,17 +93,21 @@ class Reader:
             for one in every
         ]  # fmt: skip
 
-    def of(self, units: NDArray[np.int32], applies_to: Mapping[str, Any]) -> Flags:
-        """Whether a rule speaks of each of some units: as those of fences do."""
-        rows = self.connection.execute(
-            text("SELECT unit_no, id, kind, coalesce(team, '') FROM units")
-        ).all()
-        told = np.array([tuple(row) for row in rows], dtype=object).reshape(-1, 4)
+    def of(self, visits: Visits, applies_to: Mapping[str, Any]) -> Flags:
+        """Whether a rule speaks of the unit of each visit: as those of fences do, by the team that
+        it was of as the visit began."""
+        rows = self.connection.execute(text("SELECT unit_no, id, kind FROM units")).all()
+        told = np.array([tuple(row) for row in rows], dtype=object).reshape(-1, 3)
         meant = np.ones(len(told), dtype=bool)
-        for column, key in enumerate(("units", "kinds", "teams"), start=1):
+        for column, key in enumerate(("units", "kinds"), start=1):
             if applies_to.get(key):
                 meant &= np.isin(told[:, column], list(applies_to[key]))
-        return np.isin(units, told[meant, 0].astype(np.int64))
+        found = np.isin(visits.unit, told[meant, 0].astype(np.int64))
+        if applies_to.get("teams"):
+            number, begin_us = visits.unit[found].astype(np.int64), visits.stays.begin_us[found]
+            teams = Memberships.read(self.connection).at(number, begin_us)
+            found[found] = np.isin(teams, list(applies_to["teams"]))
+        return found
 
     def _of_level(self, level: str, count: int) -> tuple[Stays, NDArray[np.int32]]:
         if level not in self._levels:

@@ -138,6 +138,30 @@ def test_only_active_hours_and_named_units_count(patrolled: Post) -> None:
     assert list(states(ask(patrolled, duty="long")).values()) == ["kept", "missed", "missed"]
 
 
+def test_a_visit_is_of_the_team_that_its_unit_was_of_then(patrolled: Post) -> None:
+    """The car was of the east until noon."""
+    with acting(patrolled.engine, SYSTEM, "patrolgrid_write") as connection:
+        connection.exec_driver_sql("INSERT INTO teams (id) VALUES ('east'), ('west')")
+        for team in ("east", "west"):
+            connection.execute(
+                text("UPDATE units SET team = :team WHERE id = 'car'"), {"team": team}
+            )
+        for team, since, until in (("east", None, at(12)), ("west", at(12), None)):
+            connection.execute(
+                text(
+                    "UPDATE memberships SET valid_from = :since, valid_to = :until"
+                    " WHERE unit = 'car' AND team = :team"
+                ),
+                {"team": team, "since": since, "until": until},
+            )
+    put(
+        patrolled, Duty(id="east", ids=("g0",), rounds=3, applies_to={"teams": ["east"]}),
+        Duty(id="west", ids=("g0",), rounds=3, applies_to={"teams": ["west"]}),
+        Duty(id="both", ids=("g0",), rounds=3, applies_to={"teams": ["west", "east"]}),
+    )  # fmt: skip
+    assert ask(patrolled).targets["rounds"].to_dict() == {"both/g0": 3, "east/g0": 2, "west/g0": 1}
+
+
 def test_ids_and_kinds_say_which(patrolled: Post) -> None:
     put(patrolled, Duty(id="a", ids=("g2", "g")), Duty(id="b", kind="urban"), Duty(id="c"))
     kept = ask(patrolled)
