@@ -66,8 +66,9 @@ class Disc(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Lattice:
-    """Points ``step_m`` apart on the plane of a block; point (i, j) is at (i + 0.5, j + 0.5)
-    steps from the plane's middle."""
+    """Points ``step_m`` apart on the plane of a block; point (i, j) is ``i + 0.5`` steps, and
+    what row j is set off by (``stamping.OFFSETS``), to the east of the plane's middle, and
+    ``j + 0.5`` to its north."""
 
     lon_block: int
     lat_block: int
